@@ -1,0 +1,1 @@
+"""Models that turn texts into vectors. ``open_embedder`` loads one from its settings."""

@@ -1,0 +1,45 @@
+"""The Embedder port: texts in, unit vectors out, under a name that says which weights made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+
+class Tokenizer(Protocol):
+    """The embedder's own tokens, as places in a text."""
+
+    def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return for each text its tokens' ``(start, end)`` offsets in characters, special tokens left out.
+
+        Nothing is truncated.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """One loaded model.
+
+    ``fingerprint`` is the hash of weights, tokenizer, pooling and prompts (never of runtime, precision or machine).
+    ``max_tokens`` is what one input may hold besides special tokens; longer texts are truncated there.
+    ``runtime`` says what runs it here (library, version, precision), for the record.
+    """
+
+    fingerprint: str
+    dimension: int
+    max_tokens: int
+    tokenizer: Tokenizer
+    runtime: Mapping[str, str]
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Return float32 of shape (len(texts), dimension), L2-normalised, in the order given."""
+        ...
+
+    def embed_query(self, text: str) -> Vectors:
+        """Return float32 of shape (dimension,), L2-normalised."""
+        ...

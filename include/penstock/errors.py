@@ -1,0 +1,95 @@
+"""What can go wrong, once: transient or permanent, and which exit code a person sees.
+
+A backend translates its client's errors into these at its boundary; nothing above it knows boto3 or lancedb.
+Every message names the bad value and the fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PenstockError(Exception):
+    """Base of every error that penstock raises on purpose. Permanent unless a subclass says otherwise."""
+
+    exit_code = 3
+    transient = False
+
+
+class RefusedError(PenstockError):
+    """A gate, a hold or a missing decision stands in the way; nothing is broken."""
+
+    exit_code = 1
+
+
+class UsageError(PenstockError):
+    """The caller asked for something that cannot be: an unknown name, a bad option."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """The configuration file is wrong; the message names file, key, value and remedy."""
+
+
+class UnknownNameError(UsageError):
+    """An index, source, release or document that does not exist; the message names the near ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, known)}")
+
+
+class TransientError(PenstockError):
+    """Worth another try, with backoff: a network fault, a busy store."""
+
+    transient = True
+
+
+class LeaseHeldError(TransientError):
+    """Another writer holds the index."""
+
+
+class LeaseLostError(PenstockError):
+    """This writer's lease was taken over while it slept; it must write nothing more."""
+
+
+class SourceError(PenstockError):
+    """A source could not be reached, listed or read."""
+
+
+class ListingError(SourceError):
+    """A listing failed or ended early; it removes nothing."""
+
+
+class TransientListingError(ListingError, TransientError):
+    """A listing failed in a way that another try may mend."""
+
+
+class FetchError(SourceError):
+    """One listed object could not be read; only that document waits."""
+
+
+class TransientFetchError(FetchError, TransientError):
+    """One object could not be read now; another try may succeed."""
+
+
+class StoreError(PenstockError):
+    """The lake, the catalog or the index is not what it should be."""
+
+
+class AccountingError(StoreError):
+    """Catalog, manifest and index do not add up; the release is not published."""
+
+
+class ModelError(PenstockError):
+    """A model's files are missing, altered or of the wrong kind."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` or ``"; there are: a, b"`` for an error message."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"; there are: {', '.join(names)}" if names else "; there are none yet"

@@ -1,0 +1,1 @@
+"""Stores that hold vectors and texts. ``open_index`` makes one from the address of the store."""

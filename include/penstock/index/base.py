@@ -1,0 +1,84 @@
+"""The VectorIndex port: the rows of one generation of an index, of which each release sees a slice.
+
+A row is visible to releases ``added_in <= r < removed_in``. Staging adds rows that nobody sees yet, so every
+method here may be called again after a crash and ends in the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from penstock.records import Hit, IndexRow, Query
+
+
+class VectorIndex(Protocol):
+    """One physical collection. Backends translate their client's errors into ``StoreError`` or ``TransientError``."""
+
+    def create(self, dimension: int, fields: Sequence[str]) -> None:
+        """Make the collection where it is absent. Raises ``StoreError`` naming each difference where it is another."""
+        ...
+
+    def exists(self) -> bool: ...
+
+    def add(self, rows: Sequence[IndexRow]) -> None:
+        """Insert rows, replacing those of the same id. Raises with the ids that the store did not take."""
+        ...
+
+    def retire(self, ids: Sequence[str], release: int) -> None:
+        """Set ``removed_in`` of the named rows to ``release``."""
+        ...
+
+    def discard(self, release: int) -> None:
+        """Undo the staging of ``release``: delete rows added in it, and reopen rows removed in it."""
+        ...
+
+    def set_principals(self, principals: Mapping[str, tuple[str, ...]]) -> None:
+        """Set who may read, in place and at once, on every row of each named document, whatever its release."""
+        ...
+
+    def count(self, release: int) -> int:
+        """Number of rows that ``release`` sees."""
+        ...
+
+    def staged(self, release: int) -> tuple[int, int]:
+        """Numbers of rows added in and removed in ``release``."""
+        ...
+
+    def rows(
+        self, release: int | None = None, *, added_in: int | None = None, vectors: bool = False
+    ) -> Iterator[IndexRow]:
+        """Stream rows: all, those that ``release`` sees, or those added in one release. A scan, for checks and moves."""
+        ...
+
+    def document_rows(self, documents: Sequence[str], release: int) -> Iterator[IndexRow]:
+        """Rows of the named documents that ``release`` sees, without vectors."""
+        ...
+
+    def get(self, ids: Sequence[str]) -> list[IndexRow]:
+        """The named rows, in any order, without vectors; unknown ids are left out."""
+        ...
+
+    def search(self, query: Query) -> list[Hit]:
+        """The best ``k`` rows, best first.
+
+        Release, principals and ``where`` filter inside the store *before* the candidates are chosen, so ``k`` rows
+        come back wherever ``k`` match. ``mode`` is hybrid (fused by reciprocal rank), vector or text.
+        """
+        ...
+
+    def prune(self, kept: Iterable[int]) -> int:
+        """Delete the rows that no kept release sees; return how many."""
+        ...
+
+    def erase(self, documents: Sequence[str]) -> int:
+        """Delete every row of the named documents, from the files too; return how many."""
+        ...
+
+    def optimize(self) -> None:
+        """Fold new rows into the search structures and drop versions that no reader needs."""
+        ...
+
+    def drop(self) -> None:
+        """Delete the collection."""
+        ...

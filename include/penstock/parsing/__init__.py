@@ -1,0 +1,1 @@
+"""From bytes to elements, in child processes that may die without harm."""

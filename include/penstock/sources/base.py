@@ -1,0 +1,30 @@
+"""The Source port: a configured place that documents come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from penstock.records import SourceObject
+
+
+class Source(Protocol):
+    """Lists objects and fetches bytes. It keeps no state; what was seen before is the catalog's."""
+
+    name: str
+
+    def list(self) -> Iterator[SourceObject]:
+        """Yield every object once, as a stream, in no promised order.
+
+        Ending normally says "that was all". Raises ``ListingError`` (or its transient kind) where it was not:
+        a listing that breaks off must never look like a short one.
+        """
+        ...
+
+    def fetch(self, item: SourceObject) -> bytes:
+        """Return the object's bytes as they are now.
+
+        Raises ``FetchError`` naming the key: gone since it was listed, no permission, larger than ``max_bytes``,
+        cut short; ``TransientFetchError`` where another try may succeed.
+        """
+        ...
