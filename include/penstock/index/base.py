@@ -48,7 +48,7 @@ class VectorIndex(Protocol):
     def rows(
         self, release: int | None = None, *, added_in: int | None = None, vectors: bool = False
     ) -> Iterator[IndexRow]:
-        """Stream rows: all, those that ``release`` sees, or those added in one release. A scan, for checks and moves."""
+        """Stream rows: all, those that ``release`` sees, those added in one. A scan, for checks and moves."""
         ...
 
     def document_rows(self, documents: Sequence[str], release: int) -> Iterator[IndexRow]:

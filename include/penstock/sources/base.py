@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from penstock.errors import FetchError
 from penstock.records import SourceObject
 
 
@@ -24,7 +25,17 @@ class Source(Protocol):
     def fetch(self, item: SourceObject) -> bytes:
         """Return the object's bytes as they are now.
 
-        Raises ``FetchError`` naming the key: gone since it was listed, no permission, larger than ``max_bytes``,
-        cut short; ``TransientFetchError`` where another try may succeed.
+        Raises ``FetchError`` naming the key: gone since it was listed, no permission, larger than ``max_bytes``
+        (``TooLargeError``), cut short; ``TransientFetchError`` where another try may succeed.
         """
         ...
+
+
+class TooLargeError(FetchError):
+    """An object is larger than its source's ``max_bytes``."""
+
+    def __init__(self, source: str, key: str, size_bytes: int, max_bytes: int) -> None:
+        super().__init__(
+            f"source {source!r}: {key!r} has {size_bytes:,} bytes, more than max_bytes = {max_bytes:,}; "
+            f"split the document, or raise sources.{source}.max_bytes"
+        )

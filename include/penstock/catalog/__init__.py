@@ -1,0 +1,144 @@
+"""The catalog: one relational database that knows every document, release, gate and decision.
+
+SQLite in WAL mode by default, PostgreSQL by URL; nothing above this package knows which. Domain modules write their
+own SQLAlchemy expressions against ``schema``; this module opens, migrates and hands out transactions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from penstock.errors import ConfigError, StoreError, TransientError
+
+HEAD = "0001"
+"""The migration that this code was written for; a test holds it against the migrations."""
+
+T = TypeVar("T")
+BATCH = 500  # SQLite's oldest limit on bound values is 999
+
+
+class Catalog:
+    """An open catalog. ``read()`` and ``write()`` are the only ways in; each is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        try:
+            self._migrate()
+        except OperationalError as error:
+            raise StoreError(
+                f"the catalog at {self.engine.url.render_as_string(hide_password=True)} does not open: {error.orig}; "
+                "check store.catalog (or PENSTOCK_CATALOG)"
+            ) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction that is allowed to change things; on SQLite it takes the write lock at once."""
+        try:
+            with self.engine.connect() as connection:
+                connection.execution_options(penstock_write=True)
+                with connection.begin():
+                    yield connection
+        except OperationalError as error:
+            if "locked" in str(error.orig) or "connection" in str(error.orig):
+                raise TransientError(f"the catalog is busy or went away: {error.orig}") from error
+            raise StoreError(f"the catalog refused a write: {error.orig}") from error
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since 1970 by the catalog's clock, so that writers on two machines agree."""
+        if self.is_sqlite:
+            return time.time()
+        return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def version(self) -> str | None:
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
+            return found
+
+    def _migrate(self) -> None:
+        found = self.version()
+        if found == HEAD:
+            return
+        from penstock.catalog.migrate import known_versions, upgrade  # Alembic costs 0.2 s: only where needed
+
+        if found is not None and found not in known_versions():
+            raise StoreError(
+                f"the catalog is at version {found}, this code knows up to {HEAD}: the catalog was written by a newer "
+                "penstock; upgrade this installation (the catalog was left as it is)"
+            )
+        upgrade(self.engine)
+
+
+def insert_or_update(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], update: Iterable[str] | None = None
+) -> None:
+    """Insert rows; where the primary key is there already, set the ``update`` columns (none: leave the row)."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    keys = [column.name for column in table.primary_key]
+    for batch in batched(rows, 200):
+        statement = dialect.insert(table).values([dict(row) for row in batch])
+        columns = {name: statement.excluded[name] for name in update or ()}
+        if columns:
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=columns))
+        else:
+            connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
+
+
+def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.drivername == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigError(f"store.catalog: {url!r} is not a database URL (sqlite:///… or postgresql://…)") from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # begin is ours, below
+        cursor = connection.cursor()
+        cursor.execute("pragma journal_mode=wal")
+        cursor.execute("pragma synchronous=normal")
+        cursor.execute("pragma busy_timeout=30000")
+        cursor.execute("pragma secure_delete=on")  # an erased key leaves no bytes behind
+        cursor.execute("pragma foreign_keys=on")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("penstock_write")
+        connection.exec_driver_sql("begin immediate" if writes else "begin")

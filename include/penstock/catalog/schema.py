@@ -1,0 +1,246 @@
+"""The catalog's tables. A document's key stands in ``documents`` alone; every other table knows it by id.
+
+That one rule is what makes forgetting possible: erasing a document blanks one row, and the manifest, the reports
+and the log keep counting without knowing what they count. Times are seconds since 1970, UTC.
+
+``entries`` is the manifest of every release at once: like the index's rows, an entry is part of the releases
+``added_in <= r < removed_in``, so a release costs what it changed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    }
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("key", Text, comment="blank once erased"),
+    Column("parent_id", String(32), comment="the document that this one is attached to"),
+    Column("hint", Text, nullable=False, comment="the listing's hint that `revision` was fetched under"),
+    Column("revision", String(64), comment="SHA-256 of the bytes last fetched"),
+    Column("principals", Text, nullable=False, comment="sorted JSON list: who may read, today"),
+    Column("principals_pending", Boolean, nullable=False, comment="not yet carried to every row of the index"),
+    Column("fields", Text, nullable=False, comment="sorted JSON object of metadata"),
+    Column("problem", JSON, comment="why it could not be fetched the last time"),
+    Column("first_run", Integer, nullable=False),
+    Column("erased_at", Float, comment="a tombstone: nothing brings the document back"),
+    Index(None, "source"),
+    Index(None, "parent_id"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("document_id", String(32), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("version", Text, comment="the source's own name of the version"),
+    Column("fetched_at", Float, nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Index(None, "sha256"),
+)
+
+parses = Table(
+    "parses",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="hash of bytes, claimed type and parser"),
+    Column("revision", String(64), nullable=False),
+    Column("parser", String(64), nullable=False, comment="fingerprint"),
+    Column("parsed_by", Text, comment="library that made the elements"),
+    Column("media_type", Text),
+    Column("title", Text),
+    Column("attachments", JSON, nullable=False, comment="[[name, sha256], ...]"),
+    Column("reason", String(32), comment="why it was refused; null where it was parsed"),
+    Column("detail", Text),
+    Column("remedy", Text),
+    Column("run_id", Integer, nullable=False),
+    Column("made_at", Float, nullable=False),
+    Index(None, "revision"),
+)
+
+chunkings = Table(
+    "chunkings",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="hash of parse and chunker"),
+    Column("parse_key", String(64), nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Index(None, "parse_key"),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("text_hash", String(64), primary_key=True),
+    Column("embedder", String(16), primary_key=True, comment="fingerprint"),
+    Column("pack", String(64), nullable=False, comment="lake object that holds the vector"),
+    Column("position", Integer, nullable=False),
+    Index(None, "pack"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("index", String(63), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("collection", String(80), nullable=False),
+    Column("recipe", JSON, nullable=False, comment="parser, chunker, embedder and fields that made it"),
+    Column("embedder", String(16), nullable=False, comment="fingerprint"),
+    Column("dimension", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("dropped_at", Float),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("index", String(63), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("base", Integer, nullable=False, comment="the release that the delta was computed against; 0 for none"),
+    Column("state", String(16), nullable=False),
+    Column("run_id", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("published_at", Float),
+    Column("documents", Integer, nullable=False),
+    Column("quarantined", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("rows_added", Integer, nullable=False),
+    Column("rows_removed", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("delta", JSON, nullable=False, comment="documents added, changed, removed; texts embedded"),
+    Column("pinned", Boolean, nullable=False),
+    ForeignKeyConstraint(["index", "generation"], ["generations.index", "generations.number"]),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index", String(63), nullable=False),
+    Column("document_id", String(32), nullable=False),
+    Column("added_in", Integer, nullable=False),
+    Column("removed_in", Integer, nullable=False),
+    Column("revision", String(64)),
+    Column("parse_key", String(64)),
+    Column("chunks_key", String(64)),
+    Column("chunks", Integer, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("reason", String(32), comment="why it is in quarantine; null where it is indexed"),
+    Column("detail", Text),
+    Column("run_id", Integer, nullable=False),
+    Index(None, "index", "document_id"),
+    Index(None, "index", "removed_in"),
+    Index(None, "index", "added_in"),
+    Index(None, "document_id"),
+)
+
+pointers = Table(
+    "pointers",
+    metadata,
+    Column("index", String(63), primary_key=True),
+    Column("live", Integer, comment="the one release that readers see"),
+    Column("on_hold", Boolean, nullable=False),
+    Column("moved_at", Float),
+)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("index", String(63), primary_key=True),
+    Column("release", Integer, primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("passed", Boolean, nullable=False),
+    Column("observed", Text, nullable=False),
+    Column("limit", Text, nullable=False),
+    Column("meaning", Text, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("via", String(16), nullable=False, comment="cli, airflow, page"),
+    Column("what", String(16), nullable=False),
+    Column("index", String(63)),
+    Column("release", Integer),
+    Column("document_id", String(32)),
+    Column("why", Text, nullable=False),
+    comment="append-only: triggers refuse update and delete",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("release", Integer),
+    Column("options", JSON, nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("seconds", JSON, nullable=False, comment="by stage"),
+    Column("sources", JSON, nullable=False, comment="how each listing ended"),
+    Column("message", Text),
+    Column("external", Text, comment="the orchestrator's own name of the run"),
+    Index(None, "index", "id"),
+)
+
+source_states = Table(
+    "source_states",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("index", String(63), primary_key=True),
+    Column("listed_at", Float, comment="end of the last complete listing"),
+    Column("documents", Integer, nullable=False),
+    Column("error", Text, comment="of the last listing, where it failed"),
+    Column("run_id", Integer, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("index", String(63), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("token", Integer, nullable=False, comment="grows with every change of hands"),
+    Column("expires_at", Float, nullable=False),
+)
+
+redactions = Table(
+    "redactions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index", String(63), nullable=False),
+    Column("document_id", String(32), nullable=False),
+    Column("decision_id", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("first_release", Integer, nullable=False),
+    Column("last_release", Integer, nullable=False),
+    Column("certificate", JSON, nullable=False, comment="holds no content"),
+)

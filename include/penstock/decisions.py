@@ -1,0 +1,76 @@
+"""Somebody decided: the append-only log of approvals, refusals, rollbacks, erasures and promotions."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from penstock.catalog import Catalog
+from penstock.catalog.schema import decisions, documents
+from penstock.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The person behind a decision, and the way that it came: cli, airflow or page."""
+
+    name: str
+    via: str = "cli"
+
+
+def from_shell() -> Who:
+    """The person at this terminal: ``PENSTOCK_USER``, else the login name."""
+    return Who(os.environ.get("PENSTOCK_USER") or getpass.getuser())
+
+
+def reasoned(why: str) -> str:
+    """Return the reason without its padding. Raises ``UsageError`` where it is blank."""
+    if not why.strip():
+        raise UsageError("a decision needs a reason: say in a few words why (--why TEXT)")
+    return why.strip()
+
+
+def record(
+    connection: Connection,
+    catalog: Catalog,
+    who: Who,
+    what: str,
+    why: str,
+    index: str | None = None,
+    release: int | None = None,
+    document_id: str | None = None,
+) -> int:
+    """Write one row within the caller's transaction, so that the deed and its record stand or fall together."""
+    row = connection.execute(
+        insert(decisions)
+        .values(
+            at=catalog.now(connection),
+            who=who.name,
+            via=who.via,
+            what=what,
+            index=index,
+            release=release,
+            document_id=document_id,
+            why=why,
+        )
+        .returning(decisions.c.id)
+    )
+    return int(row.scalar_one())
+
+
+def history(catalog: Catalog, index: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest decisions first. A document that was erased is named by its id only."""
+    query = (
+        select(decisions, documents.c.source, documents.c.key)
+        .outerjoin(documents, documents.c.id == decisions.c.document_id)
+        .order_by(decisions.c.id.desc())
+        .limit(limit)
+    )
+    if index is not None:
+        query = query.where(decisions.c.index == index)
+    with catalog.read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]

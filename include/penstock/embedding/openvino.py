@@ -1,0 +1,201 @@
+"""The default embedder: BERT-type models on the CPU with OpenVINO, without torch and without a conversion.
+
+Texts are sorted by length and cut into batches of about ``BATCH_TOKENS`` tokens, so that next to nothing is padding;
+one inference stream per core works on a batch each.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.embedding import bert
+from penstock.embedding.base import Tokenizer, Vectors
+from penstock.embedding.folder import ModelFolder, open_folder
+from penstock.embedding.tokens import FileTokenizer
+from penstock.errors import ModelError
+from penstock.settings import EmbedderSettings
+
+BATCH_TOKENS = 2048
+MAX_STREAMS = 8
+MIN_COSINE = 0.9999
+"""A precision whose vectors are further from float32 is not used: the fingerprint does not tell them apart."""
+
+CPUINFO = Path("/proc/cpuinfo")
+LAST_CPUID_LEAF_OF_AMX = 0x1E
+
+
+class OpenVinoEmbedder:
+    """See ``Embedder``. Safe to call from several threads at once."""
+
+    def __init__(self, settings: EmbedderSettings) -> None:
+        folder = open_folder(settings.model)
+        bert.check(folder)
+        self.fingerprint = folder.fingerprint(settings)
+        self.dimension = int(folder.config["hidden_size"])
+        self._tokens = FileTokenizer(folder.tokenizer, folder.max_length)
+        self.tokenizer: Tokenizer = self._tokens
+        self.max_tokens = max_tokens(folder, self._tokens, settings)
+        self._settings = settings
+        threads = settings.threads or available_cores()
+        self._streams = min(threads, MAX_STREAMS)
+        self._compiled, precision = _compile(folder, self._tokens, settings.precision, threads, self._streams)
+        self.runtime: Mapping[str, str] = {
+            "library": f"openvino {_version()}",
+            "precision": precision,
+            "threads": str(threads),
+        }
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return self._embed([self._settings.document_prompt + text for text in texts])
+
+    def embed_query(self, text: str) -> Vectors:
+        vector: Vectors = self._embed([self._settings.query_prompt + text])[0]
+        return vector
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        ids = self._tokens.encode(texts)
+        vectors = np.empty((len(ids), self.dimension), dtype=np.float32)
+        batches = plan_batches([len(i) for i in ids])
+        run_batches(self._compiled, self._streams, ids, batches, vectors)
+        return vectors
+
+
+def plan_batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[list[int]]:
+    """Group positions into batches of at most ``budget`` padded tokens (at least one text each), longest first."""
+    batches: list[list[int]] = []
+    longest = 0
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if not batches or (len(batches[-1]) + 1) * longest > budget:
+            batches.append([])
+            longest = lengths[position]
+        batches[-1].append(position)
+    return batches
+
+
+def run_batches(
+    compiled: Any, streams: int, ids: Sequence[Sequence[int]], batches: Sequence[Sequence[int]], out: Vectors
+) -> None:
+    """Embed every batch and put each vector in its place in ``out``."""
+    from openvino import AsyncInferQueue
+
+    if len(batches) < 2:
+        for batch in batches:
+            out[batch] = compiled.create_infer_request().infer(pad([ids[i] for i in batch]))[0]
+        return
+
+    def store(request: Any, batch: Sequence[int]) -> None:
+        out[batch] = request.get_output_tensor(0).data
+
+    queue = AsyncInferQueue(compiled, streams)
+    queue.set_callback(store)
+    for batch in batches:
+        queue.start_async(pad([ids[i] for i in batch]), batch)
+    queue.wait_all()
+
+
+def pad(rows: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
+    """Return ids (int32) and mask (float32), both (len(rows), longest)."""
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(lengths.max()) < lengths[:, None]
+    ids = np.zeros(mask.shape, dtype=np.int32)
+    ids[mask] = np.concatenate([np.asarray(row, dtype=np.int32) for row in rows])
+    return [ids, mask.astype(np.float32)]
+
+
+def max_tokens(folder: ModelFolder, tokenizer: FileTokenizer, settings: EmbedderSettings) -> int:
+    """Return what is left for a document beside special tokens and the prompt."""
+    prompt = len(tokenizer.spans([settings.document_prompt])[0]) if settings.document_prompt else 0
+    return folder.max_length - tokenizer.special_tokens - prompt
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _version() -> str:
+    import openvino  # type: ignore[import-untyped]
+
+    return str(openvino.__version__).partition("-")[0]
+
+
+def _compile(folder: ModelFolder, tokenizer: FileTokenizer, wanted: str, threads: int, streams: int) -> tuple[Any, str]:
+    """Compile the folder's graph in the wanted precision. Returns the compiled model and the precision used."""
+    import openvino
+
+    core = openvino.Core()
+    model = bert.build(folder, bert.read_weights(folder.weights))
+
+    def compiled(precision: str) -> Any:
+        return core.compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": precision,
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": streams,
+                # Several workers share a machine; pinned, they would all sit on the same cores.
+                "ENABLE_CPU_PINNING": False,
+            },
+        )
+
+    if wanted == "float32":
+        return compiled("f32"), "float32"
+    obstacle = bfloat16_obstacle(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"), CPUINFO, os.environ)
+    exact = compiled("f32")
+    if obstacle is None:
+        short = compiled("bf16")
+        obstacle = _worse(short, exact, tokenizer, must_be_faster=wanted == "auto")
+        if obstacle is None:
+            return short, "bfloat16"
+    if wanted == "bfloat16":
+        raise ModelError(f'precision = "bfloat16" will not do here: {obstacle}; set precision = "auto"')
+    return exact, "float32"
+
+
+def bfloat16_obstacle(capabilities: Sequence[str], cpuinfo: Path, environ: Mapping[str, str]) -> str | None:
+    """Say why this machine must not run bfloat16, or return None.
+
+    Some hypervisors list AMX but hide the CPUID leaves that describe its tiles; oneDNN then loads an empty tile
+    configuration and the process dies of an illegal instruction (OpenVINO 2026.4). That must be seen beforehand.
+    """
+    if "BF16" not in capabilities:
+        return "the CPU has no bfloat16 instructions"
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    except OSError:
+        return None
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    amx = "amx_bf16" in facts.get("flags", "").split()
+    capped = "AMX" not in environ.get("ONEDNN_MAX_CPU_ISA", "AMX").upper()
+    if amx and not capped and int(facts.get("cpuid level", LAST_CPUID_LEAF_OF_AMX)) < LAST_CPUID_LEAF_OF_AMX:
+        return "the CPU lists AMX but this virtual machine hides its tile description, and the process would crash"
+    return None
+
+
+def _worse(short: Any, exact: Any, tokenizer: FileTokenizer, must_be_faster: bool) -> str | None:
+    """Compare two compiled models on a few texts; say what speaks against the first, or return None."""
+    ids = tokenizer.encode([(PROBE * 40)[:length] for length in (20, 150, 500, 500, 500)])
+    batch = pad(ids)
+    answers, seconds = [], []
+    for compiled in (short, exact):
+        request = compiled.create_infer_request()
+        answers.append(request.infer(batch)[0].copy())  # compiles the kernels
+        begun = time.perf_counter()
+        request.infer(batch)
+        seconds.append(time.perf_counter() - begun)
+    cosine = float((answers[0] * answers[1]).sum(axis=1).min())
+    if not cosine >= MIN_COSINE:
+        return f"its vectors agree with float32 to cosine {cosine:.5f} only, and {MIN_COSINE} is asked for"
+    if must_be_faster and seconds[0] >= seconds[1]:
+        return "it is no faster than float32"
+    return None
+
+
+PROBE = "Release 41 went live at 09:30; the schema's 3 tables were rebuilt overnight (see §4.2). "

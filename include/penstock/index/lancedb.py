@@ -1,0 +1,463 @@
+"""The embedded index: one Lance table per collection, in a local folder or a bucket.
+
+Every method opens the newest version of the table, so a commit of another process is seen at once, and works on that
+version to its end, so both halves of a hybrid search see the same rows. One process writes at a time (the lease of the
+index sees to that); a collision that Lance cannot settle itself is a ``TransientError``.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from itertools import islice
+from math import isqrt
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import lancedb
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from lancedb.index import FTS, BTree, IvfFlat
+
+from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.index.rules import check_principals, check_query, check_rows, readers, reciprocal_rank, runs
+from penstock.records import OPEN_END, Hit, IndexRow, Query
+
+if TYPE_CHECKING:
+    from lancedb.query import LanceVectorQueryBuilder
+    from lancedb.table import Table
+
+T = TypeVar("T")
+
+FIELD = "field_"
+"""Prefix of the columns that hold declared fields, so that a field may be called ``text`` or ``id``."""
+
+PLAIN = ("id", "document_id", "source", "key", "title", "text", "headings", "kind", "content", "nth")
+WRITE_ROWS = 10_000
+"""Rows in one commit of ``add``: 15 MB of vectors at 384 dimensions."""
+IN_NAMES = 1_000
+"""Names in one ``IN (...)``: planning it costs 15 ms for 1,000 and 250 ms for 10,000."""
+CANDIDATES = 100
+"""Depth of each ranking before fusion. Rank 100 still adds 1/160, half of what a first place alone is worth (1/61)."""
+ANN_ROWS = 50_000
+"""Below this, comparing with every vector is exact and fast enough; see ``benchmarks``."""
+READER_GRACE = timedelta(hours=1)
+"""Old versions stay this long: a query or a scan that began on one ends on it."""
+WORDS = FTS(stem=True, remove_stop_words=False, max_token_length=128)
+"""Stop words are kept (BM25 gives them next to no weight) so that "to be or not to be" can be found; 128 so that
+a SHA-256 can be."""
+
+CONFLICTS = ("conflict", "concurrent", "too many attempts")
+OUTAGES = ("timed out", "timeout", "connection", "error sending request", "slowdown", "status: 5", "throttl")
+VANISHED = ("not found", "no such file")
+
+
+class LanceIndex:
+    """``VectorIndex`` over the Lance table ``collection`` at ``url``. Threads may share it, processes may not."""
+
+    def __init__(self, url: str, collection: str) -> None:
+        self.url = url
+        self.collection = collection
+
+    # -- making and dropping ------------------------------------------------------------------------------------------
+
+    def create(self, dimension: int, fields: Sequence[str]) -> None:
+        wanted = _schema(dimension, fields)
+        with self._translated("create"):
+            table = self._db.create_table(self.collection, schema=wanted, exist_ok=True)
+            if differences := _differences(table.schema, wanted):
+                raise StoreError(
+                    f"the index {self.collection!r} at {self.url} is of another shape: {'; '.join(differences)}; "
+                    "build a new generation beside it (`penstock reindex`)"
+                )
+            _ensure_indices(table)
+
+    def exists(self) -> bool:
+        with self._translated("look for"):
+            try:
+                self._db.open_table(self.collection)
+            except ValueError as error:
+                if _is_missing_table(error):
+                    return False
+                raise
+            return True
+
+    def drop(self) -> None:
+        with self._translated("drop"):
+            if self.exists():
+                self._db.drop_table(self.collection)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def add(self, rows: Sequence[IndexRow]) -> None:
+        with self._translated("add to"):
+            table = self._open()
+            check_rows(rows, _dimension(table), _fields(table))
+            # Within one call the last of equal ids wins; Lance calls two of them ambiguous.
+            for batch in _batches({row.id: row for row in rows}.values(), WRITE_ROWS):
+                _merge(table, "id", _to_arrow(batch, table.schema), insert=True)
+
+    def retire(self, ids: Sequence[str], release: int) -> None:
+        if not ids:
+            return
+        names = sorted(set(ids))
+        removed_in = pa.array([release] * len(names), pa.int32())
+        with self._translated("retire rows of"):
+            _merge(self._open(), "id", pa.table({"id": pa.array(names, pa.string()), "removed_in": removed_in}))
+
+    def discard(self, release: int) -> None:
+        with self._translated("discard a release of"):
+            table = self._open()
+            # An empty delete still writes a version; counting first keeps a repeated discard free of charge.
+            if table.count_rows(f"added_in = {int(release)}"):
+                table.delete(f"added_in = {int(release)}")
+            if table.count_rows(f"removed_in = {int(release)}"):
+                table.update(where=f"removed_in = {int(release)}", values={"removed_in": OPEN_END})
+
+    def set_principals(self, principals: Mapping[str, tuple[str, ...]]) -> None:
+        if not principals:
+            return
+        check_principals(principals)
+        documents = pa.array(list(principals), pa.string())
+        values = pa.array([list(value) for value in principals.values()], pa.list_(pa.string()))
+        with self._translated("set principals in"):
+            _merge(self._open(), "document_id", pa.table({"document_id": documents, "principals": values}))
+
+    def prune(self, kept: Iterable[int]) -> int:
+        spans = runs(kept)
+        if not spans:
+            raise StoreError(f"pruning {self.collection!r} would keep no release; use drop() to delete the collection")
+        seen = " OR ".join(f"(added_in <= {last} AND removed_in > {first})" for first, last in spans)
+        dead = f"added_in >= removed_in OR NOT ({seen})"
+        with self._translated("prune"):
+            table = self._open()
+            if count := table.count_rows(dead):
+                table.delete(dead)
+            return count
+
+    def erase(self, documents: Sequence[str]) -> int:
+        """Also rewrites what other deletions left behind, so its cost follows the size of the collection.
+
+        Needs the lease: another writer's unfinished files would be swept away, and a reader in mid-query may have to
+        ask again. After a crash, call it again; it purges whether or not rows are left.
+        """
+        with self._translated("erase from"):
+            table = self._open()
+            gone = 0
+            for batch in _batches(sorted(set(documents)), IN_NAMES):
+                condition = f"document_id IN ({_listed(batch)})"
+                if count := table.count_rows(condition):
+                    table.delete(condition)
+                    gone += count
+            _purge(table)
+            return gone
+
+    def optimize(self) -> None:
+        with self._translated("optimize"):
+            table = self._open()
+            _ensure_indices(table)
+            _ensure_ann(table)
+            table.optimize(cleanup_older_than=READER_GRACE)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def count(self, release: int) -> int:
+        return self._read("count", lambda table: table.count_rows(_visible(release)))
+
+    def staged(self, release: int) -> tuple[int, int]:
+        return self._read(
+            "count",
+            lambda table: (
+                table.count_rows(f"added_in = {int(release)}"),
+                table.count_rows(f"removed_in = {int(release)}"),
+            ),
+        )
+
+    def rows(
+        self, release: int | None = None, *, added_in: int | None = None, vectors: bool = False
+    ) -> Iterator[IndexRow]:
+        conditions = [] if release is None else [_visible(release)]
+        if added_in is not None:
+            conditions.append(f"added_in = {int(added_in)}")
+        with self._translated("read"):
+            yield from _scan(self._open(), " AND ".join(conditions), vectors)
+
+    def document_rows(self, documents: Sequence[str], release: int) -> Iterator[IndexRow]:
+        with self._translated("read"):
+            table = self._open()
+            for batch in _batches(sorted(set(documents)), IN_NAMES):
+                yield from _scan(table, f"document_id IN ({_listed(batch)}) AND {_visible(release)}")
+
+    def get(self, ids: Sequence[str]) -> list[IndexRow]:
+        def read(table: Table) -> list[IndexRow]:
+            batches = _batches(sorted(set(ids)), IN_NAMES)
+            return [row for batch in batches for row in _scan(table, f"id IN ({_listed(batch)})")]
+
+        return self._read("read", read)
+
+    def search(self, query: Query) -> list[Hit]:
+        return self._read("search", lambda table: _search(table, query))
+
+    # -- the boundary -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _db(self) -> lancedb.db.DBConnection:
+        options = {"allow_http": "true"} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else None
+        return lancedb.connect(self.url, storage_options=options)
+
+    def _open(self) -> Table:
+        """A handle of its own on the newest version (0.3 ms): it never moves under the method that uses it."""
+        return self._db.open_table(self.collection)
+
+    def _read(self, action: str, work: Callable[[Table], T]) -> T:
+        """Run ``work``; once more on the then newest version where an erasure swept the files away under it."""
+        with self._translated(action):
+            try:
+                return work(self._open())
+            except (RuntimeError, OSError, ValueError) as error:
+                if isinstance(error, PenstockError) or _is_missing_table(error) or not _says(error, VANISHED):
+                    raise
+            return work(self._open())
+
+    @contextmanager
+    def _translated(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except PenstockError:
+            raise
+        except (RuntimeError, OSError, ValueError, pa.ArrowException) as error:
+            # Only the first line: Lance appends plans and backtraces, which may quote what was asked for.
+            what = f"cannot {action} the index {self.collection!r} at {self.url}"
+            if _is_missing_table(error):
+                raise StoreError(f"{what}: it does not exist; `penstock sync` builds it") from error
+            reason = str(error).partition("\n")[0][:300]
+            if _says(error, CONFLICTS):
+                raise TransientError(f"{what}: another writer was faster, try again: {reason}") from error
+            if _says(error, OUTAGES) or _says(error, VANISHED):
+                raise TransientError(f"{what} now, try again: {reason}") from error
+            raise StoreError(f"{what}: {reason}") from error
+
+
+# -- search -----------------------------------------------------------------------------------------------------------
+
+
+def _search(table: Table, query: Query) -> list[Hit]:
+    check_query(query, _dimension(table), _fields(table))
+    condition = _condition(query)
+    if query.mode == "vector":
+        return _nearest(table, query, condition, query.k)
+    if query.mode == "text":
+        return _matching(table, query, condition, query.k)
+    depth = max(CANDIDATES, 2 * query.k)
+    halves = (_nearest(table, query, condition, depth), _matching(table, query, condition, depth))
+    found = {hit.row.id: hit.row for half in halves for hit in half}
+    fused = reciprocal_rank([[hit.row.id for hit in half] for half in halves])
+    return [Hit(found[name], score) for name, score in fused[: query.k]]
+
+
+def _condition(query: Query) -> str:
+    conditions = [
+        _visible(query.release),
+        f"array_has_any(principals, make_array({_listed(readers(query.principals))}))",
+        *(f"`{_column(name)}` = {_quoted(value)}" for name, value in query.where.items()),
+    ]
+    return " AND ".join(conditions)
+
+
+def _nearest(table: Table, query: Query, condition: str, k: int) -> list[Hit]:
+    """The k nearest by dot product; every partition is probed where fewer than k matched in the nearest ones."""
+    search = table.search(np.asarray(query.vector, np.float32), vector_column_name="vector", query_type="vector")
+    found = (
+        cast("LanceVectorQueryBuilder", search)
+        .distance_type("dot")
+        .where(condition, prefilter=True)
+        .maximum_nprobes(0)
+        .limit(k)
+        .select([*_columns(table), "_distance"])
+        .to_arrow()
+    )
+    distances = found.column("_distance").to_pylist()
+    return _ranked(_from_arrow(found), [1.0 - distance for distance in distances])
+
+
+def _matching(table: Table, query: Query, condition: str, k: int) -> list[Hit]:
+    """The k best by BM25 among the rows that hold any of the words; Lance takes a string as words, never as syntax."""
+    if not query.text.strip():
+        return []
+    search = table.search(query.text, query_type="fts", fts_columns="text")
+    found = search.where(condition, prefilter=True).limit(k).select([*_columns(table), "_score"]).to_arrow()
+    return _ranked(_from_arrow(found), found.column("_score").to_pylist())
+
+
+def _ranked(rows: Iterable[IndexRow], scores: Iterable[float]) -> list[Hit]:
+    hits = [Hit(row, score) for row, score in zip(rows, scores, strict=True)]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.row.id))
+
+
+# -- upkeep -----------------------------------------------------------------------------------------------------------
+
+
+def _ensure_indices(table: Table) -> None:
+    present = {name for index in table.list_indices() for name in index.columns}
+    if "text" not in present:
+        table.create_index("text", config=WORDS)
+    for column in ("id", "document_id"):
+        if column not in present:
+            table.create_index(column, config=BTree())
+
+
+def _ensure_ann(table: Table) -> None:
+    """Train the partitions where there are enough rows, and anew when the table has outgrown them fourfold.
+
+    IVF_FLAT: folding in new rows appends them to their partitions, without a graph to mend, and scores stay exact.
+    """
+    rows = table.count_rows()
+    if rows < ANN_ROWS:
+        return
+    present = [index for index in table.list_indices() if index.columns == ["vector"]]
+    partitions = isqrt(rows)
+    if any(2 * int(index.name.rpartition("_")[2]) > partitions for index in present):
+        return
+    config = IvfFlat(distance_type="dot", num_partitions=partitions)
+    table.create_index("vector", config=config, name=f"vector_{partitions}")
+    for index in present:
+        table.drop_index(index.name)
+
+
+def _purge(table: Table) -> None:
+    """Leave no byte of any deleted or replaced row.
+
+    A delete only marks rows, and Lance rewrites a file by itself only when a tenth of it is marked. Updating every
+    row moves all of them to new files; search structures are trained anew because the old ones hold words and vectors.
+    """
+    table.update(values_sql={"added_in": "added_in"})
+    for index in table.list_indices():
+        table.drop_index(index.name)
+    _ensure_indices(table)
+    _ensure_ann(table)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)")
+        table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+    if len(table.list_versions()) > 1:
+        raise TransientError("an older version of the table is still there; another process wrote meanwhile, try again")
+
+
+# -- rows and columns -------------------------------------------------------------------------------------------------
+
+
+def _schema(dimension: int, fields: Sequence[str]) -> pa.Schema:
+    types: dict[str, pa.DataType] = {name: pa.string() for name in PLAIN}
+    types |= {"headings": pa.list_(pa.string()), "nth": pa.int32()}
+    types |= {FIELD + name: pa.string() for name in sorted(set(fields))}
+    types |= {"principals": pa.list_(pa.string()), "added_in": pa.int32(), "removed_in": pa.int32()}
+    types |= {"vector": pa.list_(pa.float32(), dimension)}
+    return pa.schema([pa.field(name, kind) for name, kind in types.items()])
+
+
+def _differences(actual: pa.Schema, wanted: pa.Schema) -> list[str]:
+    have, want = ({field.name: str(field.type) for field in schema} for schema in (actual, wanted))
+    return [
+        f"{name} is {have.get(name, 'absent')}, wanted {want.get(name, 'absent')}"
+        for name in sorted({*have, *want})
+        if have.get(name) != want.get(name)
+    ]
+
+
+def _dimension(table: Table) -> int:
+    return int(table.schema.field("vector").type.list_size)
+
+
+def _fields(table: Table) -> list[str]:
+    return [name.removeprefix(FIELD) for name in table.schema.names if name.startswith(FIELD)]
+
+
+def _columns(table: Table) -> list[str]:
+    return [name for name in table.schema.names if name != "vector"]
+
+
+def _column(name: str) -> str:
+    return name if name in PLAIN else FIELD + name
+
+
+def _to_arrow(rows: Sequence[IndexRow], schema: pa.Schema) -> pa.Table:
+    columns: dict[str, Any] = {}
+    for field in schema:
+        if field.name == "vector":
+            flat = np.asarray([row.vector for row in rows], np.float32).ravel()
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
+        elif field.name.startswith(FIELD):
+            name = field.name.removeprefix(FIELD)
+            columns[field.name] = pa.array([row.fields.get(name) for row in rows], field.type)
+        else:
+            columns[field.name] = pa.array([getattr(row, field.name) for row in rows], field.type)
+    return pa.table(columns, schema=schema)
+
+
+def _from_arrow(table: pa.Table | pa.RecordBatch) -> Iterator[IndexRow]:
+    names = [name for name in table.schema.names if name.startswith(FIELD)]
+    vectors = table.column("vector") if "vector" in table.schema.names else None
+    plain = table.select([name for name in table.schema.names if name != "vector"])
+    for position, record in enumerate(plain.to_pylist()):
+        yield IndexRow(
+            **{name: record[name] for name in (*PLAIN, "added_in", "removed_in") if name != "headings"},
+            headings=tuple(record["headings"]),
+            principals=tuple(record["principals"]),
+            fields={name.removeprefix(FIELD): record[name] for name in names if record[name] is not None},
+            vector=() if vectors is None else vectors[position].values.to_numpy(zero_copy_only=False),
+        )
+
+
+def _scan(table: Table, condition: str, vectors: bool = False) -> Iterator[IndexRow]:
+    search = table.search().select(table.schema.names if vectors else _columns(table))
+    for batch in (search.where(condition) if condition else search).to_batches(1024):
+        yield from _from_arrow(batch)
+
+
+def _merge(table: Table, key: str, data: pa.Table, *, insert: bool = False) -> None:
+    merge = table.merge_insert(key).when_matched_update_all()
+    result = (merge.when_not_matched_insert_all() if insert else merge).execute(data)
+    taken = result.num_inserted_rows + result.num_updated_rows
+    if insert and taken != data.num_rows:
+        names = data.column(key).to_pylist()
+        present = set(_ids(table, names))
+        missing = [name for name in names if name not in present]
+        raise StoreError(f"the store took {taken} of {data.num_rows} rows; missing are: {', '.join(missing)}")
+
+
+def _ids(table: Table, names: Sequence[str]) -> Iterator[str]:
+    for batch in _batches(names, IN_NAMES):
+        yield from table.search().where(f"id IN ({_listed(batch)})").select(["id"]).to_arrow()["id"].to_pylist()
+
+
+# -- words of SQL -----------------------------------------------------------------------------------------------------
+
+
+def _visible(release: int) -> str:
+    return f"added_in <= {int(release)} AND removed_in > {int(release)}"
+
+
+def _quoted(value: str) -> str:
+    """A string literal. In Lance's SQL only the quote itself is special; a backslash is a character like others."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(_quoted(value) for value in values)
+
+
+def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(values)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _says(error: BaseException, phrases: Sequence[str]) -> bool:
+    message = str(error).lower()
+    return any(phrase in message for phrase in phrases)
+
+
+def _is_missing_table(error: BaseException) -> bool:
+    return isinstance(error, ValueError) and str(error).startswith("Table ") and "was not found" in str(error)

@@ -1,0 +1,109 @@
+"""Writers of one index take turns. A lease expires when its holder falls silent; its token fences the late one off."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, update
+
+from penstock.catalog import Catalog, insert_or_update
+from penstock.catalog.schema import leases
+from penstock.errors import LeaseHeldError, LeaseLostError, TransientError
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one index, for as long as ``token`` is the catalog's."""
+
+    index: str
+    holder: str
+    token: int
+    lease_s: float
+
+
+def acquire(catalog: Catalog, index: str, holder: str, lease_s: float, wait_s: float = 0.0) -> Lease:
+    """Take the index's lease, or take it over where it has expired; the same holder takes it again.
+
+    Raises ``LeaseHeldError`` naming the holder where it is still held after ``wait_s`` seconds.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return _try(catalog, index, holder, lease_s)
+        except LeaseHeldError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(min(1.0, lease_s / 10))
+
+
+def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
+    with catalog.write() as connection:
+        insert_or_update(connection, leases, [{"index": index, "holder": "nobody", "token": 0, "expires_at": 0.0}])
+        row = connection.execute(select(leases).where(leases.c.index == index).with_for_update()).one()
+        now = catalog.now(connection)
+        values = {"holder": holder, "expires_at": now + lease_s}
+        if row.expires_at > now and row.holder != holder:
+            raise LeaseHeldError(
+                f"index {index!r} is being written by {row.holder}; its lease ends in "
+                f"{row.expires_at - now:.0f} s unless it is renewed. Wait for it (--wait SECONDS), or try later"
+            )
+        connection.execute(update(leases).where(leases.c.index == index).values(token=row.token + 1, **values))
+        return Lease(index, holder, row.token + 1, lease_s)
+
+
+def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
+    """Prove within the caller's transaction that the lease is still ours, and renew it.
+
+    Raises ``LeaseLostError``: somebody took over, so nothing that this writer still wants to write may be written.
+    """
+    renewed = connection.execute(
+        update(leases)
+        .where(leases.c.index == lease.index, leases.c.token == lease.token)
+        .values(expires_at=catalog.now(connection) + lease.lease_s)
+    )
+    if renewed.rowcount != 1:
+        raise LeaseLostError(
+            f"the lease of index {lease.index!r} was taken over while {lease.holder} was silent for more than "
+            f"{lease.lease_s:.0f} s; nothing more was written. Run it again"
+        )
+
+
+def release(catalog: Catalog, lease: Lease) -> None:
+    """Give the lease back; harmless where it was lost. The row stays, so that tokens only grow."""
+    with catalog.write() as connection:
+        connection.execute(
+            update(leases)
+            .where(leases.c.index == lease.index, leases.c.token == lease.token)
+            .values(expires_at=0.0, holder=f"nobody (last: {lease.holder})")
+        )
+
+
+@contextmanager
+def kept_alive(catalog: Catalog, lease: Lease) -> Iterator[None]:
+    """Renew the lease from a thread while the block runs.
+
+    A renewal that fails stops renewing: the next ``check`` in the block's own writes then says why.
+    """
+    stop = threading.Event()
+
+    def renew() -> None:
+        while not stop.wait(lease.lease_s / 3):
+            try:
+                with catalog.write() as connection:
+                    check(connection, catalog, lease)
+            except TransientError:
+                continue
+            except LeaseLostError:
+                return
+
+    thread = threading.Thread(target=renew, name=f"lease-{lease.index}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

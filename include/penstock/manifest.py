@@ -1,0 +1,91 @@
+"""What each release consists of, and what stands where: the catalog's questions about releases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy.engine import Row
+
+from penstock.catalog import Catalog
+from penstock.catalog.schema import entries, generations, pointers, releases
+from penstock.errors import UnknownNameError, UsageError
+
+STAGING, WAITING, HELD, PUBLISHED = "staging", "waiting", "held", "published"
+REJECTED, SUPERSEDED, PRUNED = "rejected", "superseded", "pruned"
+KEPT = (PUBLISHED,)
+"""States whose rows readers may ask for, now or as of then."""
+PENDING = (WAITING, HELD)
+"""Staged whole, and waiting for a person or for the end of a hold."""
+
+
+def in_release(index: str, number: int) -> ColumnElement[bool]:
+    return and_(entries.c.index == index, entries.c.added_in <= number, entries.c.removed_in > number)
+
+
+def head(connection: Connection, index: str) -> int:
+    """The highest kept release, which the next delta is computed against; 0 where there is none."""
+    query = select(func.max(releases.c.number)).where(releases.c.index == index, releases.c.state.in_(KEPT))
+    return connection.execute(query).scalar() or 0
+
+
+def pending(connection: Connection, index: str) -> Row[Any] | None:
+    """The release that is staged and waits, if any; there is at most one."""
+    query = select(releases).where(releases.c.index == index, releases.c.state.in_(PENDING))
+    return connection.execute(query.order_by(releases.c.number.desc()).limit(1)).one_or_none()
+
+
+def pointer(connection: Connection, index: str) -> tuple[int | None, bool]:
+    """The live release, and whether the index is on hold."""
+    row = connection.execute(select(pointers).where(pointers.c.index == index)).one_or_none()
+    return (row.live, row.on_hold) if row else (None, False)
+
+
+def release_row(connection: Connection, index: str, number: int) -> Row[Any]:
+    """Raises ``UnknownNameError`` naming the releases that there are."""
+    row = connection.execute(
+        select(releases).where(releases.c.index == index, releases.c.number == number)
+    ).one_or_none()
+    if row is None:
+        known = connection.execute(select(releases.c.number).where(releases.c.index == index)).scalars()
+        raise UnknownNameError("release", str(number), [str(one) for one in known])
+    return row
+
+
+def generation_row(connection: Connection, index: str, number: int) -> Row[Any]:
+    return connection.execute(
+        select(generations).where(generations.c.index == index, generations.c.number == number)
+    ).one()
+
+
+def readable(connection: Connection, index: str, as_of: int | None) -> Row[Any]:
+    """The release that a reader gets: the live one, or a kept one by number.
+
+    Raises ``UsageError`` where nothing was published yet, or the release is not (or no longer) readable.
+    """
+    if as_of is None:
+        live, _ = pointer(connection, index)
+        if live is None:
+            raise UsageError(f"index {index!r} has no published release yet; run `penstock sync {index}`")
+        as_of = live
+    row = release_row(connection, index, as_of)
+    if row.state not in KEPT:
+        raise UsageError(f"release {as_of} of {index!r} is {row.state}; readers see only published releases")
+    return row
+
+
+def collection_of(catalog: Catalog, index: str, generation: int) -> str:
+    with catalog.read() as connection:
+        return str(generation_row(connection, index, generation).collection)
+
+
+def totals(connection: Connection, index: str, number: int) -> tuple[int, int, int]:
+    """Documents indexed, documents quarantined, and chunks of one release, counted from its manifest."""
+    row = connection.execute(
+        select(
+            func.count().filter(entries.c.reason.is_(None)),
+            func.count().filter(entries.c.reason.is_not(None)),
+            func.coalesce(func.sum(entries.c.chunks), 0),
+        ).where(in_release(index, number))
+    ).one()
+    return int(row[0]), int(row[1]), int(row[2])

@@ -1,0 +1,67 @@
+"""From bytes of text to characters, by byte order mark, by UTF-8, and only then by guessing."""
+
+from __future__ import annotations
+
+import codecs
+
+from charset_normalizer import from_bytes
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+SAMPLE_BYTES = 1 << 16
+FEW = 0.001
+"""A text of which so small a share is not UTF-8 is damaged UTF-8; above it, another encoding."""
+
+
+def decode(data: bytes) -> str:
+    """Return the characters; what cannot be read becomes U+FFFD. Never raises."""
+    for bom, encoding in BOMS:
+        if data.startswith(bom):
+            return data.decode(encoding, "replace")
+    if utf16 := utf16_without_bom(data):
+        return data.decode(utf16, "replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = sum(1 for char in text[:SAMPLE_BYTES] if char > "\x7f" and char != "\ufffd")
+    if bad < good or (bad <= 2 and bad / len(text) < FEW):
+        return text
+    best = from_bytes(_around_first_error(data)).best()
+    return data.decode(best.encoding, "replace") if best else data.decode("cp1252", "replace")
+
+
+def utf16_without_bom(data: bytes) -> str | None:
+    """Latin text in UTF-16 has a zero in nearly every second byte."""
+    sample = data[:4096]
+    if len(sample) < 8 or sample.count(0) < len(sample) * 0.3:
+        return None
+    if sample[1::2].count(0) > sample[::2].count(0) * 4:
+        return "utf-16-le"
+    if sample[::2].count(0) > sample[1::2].count(0) * 4:
+        return "utf-16-be"
+    return None
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether these are characters of two or four bytes, in which no ASCII-minded parser finds anything."""
+    wide = any(data.startswith(bom) for bom, _ in BOMS[1:])
+    return wide or utf16_without_bom(data) is not None
+
+
+def _around_first_error(data: bytes) -> bytes:
+    """A sample that holds what is not ASCII: a file's first pages may well be plain."""
+    first = next((i for i, byte in enumerate(data) if byte > 0x7F), 0) if not data[:SAMPLE_BYTES].isascii() else 0
+    if data[:SAMPLE_BYTES].isascii():
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            first = error.start
+    begin = max(0, first - SAMPLE_BYTES // 4)
+    return data[begin : begin + SAMPLE_BYTES]

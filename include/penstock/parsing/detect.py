@@ -1,0 +1,187 @@
+"""What a document is: the type its name claims, the type its bytes bear out, and whether the two agree."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from io import BytesIO
+from pathlib import PurePosixPath
+
+import puremagic
+
+from penstock.parsing.decode import BOMS, utf16_without_bom
+from penstock.parsing.refused import RefusedDocument
+from penstock.records import Reason
+
+EXTENSIONS = {
+    **dict.fromkeys(("md", "markdown", "mdx", "mkd"), "md"),
+    **dict.fromkeys(("html", "htm", "xhtml"), "html"),
+    **dict.fromkeys(("txt", "text", "log", ""), "txt"),
+    **dict.fromkeys(("ndjson", "jsonl"), "ndjson"),
+    **dict.fromkeys(("xlsx", "xlsm"), "xlsx"),
+    **dict.fromkeys(("xml", "nxml"), "xml"),
+    **{x: x for x in ("rst", "org", "csv", "tsv", "json", "pdf", "docx", "pptx")},
+    **{x: x for x in ("odt", "rtf", "epub", "eml", "msg", "xls")},
+}
+TEXTS = {"md", "txt", "rst", "org", "csv", "tsv", "json", "ndjson", "eml"}
+
+MEDIA_TYPES = {
+    "md": "text/markdown",
+    "html": "text/html",
+    "txt": "text/plain",
+    "rst": "text/x-rst",
+    "org": "text/x-org",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "xml": "application/xml",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xls": "application/vnd.ms-excel",
+    "odt": "application/vnd.oasis.opendocument.text",
+    "rtf": "application/rtf",
+    "epub": "application/epub+zip",
+    "eml": "message/rfc822",
+    "msg": "application/vnd.ms-outlook",
+}
+
+IMAGES = ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "heic", "svg")
+REMEDIES = {
+    "doc": "convert it to .docx (LibreOffice: soffice --convert-to docx)",
+    "ppt": "convert it to .pptx (LibreOffice: soffice --convert-to pptx)",
+    "ods": "save it as .xlsx or .csv",
+    "odp": "save it as .pptx or .pdf",
+    **dict.fromkeys(IMAGES, "an image needs OCR, which penstock does not do: store its text beside it"),
+    **dict.fromkeys(("zip", "gz", "gzip", "tar", "tgz", "7z", "rar", "bz2", "xz"), "unpack it at the source"),
+}
+LEAVE_OUT = "convert it to one of {}, or leave it out by the source's `exclude`"
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+MAGIC = {b"{\\rtf": "rtf", b"\x1f\x8b": "gz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
+PDF_WITHIN = 1024
+CONTROLS = bytes(set(range(32)) - {0, 8, 9, 10, 11, 12, 13, 27})
+
+
+def claimed_type(name: str) -> str:
+    """Return the type that the file name claims, or its bare extension where penstock does not read it."""
+    extension = PurePosixPath(name.lower()).suffix.lstrip(".")
+    return EXTENSIONS.get(extension, extension)
+
+
+def true_type(data: bytes) -> str:
+    """Return what the bytes are: a type, "text", or "binary" where nothing is known of them."""
+    if b"%PDF-" in data[:PDF_WITHIN]:
+        return "pdf"
+    if data.startswith(ZIP):
+        return _zip_type(data)
+    if data.startswith(OLE):
+        return _ole_type(data)
+    for magic, kind in MAGIC.items():
+        if data.startswith(magic):
+            return kind
+    if data[257:262] == b"ustar":
+        return "tar"
+    if looks_like_text(data):
+        return _markup_type(data)
+    return _foreign_type(data)
+
+
+def checked_type(name: str, data: bytes) -> str:
+    """Return the type to parse as.
+
+    Raises ``RefusedDocument``: ``WRONG_TYPE`` where name and bytes disagree, ``UNSUPPORTED`` where nothing reads it.
+    """
+    claimed, actual = claimed_type(name), true_type(data)
+    if actual == "encrypted":
+        raise RefusedDocument(Reason.ENCRYPTED, "the document is encrypted", "store it without a password")
+    if claimed not in MEDIA_TYPES:
+        raise unsupported(claimed)
+    if claimed == actual or _compatible(claimed, actual):
+        return claimed
+    raise RefusedDocument(
+        Reason.WRONG_TYPE,
+        f"the name claims {claimed}, the bytes are {actual}",
+        f"give the file its true ending (.{actual})" if actual in MEDIA_TYPES else "store the file that was meant",
+    )
+
+
+def unsupported(kind: str) -> RefusedDocument:
+    remedy = REMEDIES.get(kind) or LEAVE_OUT.format(", ".join(MEDIA_TYPES))
+    return RefusedDocument(Reason.UNSUPPORTED, f"penstock does not read {kind or 'this type'}", remedy)
+
+
+def _compatible(claimed: str, actual: str) -> bool:
+    """Text may be any text: a .txt may show HTML, a .md may begin with a tag, a mail is headers and text."""
+    if claimed in TEXTS:
+        return actual in ("text", "html", "xml")
+    return (claimed, actual) in {("html", "text"), ("html", "xml"), ("xml", "html"), ("xml", "text")}
+
+
+def looks_like_text(data: bytes) -> bool:
+    """Zeros among clean text are dirt; zeros and control characters together are another kind of file."""
+    if any(data.startswith(bom) for bom, _ in BOMS) or utf16_without_bom(data):
+        return True
+    sample = data[: 1 << 16]
+    odd = len(sample) - len(sample.translate(None, CONTROLS))
+    return odd <= len(sample) * 0.02 + 2 and sample.count(0) <= (len(sample) * 0.25 if odd <= 2 else odd)
+
+
+def _markup_type(data: bytes) -> str:
+    head = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html")) or (head.startswith(b"<?xml") and b"<html" in head):
+        return "html"
+    return "xml" if head.startswith(b"<?xml") else "text"
+
+
+def _zip_type(data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            names = archive.namelist()
+            declared = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in names else ""
+    except Exception:  # noqa: BLE001 - a broken directory: archives.py says how it is broken
+        return _zip_by_head(data)
+    for start, kind in (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx")):
+        if "[Content_Types].xml" in names and any(name.startswith(start) for name in names):
+            return kind
+    return _opendocument(declared)
+
+
+def _zip_by_head(data: bytes) -> str:
+    """Guess from the member names that stand in front of the data."""
+    head = data[:65536]
+    for mark, kind in ((b"word/", "docx"), (b"ppt/", "pptx"), (b"xl/", "xlsx")):
+        if mark in head:
+            return kind
+    at = head.find(b"mimetype")
+    return _opendocument(head[at + 8 : at + 108].decode("ascii", "replace")) if at >= 0 else "zip"
+
+
+def _opendocument(declared: str) -> str:
+    for mark, kind in (("epub", "epub"), ("opendocument.text", "odt"), ("spreadsheet", "ods"), ("presentation", "odp")):
+        if mark in declared:
+            return kind
+    return "zip"
+
+
+def _ole_type(data: bytes) -> str:
+    """Compound files name their streams in UTF-16; the names are anywhere in the file."""
+    marks = {
+        "EncryptedPackage": "encrypted",
+        "__substg1.0_": "msg",
+        "WordDocument": "doc",
+        "PowerPoint Document": "ppt",
+        "Workbook": "xls",
+        "Book": "xls",
+    }
+    return next((kind for mark, kind in marks.items() if mark.encode("utf-16-le") in data), "binary")
+
+
+def _foreign_type(data: bytes) -> str:
+    try:
+        return puremagic.from_string(data[:65536]).lstrip(".") or "binary"
+    except (puremagic.PureError, ValueError, json.JSONDecodeError):
+        return "binary"

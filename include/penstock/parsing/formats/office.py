@@ -1,0 +1,45 @@
+"""Word and PowerPoint by unstructured; headings are what the styles and placeholders say, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+from penstock.parsing.assemble import Draft
+from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.formats.from_unstructured import to_pieces, undecorated
+from penstock.settings import ParserSettings
+
+
+def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
+    elements, title = (_docx if kind == "docx" else _pptx)(data)
+    return Draft(list(to_pieces(elements)), MEDIA_TYPES[kind], f"unstructured.{kind}", title)
+
+
+def _docx(data: bytes) -> tuple[Iterable[Any], str]:
+    from docx import Document
+    from unstructured.partition import docx
+
+    _stop_guessing(docx)
+    return undecorated(docx.partition_docx)(file=BytesIO(data)), _title(lambda: Document(BytesIO(data)))
+
+
+def _pptx(data: bytes) -> tuple[Iterable[Any], str]:
+    from pptx import Presentation
+    from unstructured.partition import pptx
+
+    _stop_guessing(pptx)
+    elements = undecorated(pptx.partition_pptx)(file=BytesIO(data), include_slide_notes=True)
+    return elements, _title(lambda: Presentation(BytesIO(data)))
+
+
+def _stop_guessing(module: Any) -> None:
+    """A short line in a text box is not a heading, and asking the sentence model about each costs most of the time."""
+    module.is_possible_narrative_text = lambda *_: False
+    module.is_possible_title = lambda *_: False
+
+
+def _title(opened: Callable[[], Any]) -> str:
+    title = str(opened().core_properties.title or "")
+    return "" if title.lower() in ("powerpoint presentation", "word document", "presentation") else title

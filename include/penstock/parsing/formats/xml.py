@@ -1,0 +1,59 @@
+"""XML of any vocabulary: every element that holds text directly is a paragraph; elements named title are headings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lxml import etree  # type: ignore[import-untyped]
+
+from penstock.parsing.assemble import Draft, Piece, table_text
+from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.refused import RefusedDocument
+from penstock.records import Reason
+from penstock.settings import ParserSettings
+
+TITLES = {"title", "heading", "head", "article-title", "h1", "h2", "h3", "h4", "h5", "h6"}
+
+
+def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        if "xcessive depth" in str(error):
+            raise RefusedDocument(Reason.TOO_DEEP, "tags are nested too deeply", "flatten the document") from None
+        if error.code in (etree.ErrorTypes.ERR_TAG_NOT_FINISHED, etree.ErrorTypes.ERR_DOCUMENT_END):
+            raise RefusedDocument(Reason.TRUNCATED, "the XML ends early", "copy the file again") from None
+        raise
+    pieces = list(_pieces(root, 1))
+    return Draft(pieces, MEDIA_TYPES[kind], "lxml.xml")
+
+
+def _pieces(node: Any, level: int) -> Iterator[Piece]:
+    """``level`` counts the titled ancestors, which is how deep a title stands."""
+    name = _local(node)
+    if name in ("table", "tgroup"):
+        yield Piece(
+            "table", table_text([_text(cell) for cell in row] for row in node.iter() if _local(row) in ("tr", "row"))
+        )
+        return
+    mixed = (node.text or "").strip() or any((child.tail or "").strip() for child in node)
+    if name in TITLES:
+        yield Piece("title", _text(node), level)
+    elif mixed:
+        yield Piece("text", _text(node))
+    else:
+        inner = level + any(_local(child) in TITLES for child in node)
+        for child in node:
+            yield from _pieces(child, level if _local(child) in TITLES else inner)
+
+
+def _local(node: Any) -> str:
+    return node.tag.rpartition("}")[2].lower() if isinstance(node.tag, str) else ""
+
+
+def _text(node: Any) -> str:
+    return " ".join(" ".join(node.itertext()).split())

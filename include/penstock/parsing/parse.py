@@ -1,0 +1,64 @@
+"""One document, inside a child: check, choose a format, parse; every exception of a library ends here.
+
+A library's message may quote the document, so a refusal keeps the exception's type and nothing of its text.
+"""
+
+from __future__ import annotations
+
+from penstock.parsing.archives import check_gzip, check_tar, check_zip
+from penstock.parsing.assemble import assemble
+from penstock.parsing.detect import checked_type, claimed_type, true_type, unsupported
+from penstock.parsing.formats import draft_of
+from penstock.parsing.refused import RefusedDocument
+from penstock.parsing.unstructured_setup import prepare_unstructured
+from penstock.parsing.xmlcheck import check_xml
+from penstock.records import Parsed, Reason, Refusal
+from penstock.settings import ParserSettings
+
+ZIPS = ("docx", "pptx", "xlsx", "odt", "epub", "zip", "ods", "odp")
+
+
+def prepare(settings: ParserSettings) -> None:
+    """Load what every document needs. Raises ``ModelError`` where a declared part is missing."""
+    prepare_unstructured(settings)
+
+
+def parse(name: str, data: bytes, settings: ParserSettings) -> Parsed | Refusal:
+    """Return the parse, or the reason why there is none. Raises ``MemoryError`` only."""
+    try:
+        kind = _checked(name, data)
+        parsed = assemble(draft_of(kind, name, data, settings), name)
+        if not parsed.elements and not parsed.attachments:
+            raise RefusedDocument(Reason.EMPTY, "no text was found in the document")
+        return parsed
+    except RefusedDocument as refused:
+        return refused.refusal
+    except RecursionError:
+        return Refusal(Reason.TOO_DEEP, "the document is nested too deeply", "flatten it")
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever a parser raises costs this document only
+        kind = claimed_type(name)
+        return Refusal(
+            Reason.PARSER_ERROR,
+            f"the {kind} parser failed with {type(error).__module__}.{type(error).__qualname__}",
+            "open it in the program that made it and save it again",
+        )
+
+
+def _checked(name: str, data: bytes) -> str:
+    """Return the type to parse as. Danger is named before the type is judged: a bomb is a bomb under any name."""
+    if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+        raise RefusedDocument(Reason.EMPTY, "the file is empty")
+    actual = true_type(data)
+    if actual in ZIPS:
+        check_zip(data)
+    elif actual == "gz":
+        check_gzip(data)
+    elif actual == "tar":
+        check_tar(data)
+    elif actual == "xml" or claimed_type(name) in ("xml", "svg", "html"):
+        check_xml(data)
+    if actual in ("zip", "gz", "tar") and claimed_type(name) not in ZIPS:
+        raise unsupported(actual)
+    return checked_type(name, data)

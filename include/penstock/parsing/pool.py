@@ -1,0 +1,142 @@
+"""A pool of warm parser children: documents in, a parse or a typed refusal out, in the order they finish."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from penstock.parsing.worker import CHILD_COMMAND, DiedIdle, Worker
+from penstock.records import Parsed, Reason, Refusal
+from penstock.settings import ParserSettings
+
+Outcome = Parsed | Refusal
+QUEUED_PER_WORKER = 2
+IDLE_DEATHS = 3
+"""How often a child may die before it has read the document until the document is blamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParseJob:
+    """One document to parse. ``name`` is its file name: it claims a type, which the bytes must bear out."""
+
+    id: str
+    name: str
+    data: bytes
+
+
+Results = queue.SimpleQueue[tuple[ParseJob, Outcome | BaseException]]
+
+
+class ParserPool:
+    """Children that parse one document at a time each. Use it as a context manager; leaving it ends the children.
+
+    A child starts with the first document that needs it (or at ``warm``), serves many, and is replaced when it dies.
+    """
+
+    def __init__(self, settings: ParserSettings, command: Sequence[str] = CHILD_COMMAND) -> None:
+        self._size = settings.workers or min(os.cpu_count() or 1, 4)
+        self._workers = [Worker(settings, command) for _ in range(self._size)]
+        self._jobs: queue.SimpleQueue[tuple[ParseJob, Results] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._warm = threading.Event()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Start all children now, in the background: they import while the caller fetches."""
+        self._warm.set()
+        self._start_threads(self._size)
+
+    def parse_many(self, jobs: Iterable[ParseJob]) -> Iterator[tuple[ParseJob, Outcome]]:
+        """Yield each job with its outcome as it finishes. At most three jobs a child are pulled ahead of the results.
+
+        Raises ``ModelError`` where a declared part of the parser is missing on this machine.
+        """
+        results: Results = queue.SimpleQueue()
+        waiting = iter(jobs)
+        in_flight, more = 0, True
+        while True:
+            while more and in_flight < self._size * (1 + QUEUED_PER_WORKER):
+                job = next(waiting, None)
+                if job is None:
+                    more = False
+                    break
+                in_flight += 1
+                self._start_threads(in_flight)
+                self._jobs.put((job, results))
+            if not in_flight:
+                return
+            done, outcome = results.get()
+            in_flight -= 1
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield done, outcome
+
+    def pids(self) -> list[int]:
+        """The children that were started, for tests and for the curious."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]
+
+    def close(self) -> None:
+        """End every child; what is still being parsed is lost."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            threads = self._threads
+        while True:  # jobs that nobody waits for any more
+            try:
+                self._jobs.get_nowait()
+            except queue.Empty:
+                break
+        for _ in threads:
+            self._jobs.put(None)
+        for thread in threads:
+            thread.join()
+        for worker in self._workers:
+            worker.kill()
+
+    def _start_threads(self, wanted: int) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this ParserPool is closed; make another")
+            while len(self._threads) < min(wanted, self._size):
+                worker = self._workers[len(self._threads)]
+                thread = threading.Thread(target=self._serve, args=(worker,), name="penstock-parse", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, worker: Worker) -> None:
+        if self._warm.is_set():
+            self._try_start(worker)
+        while (item := self._jobs.get()) is not None:
+            job, results = item
+            try:
+                results.put((job, _parse(worker, job)))
+            except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
+                worker.kill()
+                results.put((job, error))
+
+    def _try_start(self, worker: Worker) -> None:
+        try:
+            worker.start()
+        except Exception:  # noqa: BLE001 - the first document will meet it again, and its caller hears of it
+            worker.kill()
+
+
+def _parse(worker: Worker, job: ParseJob) -> Outcome:
+    for _ in range(IDLE_DEATHS):
+        try:
+            return worker.ask(job.name, job.data)
+        except DiedIdle:
+            continue
+    return Refusal(Reason.PARSER_ERROR, f"{IDLE_DEATHS} parser processes died before they had read the document")

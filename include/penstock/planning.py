@@ -1,0 +1,280 @@
+"""Decide what a sync has to do: the listing against what the catalog knows, before a byte is fetched.
+
+``decide`` is pure. ``make_plan`` streams each source's listing through it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.engine import Row
+
+from penstock.catalog import Catalog
+from penstock.catalog.schema import documents, entries, parses
+from penstock.errors import ListingError, SourceError
+from penstock.ids import document_id
+from penstock.parsing import parser_fingerprint
+from penstock.platform import Platform
+from penstock.recipe import Recipe
+from penstock.records import NOBODY, Refusal, SourceObject
+
+COUNTS = ("listed", "unchanged", "quarantined_before", "erased", "work", "attachments_carried")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalog knows of a document: its last state at the source, and its entry in the base release."""
+
+    id: str
+    hint: str
+    revision: str | None
+    principals: str
+    fields: str
+    parent_id: str | None
+    erased: bool
+    entry_revision: str | None
+    entry_fields: str | None
+    in_release: bool
+    quarantined: bool
+    retry: bool
+    """Quarantined, and nothing is known of the bytes under today's parser: try it again."""
+    principals_pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A document that must be looked at. ``revision`` is set where the hint says that the bytes are known."""
+
+    id: str
+    source: str
+    key: str
+    size_bytes: int
+    hint: str
+    principals: tuple[str, ...]
+    fields: Mapping[str, str]
+    version: str | None
+    revision: str | None
+    problem: Refusal | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Work:
+        problem = Refusal(**value["problem"]) if value["problem"] else None
+        return cls(**{**value, "principals": tuple(value["principals"]), "problem": problem})
+
+
+@dataclass
+class Plan:
+    """What a sync would do. ``removed`` and ``access`` name documents by id; attachments follow their parent."""
+
+    work: list[Work] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    access: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: list[ListingError] = field(default_factory=list)
+
+    def batches(self, max_bytes: float) -> list[list[Work]]:
+        """The work in batches of about equal size: largest first into the lightest batch."""
+        total = sum(item.size_bytes for item in self.work)
+        heaps: list[list[Work]] = [[] for _ in range(max(1, min(MAX_BATCHES, round(total / max_bytes + 0.5))))]
+        weights = [0] * len(heaps)
+        for item in sorted(self.work, key=lambda w: (-w.size_bytes, w.id)):
+            lightest = weights.index(min(weights))
+            heaps[lightest].append(item)
+            weights[lightest] += item.size_bytes + 1024
+        return [heap for heap in heaps if heap]
+
+
+MAX_BATCHES = 256  # Airflow maps at most 1,024 tasks, at about a second each
+
+
+def canonical(value: Any) -> str:
+    """One spelling for equal values, so that the catalog compares them as text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def decide(item: SourceObject, known: Known | None, verify: bool) -> str:
+    """Return unchanged, quarantined_before, erased or work for one listed object."""
+    if known is None:
+        return "work"
+    if known.erased:
+        return "erased"
+    if item.problem or verify or known.retry or not known.in_release or item.hint != known.hint:
+        return "work"
+    if known.revision != known.entry_revision or canonical(dict(item.fields)) != known.entry_fields:
+        return "work"
+    return "quarantined_before" if known.quarantined else "unchanged"
+
+
+def principals_of(item: SourceObject, when_silent: tuple[str, ...]) -> tuple[str, ...]:
+    """Who may read: what the source says, else what its settings declare; nobody where it could not be read."""
+    if item.problem:
+        return (NOBODY,)
+    return item.principals if item.principals is not None else when_silent
+
+
+def plan_source(
+    name: str,
+    listing: Iterable[SourceObject],
+    known: Mapping[str, Known],
+    when_silent: tuple[str, ...],
+    plan: Plan,
+    verify: bool = False,
+) -> None:
+    """Add one source's share to ``plan``.
+
+    Raises ``ListingError`` where the listing broke off, repeated a key, or came back empty although documents of the
+    source are served: such a listing removes nothing.
+    """
+    share = Plan()
+    seen: set[str] = set()
+    served = {known_.id: key for key, known_ in known.items() if known_.in_release and known_.parent_id is None}
+    children: dict[str, list[Known]] = {}
+    for known_ in known.values():
+        if known_.parent_id and known_.in_release:
+            children.setdefault(known_.parent_id, []).append(known_)
+    for item in listing:
+        if item.key in seen:
+            raise ListingError(f"source {name!r} listed {item.key!r} twice; nothing was removed. Run it again")
+        seen.add(item.key)
+        # An erased document's key is gone from the catalog; only its id, which derives from the key, finds it.
+        found = known.get(item.key) or known.get(document_id(name, item.key))
+        _plan_item(name, item, found, children, when_silent, verify, share)
+    if not seen and served:
+        raise ListingError(
+            f"source {name!r} listed nothing, but {len(served)} of its documents are served; nothing was removed. "
+            "Check its path, prefix and permissions; to withdraw the documents, take them away with `penstock erase`"
+        )
+    share.removed += [id_ for id_, key in served.items() if key not in seen]
+    share.removed += [child.id for id_ in list(share.removed) for child in children.get(id_, ())]
+    share.counts["listed"] = len(seen)
+    plan.work += share.work
+    plan.removed += share.removed
+    plan.access |= share.access
+    for count, value in share.counts.items():
+        plan.counts[count] += value
+
+
+def _plan_item(
+    source: str,
+    item: SourceObject,
+    known: Known | None,
+    children: Mapping[str, list[Known]],
+    when_silent: tuple[str, ...],
+    verify: bool,
+    share: Plan,
+) -> None:
+    decision = decide(item, known, verify)
+    below = children.get(known.id, []) if known else []
+    if decision in ("unchanged", "quarantined_before") and any(child.retry for child in below):
+        decision = "work"
+    share.counts[decision] += 1
+    if decision == "erased":
+        return
+    principals = principals_of(item, when_silent)
+    for one in [known, *below] if known else []:
+        if one is not None and (one.principals_pending or canonical(principals) != one.principals):
+            share.access[one.id] = principals
+    if decision == "work":
+        trusted = known is not None and not verify and item.hint == known.hint
+        share.work.append(
+            Work(
+                id=document_id(source, item.key),
+                source=source,
+                key=item.key,
+                size_bytes=item.size_bytes,
+                hint=item.hint,
+                principals=principals,
+                fields=dict(item.fields),
+                version=item.version,
+                revision=known.revision if known and trusted else None,
+                problem=item.problem,
+            )
+        )
+    else:
+        share.counts["attachments_carried"] += len(below)
+
+
+def make_plan(
+    platform: Platform, index: str, base: int, recipe: Recipe, only: str | None = None, verify: bool = False
+) -> Plan:
+    """List the sources of ``index`` and compare them with release ``base`` (0: with nothing).
+
+    A source whose listing fails keeps all its documents; its error is in ``plan.errors``. Where every listing failed
+    the first error is raised.
+    """
+    plan = Plan()
+    settings = platform.settings.index(index)
+    parser = parser_fingerprint(recipe.parser)
+    for name in (only,) if only else settings.sources:
+        known = known_documents(platform.catalog, index, name, base, parser)
+        when_silent = platform.settings.source(name).when_silent
+        before = plan.counts["listed"]
+        try:
+            listing = _declared(platform.source(name).list(), recipe.fields)
+            plan_source(name, listing, known, when_silent, plan, verify)
+        except ListingError as error:
+            plan.errors.append(error)
+            plan.sources[name] = {"error": str(error)}
+        except SourceError as error:
+            raise ListingError(f"source {name!r}: {error}") from error
+        else:
+            plan.sources[name] = {"listed": plan.counts["listed"] - before}
+    if plan.errors and len(plan.errors) == len(plan.sources):
+        raise plan.errors[0]
+    return plan
+
+
+def _declared(listing: Iterable[SourceObject], fields: tuple[str, ...]) -> Iterable[SourceObject]:
+    """Leave out metadata that the index does not declare: a change in it changes nothing here."""
+    for item in listing:
+        yield replace(item, fields={k: v for k, v in item.fields.items() if k in fields}) if item.fields else item
+
+
+def known_documents(catalog: Catalog, index: str, source: str, base: int, parser: str) -> dict[str, Known]:
+    """Key → what is known, for every document of one source. One query; about 400 bytes a document."""
+    at_base = and_(
+        entries.c.document_id == documents.c.id,
+        entries.c.index == index,
+        entries.c.added_in <= base,
+        entries.c.removed_in > base,
+    )
+    query = (
+        select(documents, entries.c.id.label("entry"), entries.c.revision.label("entry_revision"))
+        .add_columns(entries.c.fields.label("entry_fields"), entries.c.reason, parses.c.parser)
+        .select_from(
+            documents.outerjoin(entries, at_base).outerjoin(
+                parses, and_(parses.c.key == entries.c.parse_key, entries.c.reason.is_not(None))
+            )
+        )
+        .where(documents.c.source == source)
+    )
+    with catalog.read() as connection:
+        rows = connection.execution_options(yield_per=5000).execute(query)
+        return {row.key or row.id: _known(row, parser) for row in rows}
+
+
+def _known(row: Row[Any], parser: str) -> Known:
+    quarantined = row.reason is not None
+    return Known(
+        id=row.id,
+        hint=row.hint,
+        revision=row.revision,
+        principals=row.principals,
+        fields=row.fields,
+        parent_id=row.parent_id,
+        erased=row.erased_at is not None,
+        entry_revision=row.entry_revision,
+        entry_fields=row.entry_fields,
+        in_release=row.entry is not None,
+        quarantined=quarantined,
+        retry=row.problem is not None or (quarantined and row.parser != parser),
+        principals_pending=row.principals_pending,
+    )

@@ -1,0 +1,378 @@
+"""Fetch, parse and chunk the documents that a plan names. What was made before from the same bytes is used again.
+
+Everything made here is keyed by what it was made from, so preparing is safe to repeat, to interrupt and to run on
+several workers at once; nothing of it is visible to readers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import select
+
+from penstock import chunking
+from penstock.catalog import insert_or_update
+from penstock.catalog.schema import chunkings, documents, parses, revisions
+from penstock.embedding.base import Embedder
+from penstock.embedding.cache import text_hash
+from penstock.errors import FetchError, TransientFetchError
+from penstock.ids import document_id, hash_of
+from penstock.lake import Kind
+from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
+from penstock.planning import Work, canonical
+from penstock.platform import Platform
+from penstock.recipe import Recipe
+from penstock.records import Chunk, Parsed, Reason, Refusal, SourceObject
+
+FETCH_TRIES = 3
+FETCH_THREADS = 8
+ATTACHMENT = "!/"
+"""Between a document's key and the name of what is attached to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one document: indexed, quarantined, or deferred (not fetched; its last revision stays served)."""
+
+    id: str
+    parent_id: str | None
+    state: str
+    fields: str
+    revision: str | None = None
+    parse_key: str | None = None
+    chunks_key: str | None = None
+    chunks: int = 0
+    tokens: int = 0
+    title: str = ""
+    refusal: Refusal | None = None
+    attachments: int = 0
+    size_bytes: int = 0
+    parsed_now: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Outcome:
+        refusal = Refusal(Reason(value["refusal"]["reason"]), *list(value["refusal"].values())[1:])
+        return cls(**{**value, "refusal": refusal}) if value["refusal"] else cls(**value)
+
+
+@dataclass(slots=True)
+class _Item:
+    """A document on its way: its work, its bytes' name, and where it hangs."""
+
+    work: Work
+    parent_id: str | None
+    depth: int
+    revision: str = ""
+    parse_key: str = ""
+    data: bytes | None = None
+
+
+@dataclass
+class Preparer:
+    """Prepares documents under one recipe for one run.
+
+    ``prepare`` yields each outcome with its texts to embed, ``{text hash: text}``, as soon as it is known.
+    """
+
+    platform: Platform
+    recipe: Recipe
+    run_id: int
+    embedder: Embedder
+    pool: ParserPool
+    fetched: int = 0
+    fetched_bytes: int = 0
+    _attached: list[_Item] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._parser = parser_fingerprint(self.recipe.parser)
+        self._chunker = chunking.chunker_fingerprint(self.recipe.chunker, self.embedder.fingerprint)
+        self._fresh = PendingRows(self.platform, self.run_id)
+
+    def prepare(self, work: Iterable[Work]) -> Iterator[tuple[Outcome, dict[str, str]]]:
+        level = (_Item(one, None, 0) for one in work)
+        while level:
+            self._attached = []
+            yield from self._prepare_level(level)
+            level = self._attached  # type: ignore[assignment]
+        self._fresh.flush()
+
+    def _prepare_level(self, items: Iterable[_Item]) -> Iterator[tuple[Outcome, dict[str, str]]]:
+        ready: deque[tuple[Outcome, dict[str, str]]] = deque()
+        parsing: dict[str, _Item] = {}
+
+        def jobs() -> Iterator[ParseJob]:
+            for item in self._fetch_all(items, ready):
+                known = self._known_parse(item)
+                if known is not None:
+                    ready.append(known)
+                    continue
+                parsing[item.work.id] = item
+                data = item.data if item.data is not None else self.platform.lake.get(Kind.BYTES, item.revision)
+                item.data = None
+                yield ParseJob(item.work.id, file_name(item.work.key), data)
+
+        for job, result in self.pool.parse_many(jobs()):
+            yield self._parsed(parsing.pop(job.id), result)
+            while ready:
+                yield ready.popleft()
+        yield from ready
+
+    # fetching
+
+    def _fetch_all(self, items: Iterable[_Item], ready: deque[tuple[Outcome, dict[str, str]]]) -> Iterator[_Item]:
+        """Yield items whose bytes are in the lake; those that cannot be had go to ``ready`` with their reason."""
+        waiting: deque[tuple[_Item, Future[bytes]]] = deque()
+        with ThreadPoolExecutor(FETCH_THREADS, thread_name_prefix="fetch") as threads:
+            for item in items:
+                if (refused := self._refused_unseen(item)) is not None:
+                    ready.append((refused, {}))
+                elif item.revision or item.work.revision:
+                    item.revision = item.revision or item.work.revision or ""
+                    self._fresh.document(item)
+                    yield item
+                else:
+                    waiting.append((item, threads.submit(self._fetch, item.work)))
+                    if len(waiting) >= 2 * FETCH_THREADS:
+                        yield from self._fetched(*waiting.popleft(), ready)
+            while waiting:
+                yield from self._fetched(*waiting.popleft(), ready)
+
+    def _refused_unseen(self, item: _Item) -> Outcome | None:
+        limit = self.platform.settings.source(item.work.source).max_bytes
+        problem = item.work.problem
+        if problem is None and item.work.size_bytes > limit:
+            problem = Refusal(
+                Reason.TOO_LARGE,
+                f"{item.work.size_bytes} bytes, the source allows {limit}",
+                f"raise sources.{item.work.source}.max_bytes, or exclude it",
+            )
+        if problem is None and item.depth > self.recipe.parser.max_attachment_depth:
+            problem = Refusal(
+                Reason.TOO_DEEP, f"attached {item.depth} levels deep", "raise parser.max_attachment_depth"
+            )
+        if problem is None:
+            return None
+        self._fresh.document(item)
+        return self._outcome(item, "quarantined", refusal=problem)
+
+    def _fetch(self, work: Work) -> bytes:
+        source = self.platform.source(work.source)
+        for attempt in range(FETCH_TRIES):
+            try:
+                return source.fetch(_source_object(work))
+            except TransientFetchError:
+                if attempt == FETCH_TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _fetched(
+        self, item: _Item, future: Future[bytes], ready: deque[tuple[Outcome, dict[str, str]]]
+    ) -> Iterator[_Item]:
+        try:
+            data = future.result()
+        except FetchError as error:
+            refusal = Refusal(Reason.SOURCE_ERROR, str(error), "it is fetched again with every sync")
+            self._fresh.document(item, problem=refusal)
+            ready.append((self._outcome(item, "deferred", refusal=refusal), {}))
+            return
+        item.revision, item.data = self.platform.lake.put_bytes(data), data
+        self.fetched += 1
+        self.fetched_bytes += len(data)
+        self._fresh.revision(item, len(data))
+        self._fresh.document(item)
+        yield item
+
+    # parsing and chunking
+
+    def _known_parse(self, item: _Item) -> tuple[Outcome, dict[str, str]] | None:
+        item.parse_key = parse_key(item.revision, item.work.key, self._parser)
+        with self.platform.catalog.read() as connection:
+            row = connection.execute(select(parses).where(parses.c.key == item.parse_key)).one_or_none()
+        if row is None:
+            return None
+        if row.reason is not None:
+            refusal = Refusal(Reason(row.reason), row.detail or "", row.remedy or "")
+            return self._outcome(item, "quarantined", refusal=refusal), {}
+        if not self.platform.lake.has(Kind.PARSED, item.parse_key):
+            return None  # the lake lost it: parse again
+        return self._chunked(item, None, row.title, row.attachments)
+
+    def _parsed(self, item: _Item, result: Parsed | Refusal) -> tuple[Outcome, dict[str, str]]:
+        if isinstance(result, Refusal):
+            self._fresh.parse(item, self._parser, refusal=result)
+            return self._outcome(item, "quarantined", refusal=result, parsed_now=True), {}
+        attachments = [[one.name, self.platform.lake.put_bytes(one.data)] for one in result.attachments]
+        self.platform.lake.put(Kind.PARSED, item.parse_key, to_json(result))
+        self._fresh.parse(item, self._parser, parsed=result, attachments=attachments)
+        return self._chunked(item, result, result.title, attachments)
+
+    def _chunked(
+        self, item: _Item, parsed: Parsed | None, title: str, attachments: list[list[str]]
+    ) -> tuple[Outcome, dict[str, str]]:
+        chunks_key = hash_of("chunks", item.parse_key, self._chunker)
+        chunks = None if parsed is not None else self._known_chunks(chunks_key)
+        if chunks is None:
+            parsed = parsed or from_json(self.platform.lake.get(Kind.PARSED, item.parse_key))
+            chunks = chunking.chunk(parsed, self.embedder.tokenizer, self.recipe.chunker)
+            self.platform.lake.put(Kind.CHUNKS, chunks_key, chunking.to_json(chunks))
+            self._fresh.chunking(chunks_key, item.parse_key, chunks)
+        for name, revision in attachments:
+            self._attach(item, name, revision)
+        outcome = self._outcome(
+            item,
+            "indexed",
+            chunks_key=chunks_key,
+            chunks=len(chunks),
+            tokens=sum(chunk.tokens for chunk in chunks),
+            title=title,
+            attachments=len(attachments),
+            parsed_now=parsed is not None,
+        )
+        return outcome, embedding_texts(chunks, self.recipe)
+
+    def _known_chunks(self, chunks_key: str) -> list[Chunk] | None:
+        if not self.platform.lake.has(Kind.CHUNKS, chunks_key):
+            return None
+        return chunking.from_json(self.platform.lake.get(Kind.CHUNKS, chunks_key))
+
+    def _attach(self, parent: _Item, name: str, revision: str) -> None:
+        key = f"{parent.work.key}{ATTACHMENT}{name}"
+        work = Work(
+            id=document_id(parent.work.source, key),
+            source=parent.work.source,
+            key=key,
+            size_bytes=0,
+            hint="",
+            principals=parent.work.principals,
+            fields=parent.work.fields,
+            version=None,
+            revision=revision,
+            problem=None,
+        )
+        item = _Item(work, parent.work.id, parent.depth + 1, revision=revision)
+        self._fresh.revision(item, 0)
+        self._attached.append(item)
+
+    def _outcome(self, item: _Item, state: str, **more: Any) -> Outcome:
+        return Outcome(
+            id=item.work.id,
+            parent_id=item.parent_id,
+            state=state,
+            fields=canonical(dict(item.work.fields)),
+            revision=item.revision or None,
+            parse_key=item.parse_key or None,
+            size_bytes=item.work.size_bytes,
+            **more,
+        )
+
+
+class PendingRows:
+    """Catalog rows that wait to be written together: a transaction a document would cost more than parsing it."""
+
+    LIMIT = 128
+
+    def __init__(self, platform: Platform, run_id: int) -> None:
+        self._catalog, self._run_id = platform.catalog, run_id
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._revisions: dict[tuple[str, str], dict[str, Any]] = {}
+        self._parses: dict[str, dict[str, Any]] = {}
+        self._chunkings: dict[str, dict[str, Any]] = {}
+
+    def document(self, item: _Item, problem: Refusal | None = None) -> None:
+        self._documents[item.work.id] = {
+            "id": item.work.id,
+            "source": item.work.source,
+            "key": item.work.key,
+            "parent_id": item.parent_id,
+            "hint": item.work.hint if item.revision else "",
+            "revision": item.revision or None,
+            "principals": canonical(list(item.work.principals)),
+            "principals_pending": False,
+            "fields": canonical(dict(item.work.fields)),
+            "problem": asdict(problem) if problem else None,
+            "first_run": self._run_id,
+        }
+        self._flush_if_many()
+
+    def revision(self, item: _Item, size_bytes: int) -> None:
+        self._revisions[item.work.id, item.revision] = {
+            "document_id": item.work.id,
+            "sha256": item.revision,
+            "size_bytes": size_bytes,
+            "version": item.work.version,
+            "run_id": self._run_id,
+        }
+
+    def parse(
+        self,
+        item: _Item,
+        parser: str,
+        parsed: Parsed | None = None,
+        attachments: list[list[str]] | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:
+        self._parses[item.parse_key] = {
+            "key": item.parse_key,
+            "revision": item.revision,
+            "parser": parser,
+            "parsed_by": parsed.parser if parsed else None,
+            "media_type": parsed.media_type if parsed else None,
+            "title": parsed.title if parsed else None,
+            "attachments": attachments or [],
+            "reason": str(refusal.reason) if refusal else None,
+            "detail": refusal.detail if refusal else None,
+            "remedy": refusal.remedy if refusal else None,
+            "run_id": self._run_id,
+        }
+
+    def chunking(self, key: str, parse_key: str, chunks: list[Chunk]) -> None:
+        tokens = sum(chunk.tokens for chunk in chunks)
+        self._chunkings[key] = {"key": key, "parse_key": parse_key, "chunks": len(chunks), "tokens": tokens}
+
+    def _flush_if_many(self) -> None:
+        if len(self._documents) >= self.LIMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        with self._catalog.write() as connection:
+            now = self._catalog.now(connection)
+            # Principals are not updated here: access has its own path, which also reaches the rows of the index.
+            # A document that was not fetched keeps its last hint and revision; only its problem is noted.
+            fetched = [row for row in self._documents.values() if row["revision"]]
+            others = [row for row in self._documents.values() if not row["revision"]]
+            insert_or_update(connection, documents, fetched, ("hint", "revision", "fields", "problem"))
+            insert_or_update(connection, documents, others, ("problem",))
+            insert_or_update(connection, revisions, [{**row, "fetched_at": now} for row in self._revisions.values()])
+            insert_or_update(connection, parses, [{**row, "made_at": now} for row in self._parses.values()])
+            insert_or_update(connection, chunkings, list(self._chunkings.values()))
+        for rows in (self._documents, self._revisions, self._parses, self._chunkings):
+            rows.clear()
+
+
+def parse_key(revision: str, key: str, parser: str) -> str:
+    """The name of a parse: the bytes, the type that the key claims for them, and the parser."""
+    return hash_of("parse", revision, PurePosixPath(key).suffix.lower(), parser)
+
+
+def file_name(key: str) -> str:
+    return PurePosixPath(key.rsplit(ATTACHMENT, 1)[-1]).name
+
+
+def embedding_texts(chunks: Iterable[Chunk], recipe: Recipe) -> dict[str, str]:
+    """Text hash → text, for the distinct texts that the chunks are embedded as."""
+    texts = (chunking.embedding_text(chunk, recipe.chunker) for chunk in chunks)
+    return {text_hash(text): text for text in texts}
+
+
+def _source_object(work: Work) -> SourceObject:
+    return SourceObject(
+        key=work.key, size_bytes=work.size_bytes, hint=work.hint, fields=work.fields, version=work.version
+    )

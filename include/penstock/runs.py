@@ -1,0 +1,223 @@
+"""One run of the line: its row in the catalog, its lease, and the report that it leaves."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from sqlalchemy import insert, select, update
+
+from penstock import leases
+from penstock.catalog.schema import leases as leases_table
+from penstock.catalog.schema import runs
+from penstock.errors import AccountingError, LeaseHeldError, UnknownNameError
+from penstock.leases import Lease
+from penstock.platform import Platform
+
+log = structlog.get_logger("penstock")
+
+RUNNING, PUBLISHED, UNCHANGED, WAITING, HELD, FAILED = (
+    "running",
+    "published",
+    "unchanged",
+    "waiting",
+    "held",
+    "failed",
+)
+EXIT_CODES = {PUBLISHED: 0, UNCHANGED: 0, HELD: 0, WAITING: 1, FAILED: 3, RUNNING: 3}
+
+
+@dataclass
+class Run:
+    """A run under way. ``counts`` and ``seconds`` grow with its stages; ``save`` writes them."""
+
+    id: int
+    index: str
+    kind: str
+    lease: Lease
+    options: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def clock(self, stage: str) -> Iterator[None]:
+        """Add the block's wall time to ``seconds[stage]``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did, in figures; ``to_dict`` is what ``--json`` prints."""
+
+    id: int
+    index: str
+    kind: str
+    state: str
+    release: int | None
+    message: str
+    counts: dict[str, int]
+    seconds: dict[str, float]
+    sources: dict[str, Any]
+    started_at: float
+    finished_at: float | None
+    external: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        failed_listing = any("error" in source for source in self.sources.values())
+        return 3 if failed_listing else EXIT_CODES[self.state]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "exit_code": self.exit_code}
+
+
+def begin(
+    platform: Platform,
+    index: str,
+    kind: str,
+    options: dict[str, Any] | None = None,
+    wait_s: float = 0.0,
+    external: str | None = None,
+) -> Run:
+    """Open a run and take the index's lease for it. Raises ``LeaseHeldError`` naming the holder."""
+    platform.settings.index(index)
+    catalog = platform.catalog
+    with catalog.write() as connection:
+        id_ = connection.execute(
+            insert(runs)
+            .values(
+                index=index,
+                kind=kind,
+                state=RUNNING,
+                started_at=catalog.now(connection),
+                options=options or {},
+                counts={},
+                seconds={},
+                sources={},
+                external=external,
+            )
+            .returning(runs.c.id)
+        ).scalar_one()
+    holder = f"run {id_} ({kind} by {getpass.getuser()} on {socket.gethostname()})"
+    try:
+        lease = leases.acquire(catalog, index, holder, platform.settings.store.lease_s, wait_s)
+    except LeaseHeldError as error:
+        _close(platform, id_, FAILED, None, str(error))
+        raise
+    log.info("run.begin", run=id_, index=index, kind=kind)
+    return Run(id_, index, kind, lease, options or {})
+
+
+def resume_run(platform: Platform, id_: int) -> Run:
+    """Take up a run that another task began: its counts so far, and its lease."""
+    row = _row(platform, id_)
+    with platform.catalog.read() as connection:
+        lease = connection.execute(select(leases_table).where(leases_table.c.index == row.index)).one()
+    mine = lease.token if lease.holder.startswith(f"run {id_} ") else -1
+    return Run(
+        id_,
+        row.index,
+        row.kind,
+        Lease(row.index, f"run {id_}", mine, platform.settings.store.lease_s),
+        dict(row.options),
+        dict(row.counts),
+        dict(row.seconds),
+        dict(row.sources),
+    )
+
+
+def save(platform: Platform, run: Run) -> None:
+    with platform.catalog.write() as connection:
+        connection.execute(
+            update(runs).where(runs.c.id == run.id).values(counts=run.counts, seconds=run.seconds, sources=run.sources)
+        )
+
+
+def finish(platform: Platform, run: Run, state: str, release: int | None, message: str) -> RunReport:
+    """Close the run and give the lease back. Raises ``AccountingError`` where its counts do not add up."""
+    wrong = account(run.counts)
+    if wrong and state != FAILED:
+        _close(platform, run.id, FAILED, release, wrong)
+        leases.release(platform.catalog, run.lease)
+        raise AccountingError(f"run {run.id} of {run.index!r}: {wrong}")
+    save(platform, run)
+    _close(platform, run.id, state, release, message)
+    leases.release(platform.catalog, run.lease)
+    log.info("run.end", run=run.id, index=run.index, state=state, release=release, **run.counts)
+    return report(platform, run.id)
+
+
+def account(counts: dict[str, int]) -> str:
+    """Check that every listed document has exactly one outcome; return what is wrong, or nothing.
+
+    >>> account({"listed": 3, "unchanged": 2, "work": 1, "new": 1})
+    ''
+    >>> account({"listed": 3, "unchanged": 1, "work": 1, "new": 1})
+    'of 3 listed documents 2 are accounted for'
+    """
+    n = counts.get
+    decided = sum(n(name, 0) for name in ("unchanged", "quarantined_before", "erased", "work"))
+    if decided != n("listed", 0):
+        return f"of {n('listed', 0)} listed documents {decided} are accounted for"
+    ended = sum(n(name, 0) for name in ("new", "changed", "same", "quarantined", "deferred"))
+    begun = n("work", 0) + n("attachments", 0)
+    if ended != begun:
+        return f"of {begun} documents that were looked at {ended} have an outcome"
+    return ""
+
+
+def report(platform: Platform, id_: int) -> RunReport:
+    row = _row(platform, id_)
+    return RunReport(
+        id=row.id,
+        index=row.index,
+        kind=row.kind,
+        state=row.state,
+        release=row.release,
+        message=row.message or "",
+        counts=dict(row.counts),
+        seconds=dict(row.seconds),
+        sources=dict(row.sources),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        external=row.external,
+    )
+
+
+def recent(platform: Platform, index: str | None = None, limit: int = 10) -> list[RunReport]:
+    query = select(runs.c.id).order_by(runs.c.id.desc()).limit(limit)
+    if index is not None:
+        query = query.where(runs.c.index == index)
+    with platform.catalog.read() as connection:
+        ids = list(connection.execute(query).scalars())
+    return [report(platform, id_) for id_ in ids]
+
+
+def _row(platform: Platform, id_: int) -> Any:
+    with platform.catalog.read() as connection:
+        row = connection.execute(select(runs).where(runs.c.id == id_)).one_or_none()
+        if row is None:
+            known = connection.execute(select(runs.c.id).order_by(runs.c.id.desc()).limit(5)).scalars()
+            raise UnknownNameError("run", str(id_), [str(one) for one in known])
+    return row
+
+
+def _close(platform: Platform, id_: int, state: str, release: int | None, message: str) -> None:
+    catalog = platform.catalog
+    with catalog.write() as connection:
+        connection.execute(
+            update(runs)
+            .where(runs.c.id == id_)
+            .values(state=state, release=release, message=message, finished_at=catalog.now(connection))
+        )

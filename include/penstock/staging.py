@@ -1,0 +1,386 @@
+"""Stage a release: write the difference between the base release and what was prepared, under a number nobody sees yet.
+
+Every step may be repeated: rows are named by content, and a number that a dead run left half-staged is undone and
+staged again under the same number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.engine import Row
+
+from penstock import chunking, leases, manifest
+from penstock.catalog import batched
+from penstock.catalog.schema import documents, entries, generations, releases
+from penstock.embedding.base import Embedder
+from penstock.embedding.cache import VectorCache, text_hash
+from penstock.ids import EMPTY_DIGEST, digest_add, fingerprint, hash_of, row_id
+from penstock.index.base import VectorIndex
+from penstock.lake import Kind
+from penstock.leases import Lease
+from penstock.planning import canonical
+from penstock.platform import Platform
+from penstock.preparing import Outcome
+from penstock.recipe import Recipe
+from penstock.records import OPEN_END, Chunk, IndexRow
+
+DOCUMENTS_AT_ONCE = 64
+
+
+@dataclass
+class Delta:
+    """The difference between the base release and the next: what is put in place of what.
+
+    ``put`` are new or changed documents, ``gone`` are ids of documents that leave.
+    """
+
+    put: list[Outcome] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+    """Of ``put``, the ids of documents that the base release had."""
+    gone: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.gone)
+
+    def name(self) -> str:
+        """Hash of the difference: two runs that would change the same have the same name for it."""
+        put = sorted([one.id, one.chunks_key, one.revision, one.fields, _reason(one)] for one in self.put)
+        return fingerprint([put, sorted(self.gone)])
+
+
+def compute_delta(
+    before: dict[str, Row[Any]], outcomes: Iterable[Outcome], removed: Sequence[str], rebuild: bool = False
+) -> Delta:
+    """Compare outcomes with the base release's entries, by document id. Pure.
+
+    A document that could not be fetched keeps its entry, and so do its attachments. The attachments of a parent that
+    was looked at, and that it no longer has, go. ``rebuild`` puts everything anew (a new generation).
+    """
+    delta = Delta(gone=list(removed))
+    delta.counts["removed"] = len(removed)
+    looked_at: set[str] = set()
+    reported: set[str] = set()
+    for outcome in outcomes:
+        entry = before.get(outcome.id)
+        reported.add(outcome.id)
+        if outcome.state == "deferred" and entry is not None:
+            delta.counts["deferred"] += 1
+            continue
+        looked_at.add(outcome.id)
+        if outcome.parent_id is not None:
+            delta.counts["attachments"] += 1
+        if entry is not None and not rebuild and _same(entry, outcome):
+            delta.counts["quarantined" if _reason(outcome) else "same"] += 1
+            continue
+        delta.put.append(outcome)
+        if entry is not None:
+            delta.known.add(outcome.id)
+        delta.counts["quarantined" if _reason(outcome) else "new" if entry is None else "changed"] += 1
+    for id_, entry in before.items():
+        if entry.parent_id in looked_at and id_ not in reported and id_ not in delta.gone:
+            delta.gone.append(id_)
+            delta.counts["attachments_removed"] += 1
+    return delta
+
+
+def _reason(outcome: Outcome) -> str | None:
+    return str(outcome.refusal.reason) if outcome.refusal else None
+
+
+def _same(entry: Row[Any], outcome: Outcome) -> bool:
+    return bool(
+        entry.chunks_key == outcome.chunks_key
+        and entry.revision == outcome.revision
+        and entry.fields == outcome.fields
+        and entry.reason == _reason(outcome)
+    )
+
+
+def base_entries(connection: Connection, index: str, base: int, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Document id → entry in release ``base`` with its ``parent_id``, of the named documents and their attachments."""
+    found: dict[str, Row[Any]] = {}
+    for batch in batched(ids):
+        query = (
+            select(entries, documents.c.parent_id)
+            .join(documents, documents.c.id == entries.c.document_id)
+            .where(manifest.in_release(index, base))
+            .where(documents.c.id.in_(batch) | documents.c.parent_id.in_(batch))
+        )
+        found.update((row.document_id, row) for row in connection.execute(query))
+    return found
+
+
+@dataclass
+class Stager:
+    """Writes one delta as one release."""
+
+    platform: Platform
+    index: str
+    lease: Lease
+    recipe: Recipe
+    embedder: Embedder
+    run_id: int
+    progress: Callable[[int], None] = lambda _n: None
+    _written: dict[str, str] = field(default_factory=dict)
+
+    def stage(self, delta: Delta, base: int, rebuild: bool = False) -> int:
+        """Return the number of the staged release."""
+        number, generation = self._open(base, rebuild or base == 0)
+        collection = self.platform.collection(self._collection(generation))
+        collection.create(self.embedder.dimension, self.recipe.fields)
+        for undone in range(base + 1, number + 1):
+            collection.discard(undone)
+        read_base = 0 if rebuild else base
+        added, removed = self._write_rows(collection, delta, number, read_base)
+        for document, principals in self._close(delta, number, base, rebuild, added, removed).items():
+            collection.set_principals({document: tuple(json.loads(principals))})
+        return number
+
+    def _collection(self, generation: int) -> str:
+        return manifest.collection_of(self.platform.catalog, self.index, generation)
+
+    def _open(self, base: int, new_generation: bool) -> tuple[int, int]:
+        """Claim the release's number (a dead run's, where it left one) and its generation."""
+        catalog = self.platform.catalog
+        with catalog.write() as connection:
+            leases.check(connection, catalog, self.lease)
+            supersede(connection, self.index)
+            half = connection.execute(
+                select(releases).where(releases.c.index == self.index, releases.c.state == manifest.STAGING)
+            ).one_or_none()
+            highest = connection.execute(
+                select(func.max(releases.c.number)).where(releases.c.index == self.index)
+            ).scalar()
+            number = half.number if half else (highest or 0) + 1
+            if new_generation:
+                generation = self._new_generation(connection, number)
+            else:
+                generation = manifest.release_row(connection, self.index, base).generation
+            values = _empty_release(self.index, number, generation, base, self.run_id, catalog.now(connection))
+            if half:
+                undo_entries(connection, self.index, number)
+                connection.execute(
+                    update(releases).where(releases.c.index == self.index, releases.c.number == number).values(values)
+                )
+            else:
+                connection.execute(insert(releases).values(values))
+        return number, generation
+
+    def _new_generation(self, connection: Connection, release: int) -> int:
+        """A generation is numbered by the first release that it serves, so that a repeated run finds its own."""
+        mine = generations.c.index == self.index, generations.c.number == release
+        values = {
+            "collection": f"{self.index}_g{release}",
+            "recipe": self.recipe.model_dump(mode="json"),
+            "embedder": self.embedder.fingerprint,
+            "dimension": self.embedder.dimension,
+            "created_at": self.platform.catalog.now(connection),
+            "dropped_at": None,
+        }
+        if connection.execute(select(generations).where(*mine)).one_or_none() is None:
+            connection.execute(insert(generations).values(index=self.index, number=release, **values))
+        else:
+            connection.execute(update(generations).where(*mine).values(**values))
+        return release
+
+    def _write_rows(self, collection: VectorIndex, delta: Delta, number: int, base: int) -> tuple[list[str], list[str]]:
+        """Add and retire rows, some documents at a time; return the ids added and retired."""
+        added: list[str] = []
+        retired: list[str] = []
+        cache = VectorCache(self.platform.catalog, self.platform.lake, self.embedder.fingerprint)
+        for batch in batched(delta.put, DOCUMENTS_AT_ONCE):
+            self._still_ours()
+            new, old = self._row_changes(collection, batch, number, base)
+            if new:
+                vectors = cache.get([name for _row, name in new])
+                collection.add([replace(row, vector=v) for (row, _name), v in zip(new, vectors, strict=True)])
+            collection.retire(old, number)
+            added += [row.id for row, _name in new]
+            delta.counts["rows_rewritten"] += sum(row.document_id in delta.known for row, _name in new)
+            retired += old
+            self.progress(len(batch))
+        for gone in batched(delta.gone, DOCUMENTS_AT_ONCE) if base else ():
+            self._still_ours()
+            old = [row.id for row in collection.document_rows(gone, base)]
+            collection.retire(old, number)
+            retired += old
+        return added, retired
+
+    def _row_changes(
+        self, collection: VectorIndex, batch: Sequence[Outcome], number: int, base: int
+    ) -> tuple[list[tuple[IndexRow, str]], list[str]]:
+        """Rows that the documents lack, with the hash of the text to embed, and ids of rows that they no longer have.
+
+        A chunk that the document had before, word for word, keeps its row: it costs no write.
+        """
+        ids = [one.id for one in batch]
+        before: dict[tuple[str, str, int], str] = {}
+        if base:
+            before = {(row.document_id, row.content, row.nth): row.id for row in collection.document_rows(ids, base)}
+        about = self._documents(ids)
+        self._written.update((id_, row.principals) for id_, row in about.items())
+        new = []
+        for outcome in batch:
+            for row, name in self._rows(outcome, about[outcome.id], number):
+                if before.pop((row.document_id, row.content, row.nth), None) is None:
+                    new.append((row, name))
+        return new, list(before.values())
+
+    def _rows(self, outcome: Outcome, about: Row[Any], number: int) -> Iterator[tuple[IndexRow, str]]:
+        if outcome.chunks_key is None:
+            return
+        fields = {k: v for k, v in json.loads(outcome.fields).items() if k in self.recipe.fields}
+        principals = tuple(json.loads(about.principals))
+        chunks = chunking.from_json(self.platform.lake.get(Kind.CHUNKS, outcome.chunks_key))
+        for chunk, content, nth in numbered(chunks, outcome.title, fields):
+            row = IndexRow(
+                id=row_id(self.index, outcome.id, content, nth, number),
+                document_id=outcome.id,
+                source=about.source,
+                key=about.key,
+                title=outcome.title,
+                text=chunk.text,
+                headings=chunk.headings,
+                kind=chunk.kind,
+                content=content,
+                nth=nth,
+                fields=fields,
+                principals=principals,
+                added_in=number,
+                removed_in=OPEN_END,
+            )
+            yield row, text_hash(chunking.embedding_text(chunk, self.recipe.chunker))
+
+    def _documents(self, ids: Sequence[str]) -> dict[str, Row[Any]]:
+        with self.platform.catalog.read() as connection:
+            rows = connection.execute(select(documents).where(documents.c.id.in_(ids)))
+            return {row.id: row for row in rows}
+
+    def _still_ours(self) -> None:
+        with self.platform.catalog.write() as connection:
+            leases.check(connection, self.platform.catalog, self.lease)
+
+    def _close(
+        self, delta: Delta, number: int, base: int, rebuild: bool, added: list[str], removed: list[str]
+    ) -> dict[str, str]:
+        """Write the manifest's difference, and the release's totals and digest, in one transaction.
+
+        Returns the documents whose principals changed since their rows were written. Whoever changes them writes the
+        catalog first and the rows second, so a change that this transaction does not see still finds the rows.
+        """
+        catalog = self.platform.catalog
+        with catalog.write() as connection:
+            leases.check(connection, catalog, self.lease)
+            replaced = [one.id for one in delta.put] + delta.gone
+            for batch in batched(replaced):
+                connection.execute(
+                    update(entries)
+                    .where(manifest.in_release(self.index, base), entries.c.document_id.in_(batch))
+                    .values(removed_in=number)
+                )
+            for put in batched(delta.put, 200):
+                connection.execute(insert(entries), [self._entry(one, number) for one in put])
+            start = EMPTY_DIGEST
+            if base and not rebuild:
+                start = manifest.release_row(connection, self.index, base).digest
+            indexed, quarantined, chunks = manifest.totals(connection, self.index, number)
+            connection.execute(
+                update(releases)
+                .where(releases.c.index == self.index, releases.c.number == number)
+                .values(
+                    documents=indexed,
+                    quarantined=quarantined,
+                    chunks=chunks,
+                    rows_added=len(added),
+                    rows_removed=len(removed),
+                    digest=digest_add(digest_add(start, added), removed, -1),
+                    delta={**delta.counts, "name": delta.name()},
+                )
+            )
+            today = {
+                row.id: row.principals
+                for batch in batched(self._written)
+                for row in connection.execute(
+                    select(documents.c.id, documents.c.principals).where(documents.c.id.in_(batch))
+                )
+            }
+        return {id_: now for id_, now in today.items() if now != self._written[id_]}
+
+    def _entry(self, outcome: Outcome, number: int) -> dict[str, Any]:
+        return {
+            "index": self.index,
+            "document_id": outcome.id,
+            "added_in": number,
+            "removed_in": OPEN_END,
+            "revision": outcome.revision,
+            "parse_key": outcome.parse_key,
+            "chunks_key": outcome.chunks_key,
+            "chunks": outcome.chunks,
+            "fields": outcome.fields,
+            "reason": _reason(outcome),
+            "detail": outcome.refusal.detail if outcome.refusal else None,
+            "run_id": self.run_id,
+        }
+
+
+def numbered(chunks: Iterable[Chunk], title: str, fields: Mapping[str, str]) -> Iterator[tuple[Chunk, str, int]]:
+    """Each chunk with the hash of what a release freezes of it, and its place among equals within the document.
+
+    A chunk's span and page are not frozen: they move when text is inserted above, and the row need not be written
+    again for that. They are looked up in the document's chunks as of the release that is read.
+    """
+    seen: Counter[str] = Counter()
+    for chunk in chunks:
+        content = hash_of("chunk", chunk.text, chunk.kind, title, canonical(dict(fields)), *chunk.headings)
+        yield chunk, content, seen[content]
+        seen[content] += 1
+
+
+def supersede(connection: Connection, index: str) -> None:
+    """A newer release is being staged: the one that waits can no longer be approved. Its rows go with the next
+    discard, its artefacts stay and are used again.
+    """
+    waiting = manifest.pending(connection, index)
+    if waiting is not None:
+        connection.execute(
+            update(releases)
+            .where(releases.c.index == index, releases.c.number == waiting.number)
+            .values(state=manifest.SUPERSEDED)
+        )
+        undo_entries(connection, index, waiting.number)
+
+
+def undo_entries(connection: Connection, index: str, number: int) -> None:
+    """Take a release that was never published out of the manifest."""
+    connection.execute(entries.delete().where(entries.c.index == index, entries.c.added_in == number))
+    connection.execute(
+        update(entries).where(entries.c.index == index, entries.c.removed_in == number).values(removed_in=OPEN_END)
+    )
+
+
+def _empty_release(index: str, number: int, generation: int, base: int, run_id: int, now: float) -> dict[str, Any]:
+    return {
+        "index": index,
+        "number": number,
+        "generation": generation,
+        "base": base,
+        "state": manifest.STAGING,
+        "run_id": run_id,
+        "created_at": now,
+        "published_at": None,
+        "documents": 0,
+        "quarantined": 0,
+        "chunks": 0,
+        "rows_added": 0,
+        "rows_removed": 0,
+        "digest": EMPTY_DIGEST,
+        "delta": {},
+        "pinned": False,
+    }

@@ -1,0 +1,339 @@
+"""The line, from listing to published release: plan → fetch → parse → chunk → embed → stage → gates → publish.
+
+``sync`` and ``reindex`` run it in one process, parsing beside embedding. The steps that they are made of
+(``open_plan``, ``conclude`` and those of ``steps``) are what the tasks of a DAG call, one by one, on any worker.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.engine import Row
+
+from penstock import leases, manifest, quality, release, runs
+from penstock.access import apply_access
+from penstock.catalog import insert_or_update
+from penstock.catalog.schema import documents, entries, source_states
+from penstock.embedding.cache import EmbeddingQueue, VectorCache
+from penstock.errors import PenstockError, UsageError
+from penstock.parsing import ParserPool
+from penstock.planning import Plan, Work, make_plan
+from penstock.platform import Platform
+from penstock.preparing import Outcome, Preparer
+from penstock.progress import Progress
+from penstock.recipe import Recipe
+from penstock.runs import Run, RunReport
+from penstock.staging import Stager, base_entries, compute_delta
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a run stands on: the base release (0 for none) and the recipe that its generation keeps to."""
+
+    base: int
+    recipe: Recipe
+    pending_changes: tuple[str, ...] = ()
+    """What the configuration says and the generation does not, in words; a reindex would apply it."""
+
+
+def ground(platform: Platform, index: str, rebuild: bool = False) -> Ground:
+    today = Recipe.of(platform.settings, index)
+    with platform.catalog.read() as connection:
+        base = manifest.head(connection, index)
+        if base == 0 or rebuild:
+            return Ground(base, today)
+        row = manifest.release_row(connection, index, base)
+        kept = Recipe.model_validate(manifest.generation_row(connection, index, row.generation).recipe)
+    return Ground(base, kept.with_runtime_of(today), tuple(kept.differences(today)))
+
+
+def sync(
+    platform: Platform,
+    index: str,
+    only: str | None = None,
+    verify: bool = False,
+    wait_s: float = 0.0,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Bring the index up to date with its sources and publish, if the gates say so.
+
+    Raises ``LeaseHeldError``, ``ListingError`` where no source could be listed, and any error of a store; the run is
+    then closed as failed and the live release is as it was.
+    """
+    if only is not None and only not in platform.settings.index(index).sources:
+        raise UsageError(
+            f"source {only!r} does not feed index {index!r}; its sources: "
+            f"{', '.join(platform.settings.index(index).sources)}"
+        )
+    progress = progress or Progress()
+    run = runs.begin(platform, index, "sync", {"source": only, "verify": verify}, wait_s)
+    with closing(platform, run):
+        on = ground(platform, index)
+        progress.stage("list")
+        plan = open_plan(platform, run, on, only, verify)
+        outcomes = prepare_and_embed(platform, run, on.recipe, plan.work, progress)
+        return conclude(platform, run, on, outcomes, plan.removed, progress=progress)
+
+
+def reindex(platform: Platform, index: str, wait_s: float = 0.0, progress: Progress | None = None) -> RunReport:
+    """Rebuild the index under today's configuration beside the live collection, from the bytes in the lake.
+
+    Nothing is listed or fetched; whatever today's recipe would make again exactly is reused.
+    """
+    progress = progress or Progress()
+    run = runs.begin(platform, index, "reindex", {}, wait_s)
+    with closing(platform, run):
+        on = ground(platform, index, rebuild=True)
+        if on.base == 0:
+            raise UsageError(f"index {index!r} has no release to rebuild; run `penstock sync {index}`")
+        work = rebuild_work(platform, index, on.base)
+        run.counts.update(listed=len(work), work=len(work))
+        outcomes = prepare_and_embed(platform, run, on.recipe, work, progress)
+        return conclude(platform, run, on, outcomes, [], rebuild=True, progress=progress)
+
+
+@contextmanager
+def closing(platform: Platform, run: Run) -> Iterator[None]:
+    """Keep the run's lease alive within the block; close the run as failed where the block fails."""
+    with leases.kept_alive(platform.catalog, run.lease):
+        try:
+            yield
+        except BaseException as error:
+            message = str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
+            runs.finish(platform, run, runs.FAILED, None, message)
+            raise
+
+
+def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify: bool) -> Plan:
+    """List and compare, note how each listing ended, and carry out changes of access before anything else."""
+    with run.clock("list"):
+        plan = make_plan(platform, run.index, on.base, on.recipe, only, verify)
+    run.counts.update(plan.counts)
+    run.sources = plan.sources
+    with run.clock("access"):
+        run.counts["access_changed"] = apply_access(platform, plan.access)
+    _note_sources(platform, run, plan)
+    return plan
+
+
+def _note_sources(platform: Platform, run: Run, plan: Plan) -> None:
+    with platform.catalog.write() as connection:
+        now = platform.catalog.now(connection)
+        for name, state in plan.sources.items():
+            row = {"source": name, "index": run.index, "run_id": run.id, "error": state.get("error")}
+            listed = {"listed_at": now, "documents": state.get("listed", 0)}
+            blank = {"listed_at": None, "documents": 0}
+            failed = "error" in state
+            changing = ["run_id", "error"] + ([] if failed else list(listed))
+            insert_or_update(connection, source_states, [row | (blank if failed else listed)], changing)
+
+
+def prepare_and_embed(
+    platform: Platform, run: Run, recipe: Recipe, work: list[Work], progress: Progress
+) -> list[Outcome]:
+    """Prepare the work in a thread (its parsing is in child processes) while this one embeds what comes out."""
+    if not work:
+        return []
+    embedder = platform.embedder(recipe.embedder)
+    cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
+    texts = EmbeddingQueue(cache, lambda: embedder)
+    outcomes: list[Outcome] = []
+    progress.stage("prepare", len(work))
+    with run.clock("prepare and embed"), ParserPool(recipe.parser) as pool:
+        preparer = Preparer(platform, recipe, run.id, embedder, pool)
+        for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
+            outcomes.append(outcome)
+            with run.clock("embed"):
+                texts.add(candidates)
+            progress.advance()
+        with run.clock("embed"):
+            texts.flush()
+    run.counts["embedded"] = cache.embedded
+    run.counts["texts"] = texts.distinct
+    count_prepared(run, outcomes, preparer.fetched, preparer.fetched_bytes)
+    return outcomes
+
+
+def count_prepared(run: Run, outcomes: Iterable[Outcome], fetched: int, fetched_bytes: int) -> None:
+    counts = run.counts
+    counts["fetched"] = counts.get("fetched", 0) + fetched
+    counts["fetched_bytes"] = counts.get("fetched_bytes", 0) + fetched_bytes
+    counts["parsed"] = counts.get("parsed", 0) + sum(one.parsed_now for one in outcomes)
+
+
+def conclude(
+    platform: Platform,
+    run: Run,
+    on: Ground,
+    outcomes: list[Outcome],
+    removed: list[str],
+    rebuild: bool = False,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Stage what changed, run the gates, and publish, hold or wait; then close the run."""
+    progress = progress or Progress()
+    number = stage(platform, run, on, outcomes, removed, rebuild, progress)
+    if number is None:
+        return close_unchanged(platform, run)
+    progress.stage("gates")
+    with run.clock("gates"):
+        quality.check(platform, run.index, number)
+    with run.clock("publish"):
+        state = release.settle(platform, run.index, number)
+    return close_settled(platform, run, number, state)
+
+
+def stage(
+    platform: Platform,
+    run: Run,
+    on: Ground,
+    outcomes: list[Outcome],
+    removed: list[str],
+    rebuild: bool = False,
+    progress: Progress | None = None,
+) -> int | None:
+    """Stage the difference as a release and return its number; ``None`` where there is none to stage."""
+    progress = progress or Progress()
+    with platform.catalog.read() as connection:
+        ids = [one.id for one in outcomes] + removed
+        before = base_entries(connection, run.index, on.base, ids) if on.base else {}
+        waiting = manifest.pending(connection, run.index)
+    delta = compute_delta(before, outcomes, removed, rebuild)
+    run.counts.update({name: delta.counts[name] for name in DELTA_COUNTS})
+    runs.save(platform, run)
+    if not delta and on.base:
+        return None
+    if waiting is not None and not rebuild and waiting.delta.get("name") == delta.name():
+        run.counts["waiting"] = waiting.number
+        return None
+    embedder = platform.embedder(on.recipe.embedder)
+    progress.stage("stage", len(delta.put))
+    with run.clock("stage"):
+        stager = Stager(platform, run.index, run.lease, on.recipe, embedder, run.id, progress.advance)
+        number = stager.stage(delta, on.base, rebuild)
+    with platform.catalog.read() as connection:
+        row = manifest.release_row(connection, run.index, number)
+    run.counts.update(rows_added=row.rows_added, rows_removed=row.rows_removed)
+    return number
+
+
+DELTA_COUNTS = (
+    "new",
+    "changed",
+    "same",
+    "quarantined",
+    "deferred",
+    "removed",
+    "attachments",
+    "attachments_removed",
+)
+
+
+def close_unchanged(platform: Platform, run: Run) -> RunReport:
+    """Close a run that staged nothing, saying so and why."""
+    with platform.catalog.read() as connection:
+        waiting = manifest.pending(connection, run.index)
+        live, on_hold = manifest.pointer(connection, run.index)
+    if waiting is not None and run.counts.get("waiting"):
+        state = runs.WAITING if waiting.state == manifest.WAITING else runs.HELD
+        message = f"nothing new since release {waiting.number}, which still waits ({waiting.state})"
+        return runs.finish(platform, run, state, waiting.number, message)
+    moved = release.follow_head(platform, run.index)
+    live = moved or live
+    message = f"nothing changed: {run.counts.get('listed', 0)} documents listed, release {live} stays live"
+    if moved:
+        message = f"nothing changed since release {moved}, which is live again"
+    elif on_hold:
+        message += " (the index is on hold)"
+    return runs.finish(platform, run, runs.UNCHANGED, live, message)
+
+
+def close_settled(platform: Platform, run: Run, number: int, state: str) -> RunReport:
+    with platform.catalog.read() as connection:
+        failed = [gate for gate in quality.verdicts(connection, run.index, number) if not gate.passed]
+    if state == manifest.PUBLISHED:
+        return runs.finish(platform, run, runs.PUBLISHED, number, f"release {number} is live")
+    if state == manifest.HELD:
+        message = f"release {number} passed its gates and waits: the index is on hold (`penstock resume {run.index}`)"
+        return runs.finish(platform, run, runs.HELD, number, message)
+    why = "; ".join(f"{gate.name}: {gate.observed}, allowed {gate.limit}" for gate in failed)
+    message = (
+        f"release {number} was refused ({why}) and waits, unseen: "
+        f"`penstock approve {run.index} {number} --why …` or `penstock reject {run.index} {number} --why …`"
+    )
+    return runs.finish(platform, run, runs.WAITING, number, message)
+
+
+def rebuild_work(platform: Platform, index: str, base: int) -> list[Work]:
+    """Every document of release ``base`` whose bytes are in the lake; attachments come with their parents."""
+    query = (
+        select(documents)
+        .join(entries, entries.c.document_id == documents.c.id)
+        .where(manifest.in_release(index, base), documents.c.parent_id.is_(None), documents.c.erased_at.is_(None))
+        .where(documents.c.revision.is_not(None), entries.c.revision.is_not(None))
+        .add_columns(entries.c.revision.label("served"), entries.c.fields.label("served_fields"))
+        .order_by(documents.c.id)
+    )
+    with platform.catalog.read() as connection:
+        return [_work_of(row) for row in connection.execute(query)]
+
+
+def _work_of(row: Row[Any]) -> Work:
+    return Work(
+        id=row.id,
+        source=row.source,
+        key=row.key,
+        size_bytes=0,
+        hint=row.hint,
+        principals=tuple(json.loads(row.principals)),
+        fields=json.loads(row.served_fields),
+        version=None,
+        revision=row.served,
+        problem=None,
+    )
+
+
+def in_thread(make: Callable[[], Iterator[T]], ahead: int = 256) -> Iterator[T]:
+    """Run a generator in a thread, at most ``ahead`` items before its reader; its error is raised here."""
+    items: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=ahead)
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            for item in make():
+                while not stop.is_set():
+                    try:
+                        items.put((item, None), timeout=0.2)
+                        break
+                    except queue.Full:
+                        continue
+                if stop.is_set():
+                    return
+            items.put((None, StopIteration()))
+        except BaseException as error:  # handed over and raised in the reader's thread
+            if stop.is_set():
+                raise
+            items.put((None, error))
+
+    thread = threading.Thread(target=run, name="prepare", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = items.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join(timeout=60)

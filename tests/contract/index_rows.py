@@ -1,0 +1,72 @@
+"""Rows and stores for the tests of the index backends."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from penstock.ids import document_id, hash_of, row_id
+from penstock.index import open_index
+from penstock.index.base import VectorIndex
+from penstock.records import OPEN_END, IndexRow
+
+DIMENSION = 8
+FIELDS = ("department", "cost-centre")
+
+
+@dataclass
+class Store:
+    """A place for collections; ``open`` gives another handle on one, as another process would have."""
+
+    url: str
+    names: Iterator[str] = field(default_factory=lambda: (f"c-{n}" for n in itertools.count()))
+
+    def make(self, dimension: int = DIMENSION, fields: Sequence[str] = FIELDS) -> tuple[VectorIndex, str]:
+        name = next(self.names)
+        index = self.open(name)
+        index.create(dimension, fields)
+        return index, name
+
+    def open(self, name: str) -> VectorIndex:
+        return open_index(self.url, name)
+
+
+def vector(seed: str, dimension: int = DIMENSION) -> list[float]:
+    """A unit vector that follows from the seed."""
+    values = np.random.default_rng(int(hash_of(seed)[:8], 16)).normal(size=dimension)
+    return [float(value) for value in (values / np.linalg.norm(values)).astype(np.float32)]
+
+
+def row(
+    key: str, text: str = "", *, added_in: int = 1, removed_in: int = OPEN_END, nth: int = 0, **more: Any
+) -> IndexRow:
+    """A row of document ``key``; its id follows from document, text, ``nth`` and ``added_in``."""
+    document = document_id("files", key)
+    text = text or f"text of {key}"
+    content = hash_of(text)
+    values: dict[str, Any] = {
+        "id": row_id("handbook", document, content, nth, added_in),
+        "document_id": document,
+        "source": "files",
+        "key": key,
+        "title": f"Title of {key}",
+        "text": text,
+        "headings": ("Handbook", key),
+        "kind": "text",
+        "content": content,
+        "nth": nth,
+        "fields": {},
+        "principals": ("public",),
+        "added_in": added_in,
+        "removed_in": removed_in,
+        "vector": vector(key + text),
+    }
+    return IndexRow(**{**values, **more})
+
+
+def keys(rows: Any) -> list[str]:
+    return sorted(getattr(one, "row", one).key for one in rows)

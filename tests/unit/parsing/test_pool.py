@@ -1,0 +1,141 @@
+"""Invariant 7: a bad document hurts only itself. The children here are fakes that misbehave on purpose."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import ModelError, StoreError
+from penstock.parsing import ParseJob, ParserPool
+from penstock.records import Parsed, Reason, Refusal
+from penstock.settings import ParserSettings
+
+FAKE = (sys.executable, "-P", str(Path(__file__).parent / "fake_child.py"))
+
+
+def fake_pool(command=FAKE, **limits):
+    return ParserPool(ParserSettings(**{"workers": 1, "timeout_s": 20, **limits}), command)
+
+
+def outcomes(pool, *names):
+    jobs = [ParseJob(str(i), name, b"data") for i, name in enumerate(names)]
+    return [outcome for _, outcome in sorted(pool.parse_many(jobs), key=lambda pair: int(pair[0].id))]
+
+
+def pid_in(outcome):
+    assert isinstance(outcome, Parsed)
+    return int(outcome.text.split()[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "detail"),
+    [
+        ("kill", Reason.OUT_OF_MEMORY, "parsing needed more than 2048 MB (the parser process was killed, as the kernel does)"),
+        ("crash", Reason.PARSER_ERROR, "the parser process died of SIGSEGV"),
+        ("exit", Reason.PARSER_ERROR, "the parser process died of exit code 7"),
+        ("flood", Reason.TOO_LARGE, "the parse is larger than 1 MB"),
+        ("noise", Reason.PARSER_ERROR, ""),
+    ],
+)  # fmt: skip
+def test_a_child_that_dies_costs_its_document_only(name, reason, detail):
+    with fake_pool(max_output_mb=1) as pool:
+        before, bad, after = outcomes(pool, "fine", name, "fine")
+    if name != "noise":  # whatever it says then, it is killed for it
+        assert (bad.reason, bad.detail) == (reason, detail)
+    assert isinstance(bad, Refusal)
+    assert pid_in(before) != pid_in(after)
+
+
+def test_a_document_that_takes_too_long_is_given_up():
+    with fake_pool(timeout_s=0.5) as pool:
+        slow, after = outcomes(pool, "sleep", "fine")
+    assert slow == Refusal(
+        Reason.TIMEOUT, "parsing took longer than 0.5 s", "split the document, or raise parser.timeout_s"
+    )
+    assert isinstance(after, Parsed)
+
+
+def test_a_child_serves_many_documents_until_it_asks_to_retire():
+    with fake_pool() as pool:
+        pids = [pid_in(outcome) for outcome in outcomes(pool, "fine", "fine", "retire", "fine")]
+    assert pids[0] == pids[1] == pids[2] != pids[3]
+
+
+def test_a_child_that_died_idle_is_replaced_and_the_document_not_blamed():
+    with fake_pool() as pool:
+        [first] = outcomes(pool, "fine")
+        os.kill(pid_in(first), signal.SIGKILL)
+        time.sleep(0.1)
+        [second] = outcomes(pool, "fine")
+    assert pid_in(first) != pid_in(second)
+
+
+def test_documents_are_pulled_a_few_at_a_time():
+    pulled = []
+
+    def jobs():
+        for number in range(100):
+            pulled.append(number)
+            yield ParseJob(str(number), "fine", b"")
+
+    with fake_pool(workers=2) as pool:
+        for done, _ in enumerate(pool.parse_many(jobs()), 1):
+            assert len(pulled) <= done + 6
+    assert len(pulled) == 100
+
+
+def test_leaving_a_parse_early_leaves_the_pool_usable():
+    with fake_pool() as pool:
+        for _ in pool.parse_many(ParseJob(str(i), "fine", b"") for i in range(10)):
+            break
+        assert len(outcomes(pool, "fine", "fine")) == 2
+
+
+def test_closing_ends_the_children_and_removes_their_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    pool = fake_pool(workers=2)
+    with pool:
+        pids = {pid_in(outcome) for outcome in outcomes(pool, *["fine"] * 8)}
+        assert pids <= set(pool.pids())
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RuntimeError, match="this ParserPool is closed; make another"):
+        outcomes(pool, "fine")
+
+
+def test_a_document_larger_than_the_memory_limit_is_not_even_sent():
+    with fake_pool(memory_mb=256) as pool:
+        [(_, outcome)] = pool.parse_many([ParseJob("big", "fine", bytes(100 * 2**20))])
+        assert pool.pids() == []
+    assert outcome == Refusal(
+        Reason.OUT_OF_MEMORY,
+        "parsing needed more than 256 MB (the document alone)",
+        "split the document, or raise parser.memory_mb",
+    )
+
+
+def test_a_missing_model_stops_the_caller():
+    with fake_pool(sentence_model="en_core_web_sm") as pool, pytest.raises(ModelError, match="install the model"):
+        outcomes(pool, "fine")
+
+
+def test_a_child_that_cannot_start_says_why():
+    command = (sys.executable, "-c", "raise SystemExit('no such luck')")
+    with fake_pool(command) as pool, pytest.raises(StoreError) as caught:
+        outcomes(pool, "fine")
+    assert str(caught.value) == "a parser child could not be started: no such luck"
+
+
+def test_two_callers_share_a_pool():
+    with fake_pool(workers=2) as pool:
+        counts = []
+        callers = [threading.Thread(target=lambda: counts.append(len(outcomes(pool, *["fine"] * 20)))) for _ in range(2)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert counts == [20, 20]
