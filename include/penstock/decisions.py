@@ -52,7 +52,7 @@ def record(
             who=who.name,
             via=who.via,
             what=what,
-            index=index,
+            index_name=index,
             release=release,
             document_id=document_id,
             why=why,
@@ -71,6 +71,6 @@ def history(catalog: Catalog, index: str | None = None, limit: int = 50) -> list
         .limit(limit)
     )
     if index is not None:
-        query = query.where(decisions.c.index == index)
+        query = query.where(decisions.c.index_name == index)
     with catalog.read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]

@@ -42,8 +42,8 @@ def acquire(catalog: Catalog, index: str, holder: str, lease_s: float, wait_s: f
 
 def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
     with catalog.write() as connection:
-        insert_or_update(connection, leases, [{"index": index, "holder": "nobody", "token": 0, "expires_at": 0.0}])
-        row = connection.execute(select(leases).where(leases.c.index == index).with_for_update()).one()
+        insert_or_update(connection, leases, [{"index_name": index, "holder": "nobody", "token": 0, "expires_at": 0.0}])
+        row = connection.execute(select(leases).where(leases.c.index_name == index).with_for_update()).one()
         now = catalog.now(connection)
         values = {"holder": holder, "expires_at": now + lease_s}
         if row.expires_at > now and row.holder != holder:
@@ -51,7 +51,7 @@ def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
                 f"index {index!r} is being written by {row.holder}; its lease ends in "
                 f"{row.expires_at - now:.0f} s unless it is renewed. Wait for it (--wait SECONDS), or try later"
             )
-        connection.execute(update(leases).where(leases.c.index == index).values(token=row.token + 1, **values))
+        connection.execute(update(leases).where(leases.c.index_name == index).values(token=row.token + 1, **values))
         return Lease(index, holder, row.token + 1, lease_s)
 
 
@@ -62,7 +62,7 @@ def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
     """
     renewed = connection.execute(
         update(leases)
-        .where(leases.c.index == lease.index, leases.c.token == lease.token)
+        .where(leases.c.index_name == lease.index, leases.c.token == lease.token)
         .values(expires_at=catalog.now(connection) + lease.lease_s)
     )
     if renewed.rowcount != 1:
@@ -77,7 +77,7 @@ def release(catalog: Catalog, lease: Lease) -> None:
     with catalog.write() as connection:
         connection.execute(
             update(leases)
-            .where(leases.c.index == lease.index, leases.c.token == lease.token)
+            .where(leases.c.index_name == lease.index, leases.c.token == lease.token)
             .values(expires_at=0.0, holder=f"nobody (last: {lease.holder})")
         )
 

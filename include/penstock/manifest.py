@@ -20,41 +20,41 @@ PENDING = (WAITING, HELD)
 
 
 def in_release(index: str, number: int) -> ColumnElement[bool]:
-    return and_(entries.c.index == index, entries.c.added_in <= number, entries.c.removed_in > number)
+    return and_(entries.c.index_name == index, entries.c.added_in <= number, entries.c.removed_in > number)
 
 
 def head(connection: Connection, index: str) -> int:
     """The highest kept release, which the next delta is computed against; 0 where there is none."""
-    query = select(func.max(releases.c.number)).where(releases.c.index == index, releases.c.state.in_(KEPT))
+    query = select(func.max(releases.c.number)).where(releases.c.index_name == index, releases.c.state.in_(KEPT))
     return connection.execute(query).scalar() or 0
 
 
 def pending(connection: Connection, index: str) -> Row[Any] | None:
     """The release that is staged and waits, if any; there is at most one."""
-    query = select(releases).where(releases.c.index == index, releases.c.state.in_(PENDING))
+    query = select(releases).where(releases.c.index_name == index, releases.c.state.in_(PENDING))
     return connection.execute(query.order_by(releases.c.number.desc()).limit(1)).one_or_none()
 
 
 def pointer(connection: Connection, index: str) -> tuple[int | None, bool]:
     """The live release, and whether the index is on hold."""
-    row = connection.execute(select(pointers).where(pointers.c.index == index)).one_or_none()
+    row = connection.execute(select(pointers).where(pointers.c.index_name == index)).one_or_none()
     return (row.live, row.on_hold) if row else (None, False)
 
 
 def release_row(connection: Connection, index: str, number: int) -> Row[Any]:
     """Raises ``UnknownNameError`` naming the releases that there are."""
     row = connection.execute(
-        select(releases).where(releases.c.index == index, releases.c.number == number)
+        select(releases).where(releases.c.index_name == index, releases.c.number == number)
     ).one_or_none()
     if row is None:
-        known = connection.execute(select(releases.c.number).where(releases.c.index == index)).scalars()
+        known = connection.execute(select(releases.c.number).where(releases.c.index_name == index)).scalars()
         raise UnknownNameError("release", str(number), [str(one) for one in known])
     return row
 
 
 def generation_row(connection: Connection, index: str, number: int) -> Row[Any]:
     return connection.execute(
-        select(generations).where(generations.c.index == index, generations.c.number == number)
+        select(generations).where(generations.c.index_name == index, generations.c.number == number)
     ).one()
 
 

@@ -242,7 +242,7 @@ def known_documents(catalog: Catalog, index: str, source: str, base: int, parser
     """Key → what is known, for every document of one source. One query; about 400 bytes a document."""
     at_base = and_(
         entries.c.document_id == documents.c.id,
-        entries.c.index == index,
+        entries.c.index_name == index,
         entries.c.added_in <= base,
         entries.c.removed_in > base,
     )

@@ -59,8 +59,10 @@ class Outcome:
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Outcome:
-        refusal = Refusal(Reason(value["refusal"]["reason"]), *list(value["refusal"].values())[1:])
-        return cls(**{**value, "refusal": refusal}) if value["refusal"] else cls(**value)
+        if value["refusal"] is None:
+            return cls(**value)
+        refusal = {**value["refusal"], "reason": Reason(value["refusal"]["reason"])}
+        return cls(**{**value, "refusal": Refusal(**refusal)})
 
 
 @dataclass(slots=True)

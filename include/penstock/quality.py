@@ -65,7 +65,9 @@ def check(platform: Platform, index: str, number: int) -> list[Gate]:
 def verdicts(connection: Connection, index: str, number: int) -> list[Gate]:
     """The kept gates of one release, the failed ones first."""
     query = (
-        select(gates).where(gates.c.index == index, gates.c.release == number).order_by(gates.c.passed, gates.c.name)
+        select(gates)
+        .where(gates.c.index_name == index, gates.c.release == number)
+        .order_by(gates.c.passed, gates.c.name)
     )
     return [Gate(row.name, row.passed, row.observed, row.limit, row.meaning) for row in connection.execute(query)]
 
@@ -251,12 +253,12 @@ def _observed(result: dict[str, Any]) -> str:
 
 def _keep(platform: Platform, index: str, number: int, found: list[Gate]) -> None:
     with platform.catalog.write() as connection:
-        connection.execute(delete(gates).where(gates.c.index == index, gates.c.release == number))
+        connection.execute(delete(gates).where(gates.c.index_name == index, gates.c.release == number))
         connection.execute(
             insert(gates),
             [
                 {
-                    "index": index,
+                    "index_name": index,
                     "release": number,
                     "name": gate.name,
                     "passed": gate.passed,

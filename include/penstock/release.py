@@ -175,7 +175,7 @@ def _still_pending(connection: Connection, index: str, number: int) -> None:
         return
     decided = connection.execute(
         select(decisions_table)
-        .where(decisions_table.c.index == index, decisions_table.c.release == number)
+        .where(decisions_table.c.index_name == index, decisions_table.c.release == number)
         .where(decisions_table.c.what.in_(("approve", "reject")))
         .order_by(decisions_table.c.id)
     ).first()
@@ -194,7 +194,7 @@ def _advance(
     published = {"published_at": catalog.now(connection)} if after == manifest.PUBLISHED else {}
     moved = connection.execute(
         update(releases)
-        .where(releases.c.index == index, releases.c.number == number, releases.c.state.in_(before))
+        .where(releases.c.index_name == index, releases.c.number == number, releases.c.state.in_(before))
         .values(state=after, **published)
     )
     if moved.rowcount != 1:
@@ -202,13 +202,13 @@ def _advance(
 
 
 def _point(connection: Connection, catalog: Catalog, index: str, live: int, on_hold: bool | None = None) -> None:
-    values = {"index": index, "live": live, "on_hold": bool(on_hold), "moved_at": catalog.now(connection)}
+    values = {"index_name": index, "live": live, "on_hold": bool(on_hold), "moved_at": catalog.now(connection)}
     changing = ["live", "moved_at"] + (["on_hold"] if on_hold is not None else [])
     insert_or_update(connection, pointers, [values], changing)
 
 
 def _kept(connection: Connection, index: str) -> list[int]:
-    query = select(releases.c.number).where(releases.c.index == index, releases.c.state.in_(manifest.KEPT))
+    query = select(releases.c.number).where(releases.c.index_name == index, releases.c.state.in_(manifest.KEPT))
     return sorted(connection.execute(query).scalars())
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select, update
 from penstock import leases
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs
-from penstock.errors import AccountingError, LeaseHeldError, UnknownNameError
+from penstock.errors import AccountingError, LeaseHeldError, PenstockError, UnknownNameError
 from penstock.leases import Lease
 from penstock.platform import Platform
 
@@ -97,7 +97,7 @@ def begin(
         id_ = connection.execute(
             insert(runs)
             .values(
-                index=index,
+                index_name=index,
                 kind=kind,
                 state=RUNNING,
                 started_at=catalog.now(connection),
@@ -123,18 +123,30 @@ def resume_run(platform: Platform, id_: int) -> Run:
     """Take up a run that another task began: its counts so far, and its lease."""
     row = _row(platform, id_)
     with platform.catalog.read() as connection:
-        lease = connection.execute(select(leases_table).where(leases_table.c.index == row.index)).one()
+        lease = connection.execute(select(leases_table).where(leases_table.c.index_name == row.index_name)).one()
     mine = lease.token if lease.holder.startswith(f"run {id_} ") else -1
     return Run(
         id_,
-        row.index,
+        row.index_name,
         row.kind,
-        Lease(row.index, f"run {id_}", mine, platform.settings.store.lease_s),
+        Lease(row.index_name, f"run {id_}", mine, platform.settings.store.lease_s),
         dict(row.options),
         dict(row.counts),
         dict(row.seconds),
         dict(row.sources),
     )
+
+
+@contextmanager
+def closing(platform: Platform, run: Run) -> Iterator[None]:
+    """Keep the run's lease alive within the block; close the run as failed where the block fails."""
+    with leases.kept_alive(platform.catalog, run.lease):
+        try:
+            yield
+        except BaseException as error:
+            message = str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
+            finish(platform, run, FAILED, None, message)
+            raise
 
 
 def save(platform: Platform, run: Run) -> None:
@@ -181,7 +193,7 @@ def report(platform: Platform, id_: int) -> RunReport:
     row = _row(platform, id_)
     return RunReport(
         id=row.id,
-        index=row.index,
+        index=row.index_name,
         kind=row.kind,
         state=row.state,
         release=row.release,
@@ -198,7 +210,7 @@ def report(platform: Platform, id_: int) -> RunReport:
 def recent(platform: Platform, index: str | None = None, limit: int = 10) -> list[RunReport]:
     query = select(runs.c.id).order_by(runs.c.id.desc()).limit(limit)
     if index is not None:
-        query = query.where(runs.c.index == index)
+        query = query.where(runs.c.index_name == index)
     with platform.catalog.read() as connection:
         ids = list(connection.execute(query).scalars())
     return [report(platform, id_) for id_ in ids]

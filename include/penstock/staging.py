@@ -153,10 +153,10 @@ class Stager:
             leases.check(connection, catalog, self.lease)
             supersede(connection, self.index)
             half = connection.execute(
-                select(releases).where(releases.c.index == self.index, releases.c.state == manifest.STAGING)
+                select(releases).where(releases.c.index_name == self.index, releases.c.state == manifest.STAGING)
             ).one_or_none()
             highest = connection.execute(
-                select(func.max(releases.c.number)).where(releases.c.index == self.index)
+                select(func.max(releases.c.number)).where(releases.c.index_name == self.index)
             ).scalar()
             number = half.number if half else (highest or 0) + 1
             if new_generation:
@@ -167,7 +167,9 @@ class Stager:
             if half:
                 undo_entries(connection, self.index, number)
                 connection.execute(
-                    update(releases).where(releases.c.index == self.index, releases.c.number == number).values(values)
+                    update(releases)
+                    .where(releases.c.index_name == self.index, releases.c.number == number)
+                    .values(values)
                 )
             else:
                 connection.execute(insert(releases).values(values))
@@ -175,7 +177,7 @@ class Stager:
 
     def _new_generation(self, connection: Connection, release: int) -> int:
         """A generation is numbered by the first release that it serves, so that a repeated run finds its own."""
-        mine = generations.c.index == self.index, generations.c.number == release
+        mine = generations.c.index_name == self.index, generations.c.number == release
         values = {
             "collection": f"{self.index}_g{release}",
             "recipe": self.recipe.model_dump(mode="json"),
@@ -185,7 +187,7 @@ class Stager:
             "dropped_at": None,
         }
         if connection.execute(select(generations).where(*mine)).one_or_none() is None:
-            connection.execute(insert(generations).values(index=self.index, number=release, **values))
+            connection.execute(insert(generations).values(index_name=self.index, number=release, **values))
         else:
             connection.execute(update(generations).where(*mine).values(**values))
         return release
@@ -293,7 +295,7 @@ class Stager:
             indexed, quarantined, chunks = manifest.totals(connection, self.index, number)
             connection.execute(
                 update(releases)
-                .where(releases.c.index == self.index, releases.c.number == number)
+                .where(releases.c.index_name == self.index, releases.c.number == number)
                 .values(
                     documents=indexed,
                     quarantined=quarantined,
@@ -315,7 +317,7 @@ class Stager:
 
     def _entry(self, outcome: Outcome, number: int) -> dict[str, Any]:
         return {
-            "index": self.index,
+            "index_name": self.index,
             "document_id": outcome.id,
             "added_in": number,
             "removed_in": OPEN_END,
@@ -351,7 +353,7 @@ def supersede(connection: Connection, index: str) -> None:
     if waiting is not None:
         connection.execute(
             update(releases)
-            .where(releases.c.index == index, releases.c.number == waiting.number)
+            .where(releases.c.index_name == index, releases.c.number == waiting.number)
             .values(state=manifest.SUPERSEDED)
         )
         undo_entries(connection, index, waiting.number)
@@ -359,15 +361,15 @@ def supersede(connection: Connection, index: str) -> None:
 
 def undo_entries(connection: Connection, index: str, number: int) -> None:
     """Take a release that was never published out of the manifest."""
-    connection.execute(entries.delete().where(entries.c.index == index, entries.c.added_in == number))
+    connection.execute(entries.delete().where(entries.c.index_name == index, entries.c.added_in == number))
     connection.execute(
-        update(entries).where(entries.c.index == index, entries.c.removed_in == number).values(removed_in=OPEN_END)
+        update(entries).where(entries.c.index_name == index, entries.c.removed_in == number).values(removed_in=OPEN_END)
     )
 
 
 def _empty_release(index: str, number: int, generation: int, base: int, run_id: int, now: float) -> dict[str, Any]:
     return {
-        "index": index,
+        "index_name": index,
         "number": number,
         "generation": generation,
         "base": base,

@@ -10,19 +10,18 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from penstock import leases, manifest, quality, release, runs
+from penstock import manifest, quality, release, runs
 from penstock.access import apply_access
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import documents, entries, source_states
 from penstock.embedding.cache import EmbeddingQueue, VectorCache
-from penstock.errors import PenstockError, UsageError
+from penstock.errors import UsageError
 from penstock.parsing import ParserPool
 from penstock.planning import Plan, Work, make_plan
 from penstock.platform import Platform
@@ -76,7 +75,7 @@ def sync(
         )
     progress = progress or Progress()
     run = runs.begin(platform, index, "sync", {"source": only, "verify": verify}, wait_s)
-    with closing(platform, run):
+    with runs.closing(platform, run):
         on = ground(platform, index)
         progress.stage("list")
         plan = open_plan(platform, run, on, only, verify)
@@ -91,7 +90,7 @@ def reindex(platform: Platform, index: str, wait_s: float = 0.0, progress: Progr
     """
     progress = progress or Progress()
     run = runs.begin(platform, index, "reindex", {}, wait_s)
-    with closing(platform, run):
+    with runs.closing(platform, run):
         on = ground(platform, index, rebuild=True)
         if on.base == 0:
             raise UsageError(f"index {index!r} has no release to rebuild; run `penstock sync {index}`")
@@ -99,18 +98,6 @@ def reindex(platform: Platform, index: str, wait_s: float = 0.0, progress: Progr
         run.counts.update(listed=len(work), work=len(work))
         outcomes = prepare_and_embed(platform, run, on.recipe, work, progress)
         return conclude(platform, run, on, outcomes, [], rebuild=True, progress=progress)
-
-
-@contextmanager
-def closing(platform: Platform, run: Run) -> Iterator[None]:
-    """Keep the run's lease alive within the block; close the run as failed where the block fails."""
-    with leases.kept_alive(platform.catalog, run.lease):
-        try:
-            yield
-        except BaseException as error:
-            message = str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
-            runs.finish(platform, run, runs.FAILED, None, message)
-            raise
 
 
 def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify: bool) -> Plan:
@@ -129,7 +116,7 @@ def _note_sources(platform: Platform, run: Run, plan: Plan) -> None:
     with platform.catalog.write() as connection:
         now = platform.catalog.now(connection)
         for name, state in plan.sources.items():
-            row = {"source": name, "index": run.index, "run_id": run.id, "error": state.get("error")}
+            row = {"source": name, "index_name": run.index, "run_id": run.id, "error": state.get("error")}
             listed = {"listed_at": now, "documents": state.get("listed", 0)}
             blank = {"listed_at": None, "documents": 0}
             failed = "error" in state

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
+import boto3  # type: ignore[import-untyped]
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -46,9 +46,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(proxy, raising=False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def s3(endpoint: str) -> Any:
-    return boto3.client("s3", endpoint_url=endpoint)
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    return boto3.client("s3", endpoint_url=endpoint, **keys)
 
 
 @pytest.fixture
@@ -58,9 +59,9 @@ def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def source(endpoint: str, bucket: str, connection: dict[str, Any] | None = None, **options: Any) -> Source:
-    options = {"when_silent": ("public",), "endpoint_url": endpoint, "concurrency": 4} | options
-    return open_source("docs", S3Source(type="s3", bucket=bucket, **options), connection)
+def source(endpoint: str, bucket: str, given: dict[str, Any] | None = None, **options: Any) -> Source:
+    settings: dict[str, Any] = {"when_silent": ("public",), "endpoint_url": endpoint, "concurrency": 4} | options
+    return open_source("docs", S3Source(type="s3", bucket=bucket, **settings), given)
 
 
 def put(s3: Any, bucket: str, *keys: str, body: bytes = b"hello", **options: Any) -> None:
@@ -326,6 +327,20 @@ def test_a_connection_takes_on_a_role(s3: Any, endpoint: str, bucket: str, monke
     assert docs._client._request_signer._credentials.access_key.startswith("ASIA")  # type: ignore[attr-defined]
 
 
+def test_a_role_that_cannot_be_taken_on_is_everyones_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+    role = {"role_arn": "arn:aws:iam::123456789012:role/reader"}
+    with server(lambda *_: (403, {}, body)) as at:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", at)
+        docs = source(at, "b", {"login": "AKIA", "password": "s", "extra": role})
+        with pytest.raises(ListingError) as error:
+            keys(docs)
+    assert str(error.value) == (
+        f"source 'docs': s3://b/ at {at} cannot be listed: the role cannot be taken on: An error occurred "
+        "(AccessDenied) when calling the AssumeRole operation (reached max retries: 0): no; check the connection's role_arn; nothing is removed"
+    )
+
+
 def test_no_credentials(endpoint: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -360,7 +375,10 @@ def test_unknown_keys(s3: Any, endpoint: str, bucket: str) -> None:
 
 def set_open_requests(endpoint: str, count: int) -> None:
     """Tell moto how many more requests to let through before it checks who asks."""
-    urllib.request.urlopen(f"{endpoint}/moto-api/reset-auth", str(count).encode(), timeout=5).close()  # noqa: S310
+    http = HTTPConnection(urlsplit(endpoint).netloc, timeout=5)
+    http.request("POST", "/moto-api/reset-auth", str(count), {"Content-Type": "text/plain"})
+    assert http.getresponse().status == 200
+    http.close()
 
 
 def test_no_bucket(endpoint: str) -> None:
@@ -398,14 +416,14 @@ def server(answer: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
             parts = urlsplit(self.path)
             status, headers, body = answer(parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()})
             self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            for name, value in ({"Content-Length": str(len(body)), "Connection": "close"} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
-            self.close_connection = True
 
-        do_HEAD = do_GET
+        do_POST = do_GET  # noqa: N815
+        do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -421,23 +439,23 @@ def server(answer: Callable[[str, dict[str, str]], Answer]) -> Iterator[str]:
         http.server_close()
 
 
-def page(*names: str, token: str | None = None, truncated: bool = True) -> Answer:
+def page(*names: str, following: str | None = None, truncated: bool = True) -> Answer:
     contents = "".join(
         f"<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
         f"<ETag>&quot;5d41402abc4b2a76b9719d911017c592&quot;</ETag><Size>5</Size></Contents>"
         for name in names
     )
-    following = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    token = f"<NextContinuationToken>{following}</NextContinuationToken>" if following else ""
     text = (
         f"<ListBucketResult><Name>b</Name><IsTruncated>{str(truncated).lower()}</IsTruncated>"
-        f"{following}{contents}</ListBucketResult>"
+        f"{token}{contents}</ListBucketResult>"
     )
     return 200, {"Content-Type": "application/xml"}, text.encode()
 
 
 def broken_listing(answer: Callable[[str, dict[str, str]], Answer], **options: Any) -> tuple[list[str], ListingError]:
     """Return what was yielded before the error, and the error."""
-    seen = []
+    seen: list[str] = []
     with server(answer) as at, pytest.raises(ListingError) as error:
         seen.extend(item.key for item in source(at, "b", **options).list())
     message = str(error.value)
@@ -449,15 +467,15 @@ def broken_listing(answer: Callable[[str, dict[str, str]], Answer], **options: A
 @pytest.mark.parametrize(
     ("pages", "fault"),
     [
-        ([page("a", token="1"), page("b", token="1")], "the pages go round in a circle"),
-        ([page("a", token="1"), page("a", token="2")], "the page that begins with 'a' came twice"),
+        ([page("a", following="1"), page("b", following="1")], "the pages go round in a circle"),
+        ([page("a", following="1"), page("a", following="2")], "the page that begins with 'a' came twice"),
         (
-            [page("a", token="1"), page("b", token="2"), page("a", token="3")],
+            [page("a", following="1"), page("b", following="2"), page("a", following="3")],
             "the page that begins with 'a' came twice",
         ),
         ([page("a")], "a page says that more follow and not where"),
         ([(200, {}, b"<html><body>Welcome</body></html>")], "the answer is no S3 listing"),
-        ([page("a", token="1"), (200, {}, b"<Error/>")], "the answer is no S3 listing"),
+        ([page("a", following="1"), (200, {}, b"<Listing/>")], "the answer is no S3 listing"),
     ],
 )
 def test_a_listing_that_may_not_be_whole_is_an_error(pages: list[Answer], fault: str) -> None:
@@ -466,28 +484,35 @@ def test_a_listing_that_may_not_be_whole_is_an_error(pages: list[Answer], fault:
     assert f" is not whole: {fault}; check sources.docs.endpoint_url" in str(error)
 
 
+def test_keys_that_were_not_asked_for_are_an_error() -> None:
+    _, error = broken_listing(lambda *_: page("x/a", "y/b", truncated=False), prefix="x")
+    assert " is not whole: it holds keys that were not asked for; check" in str(error)
+
+
 def test_pages_without_end_are_an_error() -> None:
     count = iter(range(10**6))
-    _, error = broken_listing(lambda *_: page(token=str(next(count))))
+    _, error = broken_listing(lambda *_: page(following=str(next(count))))
     assert "the pages go round in a circle" in str(error)
+
+
+BUSY = "the server is busy or failing; try again later"
+NOT_S3 = "the answer is not S3's, or it broke off; check that endpoint_url is an S3 API, or try again later"
 
 
 @pytest.mark.parametrize("mode", ["rules", "sidecar"])
 @pytest.mark.parametrize(
     ("last", "fault"),
     [
-        ((500, {}, b""), "the server is busy or failing; try again later"),
-        ((503, {}, b"<Error><Code>SlowDown</Code></Error>"), "the server is busy or failing; try again later"),
-        ((429, {}, b""), "the server is busy or failing; try again later"),
-        ((200, {"Content-Length": "5000"}, page("b")[2]), "the connection broke off; try again"),
-        (
-            (200, {}, page("b")[2][:-30]),
-            "the answer is not S3's, or it broke off; check that endpoint_url is an S3 API",
-        ),
+        ((500, {}, b""), NOT_S3),
+        ((503, {}, b"<Error><Code>SlowDown</Code></Error>"), BUSY),
+        ((429, {}, b""), NOT_S3),
+        ((200, {"Content-Length": "5000"}, page("b")[2][:-30]), NOT_S3),
+        ((200, {}, b"<Error><Code>InternalError</Code></Error>"), BUSY),
+        ((200, {}, b"not XML at all"), NOT_S3),
     ],
 )
 def test_a_listing_that_breaks_off_is_transient(last: Answer, fault: str, mode: str) -> None:
-    answers = iter([page("a", token="1"), last])
+    answers = iter([page("a", following="1"), last])
     _, error = broken_listing(lambda *_: next(answers), access_from=mode)
     assert error.transient
     assert f" cannot be listed: {fault}; nothing is removed" in str(error)
@@ -501,7 +526,8 @@ def test_a_listing_that_breaks_off_is_transient(last: Answer, fault: str, mode: 
         ("SignatureDoesNotMatch", 403, "the credentials are not accepted; check the connection or the environment's"),
         ("AuthorizationHeaderMalformed", 400, "the bucket is in another region; set region to the bucket's"),
         ("RequestTimeTooSkewed", 403, "this machine's clock is wrong by too much; set the clock"),
-        ("Odd", 400, "the server says An error occurred (Odd) when calling the ListObjectsV2 operation: "),
+        ("404", 404, "there is no such bucket; check bucket, region and endpoint_url"),
+        ("Odd", 400, "the server says An error occurred (Odd) when calling the ListObjectsV2 operation"),
     ],
 )
 def test_what_s3_refuses_for_good_is_said_with_the_fix(code: str, status: int, fault: str) -> None:
@@ -526,7 +552,7 @@ def test_sidecars_need_keys_in_order() -> None:
 def test_rights_that_cannot_be_read_end_the_listing_or_close_the_document(
     mode: str, status: int, code: str, ends: bool
 ) -> None:
-    def answer(path: str, query: dict[str, str]) -> Answer:
+    def answer(_path: str, query: dict[str, str]) -> Answer:
         if "list-type" in query:
             return page("a", "a.access.json", "b", truncated=False)
         return status, {}, f"<Error><Code>{code}</Code></Error>".encode()
@@ -549,7 +575,10 @@ BODY = {"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", "ETag": '"5d41402abc4b
     [
         ((200, BODY | {"Content-Length": "500"}, b"hello"), "s3://b/a at {at}: the connection broke off; try again"),
         ((200, BODY, b"jello"), "the bytes of 'a' do not match its ETag 5d41402abc4b2a76b9719d911017c592; try again"),
-        ((503, {}, b""), "s3://b/a at {at}: the server is busy or failing; try again later"),
+        (
+            (503, {}, b"<Error><Code>SlowDown</Code></Error>"),
+            "s3://b/a at {at}: the server is busy or failing; try again later",
+        ),
     ],
 )
 def test_a_body_that_is_not_whole_is_transient(answer: Answer, fault: str) -> None:

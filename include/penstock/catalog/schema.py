@@ -103,7 +103,7 @@ texts = Table(
 generations = Table(
     "generations",
     metadata,
-    Column("index", String(63), primary_key=True),
+    Column("index_name", String(63), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("collection", String(80), nullable=False),
     Column("recipe", JSON, nullable=False, comment="parser, chunker, embedder and fields that made it"),
@@ -116,7 +116,7 @@ generations = Table(
 releases = Table(
     "releases",
     metadata,
-    Column("index", String(63), primary_key=True),
+    Column("index_name", String(63), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("generation", Integer, nullable=False),
     Column("base", Integer, nullable=False, comment="the release that the delta was computed against; 0 for none"),
@@ -132,14 +132,14 @@ releases = Table(
     Column("digest", String(64), nullable=False),
     Column("delta", JSON, nullable=False, comment="documents added, changed, removed; texts embedded"),
     Column("pinned", Boolean, nullable=False),
-    ForeignKeyConstraint(["index", "generation"], ["generations.index", "generations.number"]),
+    ForeignKeyConstraint(["index_name", "generation"], ["generations.index_name", "generations.number"]),
 )
 
 entries = Table(
     "entries",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("index", String(63), nullable=False),
+    Column("index_name", String(63), nullable=False),
     Column("document_id", String(32), nullable=False),
     Column("added_in", Integer, nullable=False),
     Column("removed_in", Integer, nullable=False),
@@ -151,16 +151,16 @@ entries = Table(
     Column("reason", String(32), comment="why it is in quarantine; null where it is indexed"),
     Column("detail", Text),
     Column("run_id", Integer, nullable=False),
-    Index(None, "index", "document_id"),
-    Index(None, "index", "removed_in"),
-    Index(None, "index", "added_in"),
+    Index(None, "index_name", "document_id"),
+    Index(None, "index_name", "removed_in"),
+    Index(None, "index_name", "added_in"),
     Index(None, "document_id"),
 )
 
 pointers = Table(
     "pointers",
     metadata,
-    Column("index", String(63), primary_key=True),
+    Column("index_name", String(63), primary_key=True),
     Column("live", Integer, comment="the one release that readers see"),
     Column("on_hold", Boolean, nullable=False),
     Column("moved_at", Float),
@@ -169,7 +169,7 @@ pointers = Table(
 gates = Table(
     "gates",
     metadata,
-    Column("index", String(63), primary_key=True),
+    Column("index_name", String(63), primary_key=True),
     Column("release", Integer, primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("passed", Boolean, nullable=False),
@@ -186,7 +186,7 @@ decisions = Table(
     Column("who", Text, nullable=False),
     Column("via", String(16), nullable=False, comment="cli, airflow, page"),
     Column("what", String(16), nullable=False),
-    Column("index", String(63)),
+    Column("index_name", String(63)),
     Column("release", Integer),
     Column("document_id", String(32)),
     Column("why", Text, nullable=False),
@@ -197,7 +197,7 @@ runs = Table(
     "runs",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("index", String(63), nullable=False),
+    Column("index_name", String(63), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("started_at", Float, nullable=False),
@@ -209,14 +209,14 @@ runs = Table(
     Column("sources", JSON, nullable=False, comment="how each listing ended"),
     Column("message", Text),
     Column("external", Text, comment="the orchestrator's own name of the run"),
-    Index(None, "index", "id"),
+    Index(None, "index_name", "id"),
 )
 
 source_states = Table(
     "source_states",
     metadata,
     Column("source", String(64), primary_key=True),
-    Column("index", String(63), primary_key=True),
+    Column("index_name", String(63), primary_key=True),
     Column("listed_at", Float, comment="end of the last complete listing"),
     Column("documents", Integer, nullable=False),
     Column("error", Text, comment="of the last listing, where it failed"),
@@ -226,7 +226,7 @@ source_states = Table(
 leases = Table(
     "leases",
     metadata,
-    Column("index", String(63), primary_key=True),
+    Column("index_name", String(63), primary_key=True),
     Column("holder", Text, nullable=False),
     Column("token", Integer, nullable=False, comment="grows with every change of hands"),
     Column("expires_at", Float, nullable=False),
@@ -236,7 +236,7 @@ redactions = Table(
     "redactions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("index", String(63), nullable=False),
+    Column("index_name", String(63), nullable=False),
     Column("document_id", String(32), nullable=False),
     Column("decision_id", Integer, nullable=False),
     Column("rows", Integer, nullable=False),

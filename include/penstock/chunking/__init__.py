@@ -34,7 +34,7 @@ def chunk(parsed: Parsed, tokenizer: Tokenizer, settings: ChunkerSettings) -> li
     limit = settings.max_tokens
     chunks: list[Chunk] = []
     for section in _sections(parsed.elements):
-        path = next((e.headings for e in section if e.kind != "title"), (*section[0].headings, section[0].text))
+        path = next((e.headings for e in section if e.kind != "title"), _path_below(section[0]))
         units = _units(text, section, count, limit)
         for run in cut(text, units, limit):
             chunks.append(_chunk(text, run, path, section))
@@ -78,8 +78,12 @@ def _sections(elements: Sequence[Element]) -> Iterator[list[Element]]:
 
 def _only_leads_to(section: Sequence[Element], title: Element) -> bool:
     above = section[0]
-    path = (*above.headings, above.text)
+    path = _path_below(above)
     return len(section) == 1 and above.kind == "title" and title.headings[: len(path)] == path
+
+
+def _path_below(title: Element) -> tuple[str, ...]:
+    return (*title.headings, " ".join(title.text.split()))
 
 
 def _units(text: str, section: Sequence[Element], count: TokenCount, limit: int) -> list[Unit]:

@@ -22,7 +22,7 @@ from penstock.embedding.tokens import FileTokenizer
 from penstock.errors import ModelError
 from penstock.settings import EmbedderSettings
 
-BATCH_TOKENS = 2048
+BATCH_TOKENS = 1024
 MAX_STREAMS = 8
 MIN_COSINE = 0.9999
 """A precision whose vectors are further from float32 is not used: the fingerprint does not tell them apart."""

@@ -67,7 +67,9 @@ class LanceIndex:
     def create(self, dimension: int, fields: Sequence[str]) -> None:
         wanted = _schema(dimension, fields)
         with self._translated("create"):
-            table = self._db.create_table(self.collection, schema=wanted, exist_ok=True)
+            table = (
+                self._open() if self.exists() else self._db.create_table(self.collection, schema=wanted, exist_ok=True)
+            )
             if differences := _differences(table.schema, wanted):
                 raise StoreError(
                     f"the index {self.collection!r} at {self.url} is of another shape: {'; '.join(differences)}; "
@@ -340,7 +342,7 @@ def _purge(table: Table) -> None:
     _ensure_ann(table)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)")
-        table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+        table.optimize(cleanup_older_than=timedelta(0))
     if len(table.list_versions()) > 1:
         raise TransientError("an older version of the table is still there; another process wrote meanwhile, try again")
 

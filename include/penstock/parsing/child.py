@@ -44,6 +44,8 @@ def main(reads: int, writes: int, parent: int, options: str) -> None:
     sandbox.limit_memory(settings.memory_mb)
     gc.collect()
     gc.freeze()
+    # Freed memory is seldom given back: a child that once grew large is not kept.
+    retire_above_mb = (sandbox.resident_mb() + settings.memory_mb) / 2
     write_frame(writes, {"ready": True})
     for served in range(1, RETIRE_AFTER + 1):
         try:
@@ -57,8 +59,7 @@ def main(reads: int, writes: int, parent: int, options: str) -> None:
         except MemoryError:
             retire = True
             reply, body = _refusal(out_of_memory(settings.memory_mb, "an allocation failed"))
-        # Freed memory is seldom given back: a child that once grew large is not kept.
-        retire = retire or reply.get("reason") == Reason.OUT_OF_MEMORY or sandbox.resident_mb() > settings.memory_mb / 2
+        retire = retire or reply.get("reason") == Reason.OUT_OF_MEMORY or sandbox.resident_mb() > retire_above_mb
         write_frame(writes, {**reply, "retire": retire}, body)
         del data, outcome, body
 

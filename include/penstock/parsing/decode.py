@@ -13,6 +13,9 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+LIKELY = ["cp1252", "cp932", "gb18030", "big5", "euc_kr", "euc_jp", "cp1251", "koi8_r", "cp1250", "cp1253", "cp1256"]
+"""What people's old files are in; among all of Python's encodings a short text is as likely to be Mac Turkish."""
+
 SAMPLE_BYTES = 1 << 16
 FEW = 0.001
 """A text of which so small a share is not UTF-8 is damaged UTF-8; above it, another encoding."""
@@ -33,7 +36,7 @@ def decode(data: bytes) -> str:
     good = sum(1 for char in text[:SAMPLE_BYTES] if char > "\x7f" and char != "\ufffd")
     if bad < good or (bad <= 2 and bad / len(text) < FEW):
         return text
-    best = from_bytes(_around_first_error(data)).best()
+    best = from_bytes(_around_first_error(data), cp_isolation=LIKELY).best()
     return data.decode(best.encoding, "replace") if best else data.decode("cp1252", "replace")
 
 

@@ -93,17 +93,25 @@ class ParserPool:
                 return
             self._closed = True
             threads = self._threads
-        while True:  # jobs that nobody waits for any more
-            try:
-                self._jobs.get_nowait()
-            except queue.Empty:
-                break
+        self._give_up_queued_jobs()
         for _ in threads:
             self._jobs.put(None)
+        for worker in self._workers:
+            worker.interrupt()
         for thread in threads:
             thread.join()
         for worker in self._workers:
             worker.kill()
+
+    def _give_up_queued_jobs(self) -> None:
+        while True:
+            try:
+                item = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if item:
+                job, results = item
+                results.put((job, RuntimeError("the ParserPool was closed while documents were waiting")))
 
     def _start_threads(self, wanted: int) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ Everything that depends on the inside of ``unstructured`` 0.27 is in this file a
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from typing import Any
 
 from penstock.errors import ModelError
@@ -40,6 +41,21 @@ def _set_sentence_model(name: str) -> None:
     tokenize._get_nlp = lambda: model  # type: ignore[assignment]
 
 
+def _whole_table_class(parser: Any) -> Any:
+    """unstructured's table forgets which cells span rows and columns, and so what stands under what."""
+    from lxml import etree  # type: ignore[import-untyped]
+    from unstructured.documents.elements import ElementMetadata, Table
+
+    class WholeTable(parser.TableBlock):  # type: ignore[misc]
+        def iter_elements(self) -> Iterator[Table]:
+            text = " ".join(self.itertext())
+            if text.strip():
+                markup = etree.tostring(self, encoding="unicode", with_tail=False, method="html")
+                yield Table(text, metadata=ElementMetadata(text_as_html=markup))
+
+    return WholeTable
+
+
 def _tame_html() -> None:
     """HTML says what is a title and what is a list: no need to ask a sentence model about every paragraph.
 
@@ -55,5 +71,6 @@ def _tame_html() -> None:
 
     parser.derive_element_type_from_text = kind_of
     classes: Any = parser.element_class_lookup.get_namespace(None)
+    classes["table"] = _whole_table_class(parser)
     classes.update({"details": parser.Flow, "summary": parser.BlockItem})
     classes.update({"figure": parser.Flow, "figcaption": parser.BlockItem})

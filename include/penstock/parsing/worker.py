@@ -25,6 +25,9 @@ from penstock.settings import ParserSettings
 START_LIMIT_S = 180.0
 """A child imports for about three seconds; a machine under load takes its time."""
 
+EXIT_LIMIT_S = 0.5
+"""A child whose pipe is closed is dead or about to be."""
+
 BYTES_HELD_PER_BYTE = 3
 """A child holds a document at least so often: as received, as text, as elements."""
 
@@ -131,20 +134,17 @@ class Worker:
 
     def _died(self) -> Refusal:
         """Say what the child died of. A ``SIGKILL`` that was not ours is the kernel's, for want of memory."""
-        code = self._wait()
+        assert self._process
+        try:
+            code = self._process.wait(timeout=EXIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return Refusal(Reason.PARSER_ERROR, "the parser process answered nonsense", "report the document's format")
         self.kill()
         if code == -signal.SIGKILL:
             return out_of_memory(self._settings.memory_mb, "the parser process was killed, as the kernel does")
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Refusal(Reason.PARSER_ERROR, f"the parser process died of {how}", "report the document's format")
-
-    def _wait(self) -> int:
-        assert self._process
-        try:
-            return self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):
@@ -152,11 +152,16 @@ class Worker:
             return lines[-1][:500] if lines else ""
         return ""
 
+    def interrupt(self) -> None:
+        """From another thread: end the child, so that whoever waits for its answer hears that it died."""
+        if process := self._process:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
     def kill(self) -> None:
         """End the child and everything it started, and remove its folder."""
         if self._process:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self.interrupt()
             self._process.wait()
             self._process = None
         for fd in (self._to_child, self._from_child):

@@ -9,9 +9,7 @@ from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 
 MARKS = tuple("<!ENTITY".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
-ENTITY = re.compile(
-    r"""<!ENTITY\s+(?:%\s+)?\S+\s+(?:(SYSTEM|PUBLIC)(?:\s*(?:"[^"]*"|'[^']*')){0,2}\s*(NDATA)?)?"""
-)
+ENTITY = re.compile(r"""<!ENTITY\s+(?:%\s+)?\S+\s+(?:(SYSTEM|PUBLIC)(?:\s*(?:"[^"]*"|'[^']*')){0,2}\s*(NDATA)?)?""")
 
 
 def check_xml(data: bytes) -> None:

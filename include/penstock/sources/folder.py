@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
+from penstock.errors import FetchError, ListingError, SourceError, TransientFetchError, TransientListingError
 from penstock.records import NOBODY, Reason, Refusal, SourceObject
 from penstock.settings import FolderSource
 from penstock.sources import access
@@ -47,7 +47,7 @@ class FolderDocuments:
 
     def list(self) -> Iterator[SourceObject]:
         """Yield folder by folder, sorted within each; holds the names of one folder at a time."""
-        root = self._root(ListingError)
+        root = self._root(ListingError, TransientListingError)
         pending = [_Folder(root, "")]
         while pending:
             below = []
@@ -59,7 +59,7 @@ class FolderDocuments:
             pending.extend(reversed(below))
 
     def fetch(self, item: SourceObject) -> bytes:
-        root = self._root(FetchError)
+        root = self._root(TransientFetchError, TransientFetchError)
         path = os.path.join(root, item.key)  # noqa: PTH118
         real = os.path.realpath(path)
         if not _is_inside(real, root) or (real != path and not self._settings.follow_links):
@@ -134,12 +134,21 @@ class FolderDocuments:
                 principals = self._rules.principals(key, own)
                 yield SourceObject(key, status.st_size, _hint(status), principals, own.fields, problem=own.problem)
 
-    def _root(self, kind: type[ListingError | FetchError]) -> str:
-        root = os.path.realpath(self._settings.path)
-        if os.path.isdir(root):  # noqa: PTH112
-            return root
+    def _root(self, missing: type[SourceError], unreachable: type[SourceError]) -> str:
+        """Return the folder's real path. To ``fetch`` its absence is transient: it was there a moment ago."""
         path = self._settings.path
-        fault = f"{path} is not a folder" if os.path.lexists(root) else f"there is no folder {path}"
+        kind = missing
+        try:
+            root = os.path.realpath(path)
+            if stat.S_ISDIR(os.stat(root).st_mode):  # noqa: PTH116
+                return root
+            fault = f"{path} is not a folder"
+        except (FileNotFoundError, NotADirectoryError):
+            fault = f"there is no folder {path}"
+        except PermissionError:
+            fault = f"no permission to see {path}"
+        except OSError as error:
+            fault, kind = f"{path} cannot be reached: {error.strerror}", unreachable
         raise kind(f"source {self.name!r}: {fault}; check sources.{self.name}.path, or mount it; nothing is removed")
 
     def _status(self, path: str) -> os.stat_result | None:

@@ -26,14 +26,15 @@ from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
 from penstock.sources.base import TooLargeError
 from penstock.sources.globs import Globs
 from penstock.sources.s3_client import client
-from penstock.sources.s3_errors import CLIENT_ERRORS, Fault, Scope, explain
+from penstock.sources.s3_errors import CLIENT_ERRORS, Fault, Scope, explain, explain_listing
 
 T = TypeVar("T")
 R = TypeVar("R")
 Listed = Mapping[str, Any]
 """One entry of ListObjectsV2: Key, ETag, LastModified, Size."""
 READ_BYTES = 1 << 20
-MAX_EMPTY_PAGES = 1000
+MAX_EMPTY_PAGES = 200
+"""S3 may send a page with no keys and say that more follow; a server that does only that never ends."""
 
 
 class S3Documents:
@@ -71,8 +72,8 @@ class S3Documents:
             fault = explain(error)
             kind = TransientFetchError if fault.scope is Scope.TRANSIENT else FetchError
             raise kind(f"source {self.name!r}: {self._where(key)}: {fault}") from error
-        if data is None:
-            raise TooLargeError(self.name, item.key, self._settings.max_bytes + 1, self._settings.max_bytes)
+        if len(data) > self._settings.max_bytes:
+            raise TooLargeError(self.name, item.key, len(data), self._settings.max_bytes)
         self._check_whole(item, answer, data)
         return data
 
@@ -105,11 +106,13 @@ class S3Documents:
             try:
                 page = self._client.list_objects_v2(**arguments)
             except CLIENT_ERRORS as error:
-                raise self._listing_error(explain(error)) from error
+                raise self._listing_error(explain_listing(error)) from error
             if "IsTruncated" not in page:
                 raise self._broken("the answer is no S3 listing")
             items: Sequence[Listed] = page.get("Contents", [])
             if items:
+                if not all(item["Key"].startswith(self._prefix) for item in items):
+                    raise self._broken("it holds keys that were not asked for")
                 if items[0]["Key"] in first_keys:
                     raise self._broken(f"the page that begins with {items[0]['Key']!r} came twice")
                 first_keys.add(items[0]["Key"])
@@ -139,7 +142,7 @@ class S3Documents:
             if place <= last:
                 raise self._broken(
                     f"{key!r} is listed after its place, and sidecars need the order of keys "
-                    '(directory buckets have none); use access_from = "rules", "metadata" or "tags"'
+                    "(directory buckets have none); use another access_from"
                 )
             last = place
             still: list[Listed] = []
@@ -176,7 +179,7 @@ class S3Documents:
         try:
             answer = self._client.get_object(Bucket=self._settings.bucket, Key=key)
             with closing(answer["Body"]) as body:
-                data = body.read(access.MAX_SIDECAR_BYTES + 1)
+                data = _read(body, access.MAX_SIDECAR_BYTES)
         except CLIENT_ERRORS as error:
             return self._object(item, self._unreadable(key, explain(error)))
         return self._object(item, access.from_sidecar(key.removeprefix(self._prefix), data))
@@ -241,16 +244,12 @@ class S3Documents:
         )
 
 
-def _read(body: Any, limit: int) -> bytes | None:
-    """Read a body to its end, ``None`` where it is larger than ``limit``."""
-    parts: list[bytes] = []
-    size = 0
-    while part := body.read(READ_BYTES):
-        size += len(part)
-        if size > limit:
-            return None
-        parts.append(part)
-    return b"".join(parts)
+def _read(body: Any, limit: int) -> bytes:
+    """Read a body to its end, where boto3 checks its length, or until it is larger than ``limit``."""
+    data = bytearray()
+    while len(data) <= limit and (part := body.read(READ_BYTES)):
+        data += part
+    return bytes(data)
 
 
 def _etag(answer: Mapping[str, Any]) -> str:

@@ -55,7 +55,11 @@ _SILENT = Fault(Scope.TRANSIENT, "nothing answers there", "check endpoint_url an
 _CERTIFICATE = Fault(
     Scope.SOURCE, "the server's certificate is not trusted", "check endpoint_url, or set AWS_CA_BUNDLE"
 )
-_NOT_S3 = Fault(Scope.TRANSIENT, "the answer is not S3's, or it broke off", "check that endpoint_url is an S3 API")
+_NOT_S3 = Fault(
+    Scope.TRANSIENT,
+    "the answer is not S3's, or it broke off",
+    "check that endpoint_url is an S3 API, or try again later",
+)
 
 _CODES = {
     "NoSuchBucket": _BUCKET,
@@ -102,16 +106,25 @@ _TYPES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...] 
 )
 
 
+def explain_listing(error: Exception) -> Fault:
+    """Translate an error of a listing, where "not found" can only mean the bucket."""
+    fault = explain(error)
+    return _BUCKET if fault is _GONE else fault
+
+
 def explain(error: Exception) -> Fault:
     """Translate one of ``CLIENT_ERRORS``. What is not known is permanent and quoted as it came."""
     if isinstance(error, boto.ClientError):
         answer = error.response
         code = str(answer.get("Error", {}).get("Code", ""))
+        if error.operation_name == "AssumeRole":
+            return Fault(Scope.SOURCE, f"the role cannot be taken on: {error}", "check the connection's role_arn")
         if code in _CODES:
             return _CODES[code]
         status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if status >= 500 or status in (408, 429):
-            return _BUSY
+            # boto3 gives the bare status as the code where the body held no error of S3's, or was no XML at all.
+            return _NOT_S3 if code.isdigit() else _BUSY
         return Fault(Scope.SOURCE, f"the server says {error}", "check bucket, region, endpoint_url and credentials")
     for types, fault in _TYPES:
         if isinstance(error, types):

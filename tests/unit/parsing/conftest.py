@@ -7,7 +7,7 @@ from penstock.settings import ParserSettings
 @pytest.fixture(scope="session")
 def pool():
     """One real child for all tests of formats: starting it is most of the cost."""
-    with ParserPool(ParserSettings(workers=1, memory_mb=512, max_output_mb=2)) as pool:
+    with ParserPool(ParserSettings(workers=1, memory_mb=384, max_output_mb=2)) as pool:
         pool.warm()
         yield pool
 

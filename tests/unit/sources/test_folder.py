@@ -109,6 +109,26 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     )
 
 
+def test_a_folder_under_one_that_may_not_be_seen_is_an_error(as_user: Path) -> None:
+    write(as_user, "x/docs/a.md")
+    (as_user / "x").chmod(0)
+    with pytest.raises(ListingError) as error:
+        keys(source(as_user / "x/docs"))
+    assert str(error.value) == (
+        f"source 'docs': no permission to see {as_user}/x/docs; "
+        "check sources.docs.path, or mount it; nothing is removed"
+    )
+
+
+def test_fetch_while_the_whole_folder_is_away_is_transient(tmp_path: Path) -> None:
+    write(tmp_path, "root/a.md")
+    docs = source(tmp_path / "root")
+    item = only(docs)
+    (tmp_path / "root").rename(tmp_path / "unmounted")
+    with pytest.raises(TransientFetchError, match="there is no folder"):
+        docs.fetch(item)
+
+
 def test_a_folder_that_vanishes_during_the_listing_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "a.md", "x/b.md")
     listing = source(tmp_path).list()

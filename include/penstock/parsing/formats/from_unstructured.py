@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from lxml import etree, html  # type: ignore[import-untyped]
+from lxml import html  # type: ignore[import-untyped]
 from unstructured.documents.elements import Element
 from unstructured.partition.html import partition_html as decorated_partition_html
 
@@ -49,23 +49,39 @@ def _table(element: Element) -> str:
 
 
 def rows_of_html(markup: str) -> Iterator[list[str]]:
-    """The rows of one table; a cell that spans columns is followed by empty ones, so that columns stay in line."""
-    table = html.fragment_fromstring(markup, create_parent=True)
-    for row in table.iter("tr", "caption"):
-        if row.tag == "caption":
-            yield [_cell_text(row)]
-            continue
-        cells: list[str] = []
-        for cell in row.iterchildren("td", "th"):
-            cells.append(_cell_text(cell))
-            cells.extend([""] * (_span(cell) - 1))
-        yield cells
+    """The rows of one table. A cell that spans columns is followed by empty ones and one that spans rows is repeated,
+    so that a column stays a column; a table inside a cell is that cell's text.
+    """
+    parent = html.fragment_fromstring(markup, create_parent=True)
+    table = parent.find("table") if parent.find("table") is not None else parent
+    hanging: dict[int, tuple[int, str]] = {}
+    for row in table.iterfind("caption"):
+        yield [_cell_text(row)]
+    for row in (row for group in table for row in ([group] if group.tag == "tr" else group.iterchildren("tr"))):
+        yield _row(row, hanging)
+
+
+def _row(row: Any, hanging: dict[int, tuple[int, str]]) -> list[str]:
+    """``hanging`` holds, by column, the cells from rows above that reach down: how many rows more, and their text."""
+    cells: list[str] = []
+    for cell in [*row.iterchildren("td", "th"), None]:
+        while len(cells) in hanging:
+            at = len(cells)
+            left, text = hanging.pop(at)
+            cells.append(text)
+            if left > 1:
+                hanging[at] = (left - 1, text)
+        if cell is not None:
+            if (rows := _span(cell, "rowspan")) > 1:
+                hanging[len(cells)] = (rows - 1, _cell_text(cell))
+            cells.extend([_cell_text(cell)] + [""] * (_span(cell, "colspan") - 1))
+    return cells
 
 
 def _cell_text(cell: Any) -> str:
     return " ".join(" ".join(cell.itertext()).split())
 
 
-def _span(cell: etree._Element) -> int:
-    value = cell.get("colspan", "1")
+def _span(cell: Any, name: str) -> int:
+    value = cell.get(name, "1").strip()
     return min(max(int(value), 1), MAX_SPAN) if value.isdecimal() else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
@@ -9,12 +10,24 @@ from typing import Any
 from penstock.parsing.assemble import Draft
 from penstock.parsing.detect import MEDIA_TYPES
 from penstock.parsing.formats.from_unstructured import to_pieces, undecorated
+from penstock.parsing.refused import RefusedDocument
+from penstock.records import Reason
 from penstock.settings import ParserSettings
 
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
+    if _is_strict(data):
+        raise RefusedDocument(
+            Reason.UNSUPPORTED, "the document is Strict Open XML", "save it again without the Strict option"
+        )
     elements, title = (_docx if kind == "docx" else _pptx)(data)
     return Draft(list(to_pieces(elements)), MEDIA_TYPES[kind], f"unstructured.{kind}", title)
+
+
+def _is_strict(data: bytes) -> bool:
+    """The ISO variant has other names for everything, and python-docx and python-pptx know none of them."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        return "_rels/.rels" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("_rels/.rels")
 
 
 def _docx(data: bytes) -> tuple[Iterable[Any], str]:

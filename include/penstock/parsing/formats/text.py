@@ -45,7 +45,7 @@ def _pieces(block: str) -> Iterator[Piece]:
     if isinstance(element, Title) and looks_like_title(text):
         yield Piece("title", text, 1)
     elif isinstance(element, ListItem) or ITEM.match(block):
-        yield Piece("list-item", clean_bullets(re.sub(r"^[-*+]\s+", "", text)))
+        yield Piece("list-item", clean_bullets(re.sub(r"^[-*+]\s+", "", " ".join(text.split()))))
     else:
         yield Piece("text", text)
 

@@ -35,6 +35,8 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
 def _pieces(node: Any, level: int) -> Iterator[Piece]:
     """``level`` counts the titled ancestors, which is how deep a title stands."""
     name = _local(node)
+    if not name:  # an entity that nothing declared
+        return
     if name in ("table", "tgroup"):
         yield Piece(
             "table", table_text([_text(cell) for cell in row] for row in node.iter() if _local(row) in ("tr", "row"))
@@ -44,7 +46,7 @@ def _pieces(node: Any, level: int) -> Iterator[Piece]:
     if name in TITLES:
         yield Piece("title", _text(node), level)
     elif mixed:
-        yield Piece("text", _text(node))
+        yield Piece("text", "".join(node.itertext()))
     else:
         inner = level + any(_local(child) in TITLES for child in node)
         for child in node:
@@ -56,4 +58,5 @@ def _local(node: Any) -> str:
 
 
 def _text(node: Any) -> str:
+    """For titles and cells, whose parts may be blocks: a space between them hurts less than none."""
     return " ".join(" ".join(node.itertext()).split())

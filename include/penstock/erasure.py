@@ -1,0 +1,317 @@
+"""Forget a document for good: from bytes, artefacts, every release, caches and texts that quote its name.
+
+It is the one change of old releases that is allowed. Releases keep adding up because their totals and digests are
+lowered by exactly what was taken, and a redaction says so. What another document holds word for word stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.engine import Row
+
+from penstock import chunking, decisions, manifest, runs
+from penstock.catalog import batched
+from penstock.catalog.schema import (
+    chunkings,
+    documents,
+    entries,
+    generations,
+    parses,
+    redactions,
+    releases,
+    revisions,
+    source_states,
+    texts,
+)
+from penstock.catalog.schema import runs as runs_table
+from penstock.decisions import Who
+from penstock.embedding.cache import VectorCache, text_hash
+from penstock.errors import UsageError
+from penstock.ids import digest_add
+from penstock.inspection import find_document
+from penstock.lake import Kind
+from penstock.platform import Platform
+from penstock.recipe import Recipe
+from penstock.records import NOBODY, IndexRow
+
+
+def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s: float = 0.0) -> dict[str, Any]:
+    """Erase one document and what is attached to it; return the certificate, which holds no content.
+
+    A tombstone keeps its source from bringing it back. Interrupted, it may be run again. Takes the lease of every
+    index, so that no run writes the document while it is being forgotten.
+    """
+    why = decisions.reasoned(why)
+    found = find_document(platform, source, key)
+    with _all_leases(platform, wait_s):
+        ids = _family(platform, found.id)
+        decision = _bury(platform, ids, source, key, who, why)
+        certificate = _forget(platform, ids, found.id, decision)
+        _scrub_messages(platform, key)
+        _finish_tombstones(platform, ids)
+    return certificate
+
+
+@contextmanager
+def _all_leases(platform: Platform, wait_s: float) -> Iterator[None]:
+    with ExitStack() as stack:
+        for index in sorted(platform.settings.indexes):
+            run = runs.begin(platform, index, "erase", {}, wait_s)
+            stack.enter_context(_run(platform, run))
+        yield
+
+
+@contextmanager
+def _run(platform: Platform, run: runs.Run) -> Iterator[None]:
+    with runs.closing(platform, run):
+        yield
+        runs.finish(platform, run, runs.UNCHANGED, None, "a document was erased")
+
+
+def _family(platform: Platform, id_: str) -> list[str]:
+    """The document and everything attached to it, at any depth."""
+    ids, level = [id_], [id_]
+    with platform.catalog.read() as connection:
+        while level:
+            query = select(documents.c.id).where(documents.c.parent_id.in_(level))
+            level = [one for one in connection.execute(query).scalars() if one not in ids]
+            ids += level
+    return ids
+
+
+def _bury(platform: Platform, ids: Sequence[str], source: str, key: str, who: Who, why: str) -> int:
+    """Set the tombstones and hide every row, before anything is deleted: from here on nobody sees the document."""
+    catalog = platform.catalog
+    if key in why:
+        raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
+    with catalog.write() as connection:
+        connection.execute(
+            update(documents)
+            .where(documents.c.id.in_(ids))
+            .values(erased_at=catalog.now(connection), principals=f'["{NOBODY}"]', principals_pending=False)
+        )
+        decision = decisions.record(connection, catalog, who, "erase", why, document_id=ids[0])
+    for _generation, collection in _collections(platform):
+        collection.set_principals(dict.fromkeys(ids, (NOBODY,)))
+    return decision
+
+
+def _collections(platform: Platform) -> list[tuple[Row[Any], Any]]:
+    with platform.catalog.read() as connection:
+        rows = connection.execute(select(generations).where(generations.c.dropped_at.is_(None))).all()
+    opened = [(row, platform.collection(row.collection)) for row in rows]
+    return [(row, collection) for row, collection in opened if collection.exists()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """What the document's revisions name, and which of it only they name."""
+
+    revisions: list[str]
+    own_revisions: list[str]
+    parses: list[str]
+    chunk_lists: list[str]
+
+
+def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> dict[str, Any]:
+    holding = _holding(platform, ids)
+    hashes, shared = _own_texts(platform, ids, holding)
+    certificate: dict[str, Any] = {
+        "document_id": id_,
+        "attachments": len(ids) - 1,
+        "revisions_erased": len(holding.own_revisions),
+        "revisions_kept_for_others": len(holding.revisions) - len(holding.own_revisions),
+        "texts_erased": len(hashes),
+        "texts_kept_for_others": shared,
+        "releases_redacted": {},
+        "rows_erased": 0,
+    }
+    for generation, collection in _collections(platform):
+        _redact(platform, generation, collection, ids, decision, certificate)
+        certificate["rows_erased"] += collection.erase(ids)
+    certificate["vectors_erased"] = _erase_vectors(platform, hashes)
+    platform.lake.delete(Kind.CHUNKS, holding.chunk_lists)
+    platform.lake.delete(Kind.PARSED, holding.parses)
+    platform.lake.delete(Kind.BYTES, holding.own_revisions)
+    with platform.catalog.write() as connection:
+        for batch in batched(holding.chunk_lists):
+            connection.execute(delete(chunkings).where(chunkings.c.key.in_(batch)))
+        for batch in batched(holding.parses):
+            connection.execute(delete(parses).where(parses.c.key.in_(batch)))
+        connection.execute(delete(entries).where(entries.c.document_id.in_(ids)))
+        connection.execute(delete(revisions).where(revisions.c.document_id.in_(ids)))
+        connection.execute(
+            update(redactions).where(redactions.c.decision_id == decision).values(certificate=certificate)
+        )
+    return certificate
+
+
+def _holding(platform: Platform, ids: Sequence[str]) -> _Holding:
+    with platform.catalog.read() as connection:
+        mine = set(connection.execute(select(revisions.c.sha256).where(revisions.c.document_id.in_(ids))).scalars()) | {
+            one
+            for one in connection.execute(select(entries.c.revision).where(entries.c.document_id.in_(ids))).scalars()
+            if one
+        }
+        others = set(
+            connection.execute(
+                select(revisions.c.sha256).where(revisions.c.sha256.in_(mine), revisions.c.document_id.not_in(ids))
+            ).scalars()
+        )
+        own = sorted(mine - others)
+        parse_keys = list(connection.execute(select(parses.c.key).where(parses.c.revision.in_(own))).scalars())
+        lists = list(connection.execute(select(chunkings.c.key).where(chunkings.c.parse_key.in_(parse_keys))).scalars())
+    return _Holding(sorted(mine), own, parse_keys, lists)
+
+
+def _own_texts(platform: Platform, ids: Sequence[str], holding: _Holding) -> tuple[set[str], int]:
+    """Hashes of the texts that only this document holds, and how many it shares with others.
+
+    Reads every other document's chunk list: forgetting is rare, and being sure is worth it.
+    """
+    with platform.catalog.read() as connection:
+        recipes = [Recipe.model_validate(row.recipe) for row in connection.execute(select(generations.c.recipe))]
+        mine = set(holding.chunk_lists)
+        others = set(connection.execute(select(chunkings.c.key)).scalars()) - mine
+    settings = {recipe.chunker for recipe in recipes}
+
+    def hashes(lists: set[str]) -> set[str]:
+        return {
+            text_hash(chunking.embedding_text(chunk, setting))
+            for name in lists
+            if platform.lake.has(Kind.CHUNKS, name)
+            for chunk in chunking.from_json(platform.lake.get(Kind.CHUNKS, name))
+            for setting in settings
+        }
+
+    own = hashes(mine)
+    kept = own & hashes(others) if own else set()
+    return own - kept, len(kept)
+
+
+def _redact(
+    platform: Platform,
+    generation: Row[Any],
+    collection: Any,
+    ids: Sequence[str],
+    decision: int,
+    certificate: dict[str, Any],
+) -> None:
+    """Lower the totals and the digest of every readable release by the rows that it loses."""
+    catalog, index = platform.catalog, generation.index_name
+    with catalog.read() as connection:
+        numbers = list(
+            connection.execute(
+                select(releases.c.number)
+                .where(releases.c.index_name == index, releases.c.generation == generation.number)
+                .where(releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
+                .order_by(releases.c.number)
+            ).scalars()
+        )
+    lost: dict[int, list[IndexRow]] = {one: list(collection.document_rows(ids, one)) for one in numbers}
+    everything = {row.id: row for rows in lost.values() for row in rows}
+    if not everything:
+        return
+    with catalog.write() as connection:
+        for number, rows in lost.items():
+            _lower(connection, index, number, rows, list(everything.values()), ids)
+        touched = [number for number, rows in lost.items() if rows]
+        connection.execute(
+            insert(redactions).values(
+                index_name=index,
+                document_id=ids[0],
+                decision_id=decision,
+                rows=len(everything),
+                first_release=min(touched),
+                last_release=max(touched),
+                certificate={},
+            )
+        )
+    certificate["releases_redacted"][index] = sorted({*certificate["releases_redacted"].get(index, []), *touched})
+
+
+def _lower(
+    connection: Connection,
+    index: str,
+    number: int,
+    rows: list[IndexRow],
+    everything: list[IndexRow],
+    ids: Sequence[str],
+) -> None:
+    row = manifest.release_row(connection, index, number)
+    served = connection.execute(
+        select(entries.c.reason, func.count(), func.sum(entries.c.chunks))
+        .where(manifest.in_release(index, number), entries.c.document_id.in_(ids))
+        .group_by(entries.c.reason)
+    ).all()
+    counts: Counter[str] = Counter()
+    for reason, count, _chunks in served:
+        counts["indexed" if reason is None else "quarantined"] += count
+    connection.execute(
+        update(releases)
+        .where(releases.c.index_name == index, releases.c.number == number)
+        .values(
+            documents=row.documents - counts["indexed"],
+            quarantined=row.quarantined - counts["quarantined"],
+            chunks=row.chunks - len(rows),
+            rows_added=row.rows_added - sum(one.added_in == number for one in everything),
+            rows_removed=row.rows_removed - sum(one.removed_in == number for one in everything),
+            digest=digest_add(row.digest, [one.id for one in rows], -1),
+        )
+    )
+
+
+def _erase_vectors(platform: Platform, hashes: set[str]) -> int:
+    """Rewrite the packs that hold vectors of the erased texts without them."""
+    catalog, lake = platform.catalog, platform.lake
+    doomed: dict[tuple[str, str], set[str]] = defaultdict(set)
+    with catalog.read() as connection:
+        for batch in batched(hashes):
+            for row in connection.execute(select(texts).where(texts.c.text_hash.in_(batch))):
+                doomed[row.embedder, row.pack].add(row.text_hash)
+    for (embedder, pack), names in doomed.items():
+        with catalog.read() as connection:
+            rows = connection.execute(
+                select(texts).where(texts.c.pack == pack, texts.c.embedder == embedder).order_by(texts.c.position)
+            ).all()
+        kept = [row.text_hash for row in rows if row.text_hash not in names]
+        cache = VectorCache(catalog, lake, embedder)
+        vectors = cache.get(kept) if kept else None
+        with catalog.write() as connection:
+            connection.execute(delete(texts).where(texts.c.pack == pack, texts.c.embedder == embedder))
+        if vectors is not None:
+            cache.put(kept, vectors)
+        lake.delete(Kind.VECTORS, [pack])
+    return sum(len(names) for names in doomed.values())
+
+
+def _scrub_messages(platform: Platform, key: str) -> None:
+    """Take the document's name out of the runs' messages and the notes on listings."""
+    with platform.catalog.write() as connection:
+        for table, column, keys in (
+            (runs_table, runs_table.c.message, (runs_table.c.id,)),
+            (source_states, source_states.c.error, (source_states.c.source, source_states.c.index_name)),
+        ):
+            for row in connection.execute(
+                select(*keys, column.label("said")).where(column.contains(key, autoescape=True))
+            ):
+                where = [one == getattr(row, one.name) for one in keys]
+                connection.execute(update(table).where(*where).values({column.name: row.said.replace(key, "(erased)")}))
+
+
+def _finish_tombstones(platform: Platform, ids: Sequence[str]) -> None:
+    with platform.catalog.write() as connection:
+        connection.execute(
+            update(documents)
+            .where(documents.c.id.in_(ids))
+            .values(key=None, hint="", revision=None, fields="{}", problem=None)
+        )
+    if platform.catalog.is_sqlite:
+        with platform.catalog.read() as connection:
+            connection.execute(text("pragma wal_checkpoint(truncate)"))

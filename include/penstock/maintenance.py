@@ -1,0 +1,286 @@
+"""Keep an installation well: prune, sweep the lake, verify every count, try quarantined documents again.
+
+Everything that scans whole stores is here; the nightly line itself works from aggregates.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+
+from penstock import manifest, runs
+from penstock.catalog import batched
+from penstock.catalog.schema import (
+    chunkings,
+    documents,
+    entries,
+    generations,
+    parses,
+    releases,
+    revisions,
+)
+from penstock.errors import StoreError, UsageError
+from penstock.ids import EMPTY_DIGEST, digest_add
+from penstock.lake import Kind
+from penstock.platform import Platform
+
+SWEEP_GRACE_S = 3600.0
+"""Artefacts younger than this may belong to a run that has not staged yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference that ``verify`` found, and what mends it."""
+
+    index: str
+    what: str
+    remedy: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# pruning
+
+
+def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dict[str, int]:
+    """Forget releases but the newest ``keep``; never the live one, a pinned one, or one that waits.
+
+    Rows that no kept release sees are deleted, collections that none of them needs are dropped, and what the lake
+    holds for nobody is swept. Returns what was taken.
+    """
+    if keep < 1:
+        raise UsageError(f"--keep {keep} will not do: at least the newest release stays")
+    run = runs.begin(platform, index, "prune", {"keep": keep}, wait_s)
+    with runs.closing(platform, run):
+        taken = _prune_releases(platform, index, keep)
+        taken |= sweep(platform)
+        run.counts.update(taken)
+        runs.finish(platform, run, runs.UNCHANGED, None, f"pruned {taken['releases']} releases")
+    return taken
+
+
+def _prune_releases(platform: Platform, index: str, keep: int) -> dict[str, int]:
+    with platform.catalog.write() as connection:
+        live, _ = manifest.pointer(connection, index)
+        rows = connection.execute(
+            select(releases).where(releases.c.index_name == index).order_by(releases.c.number.desc())
+        ).all()
+        published = [row.number for row in rows if row.state in manifest.KEPT]
+        kept = {
+            row.number
+            for row in rows
+            if row.number in published[:keep] or row.number == live or row.pinned or row.state in manifest.PENDING
+        }
+        gone = [number for number in published if number not in kept]
+        for batch in batched(gone):
+            connection.execute(
+                update(releases)
+                .where(releases.c.index_name == index, releases.c.number.in_(batch))
+                .values(state=manifest.PRUNED)
+            )
+        if gone:
+            # A dead run may have left a number half-staged above the kept ones; its entries are not ours to judge.
+            half = [row.number for row in rows if row.state == manifest.STAGING]
+            _prune_entries(connection, index, sorted(kept | set(half)))
+        wanted = {row.generation for row in rows if row.number in kept or row.state == manifest.STAGING}
+        collections = connection.execute(
+            select(generations).where(generations.c.index_name == index, generations.c.dropped_at.is_(None))
+        ).all()
+    taken = {"releases": len(gone), "rows": 0, "collections": 0}
+    for generation in collections:
+        collection = platform.collection(generation.collection)
+        if generation.number in wanted:
+            if gone:
+                taken["rows"] += collection.prune(sorted(kept))
+            continue
+        taken["collections"] += 1
+        if collection.exists():
+            collection.drop()
+        with platform.catalog.write() as connection:
+            connection.execute(
+                update(generations)
+                .where(generations.c.index_name == index, generations.c.number == generation.number)
+                .values(dropped_at=platform.catalog.now(connection))
+            )
+    return taken
+
+
+def _prune_entries(connection: Connection, index: str, kept: list[int]) -> None:
+    seen = or_(*((entries.c.added_in <= number) & (entries.c.removed_in > number) for number in kept))
+    connection.execute(delete(entries).where(entries.c.index_name == index, ~seen))
+
+
+def sweep(platform: Platform) -> dict[str, int]:
+    """Delete what the lake holds and nothing names: bytes, parses, chunks and vectors of forgotten releases.
+
+    The newest bytes of every document stay, and everything younger than an hour.
+    """
+    catalog, lake = platform.catalog, platform.lake
+    with catalog.read() as connection:
+        now = catalog.now(connection)
+        named = connection.execute(select(entries.c.revision, entries.c.parse_key, entries.c.chunks_key)).all()
+        kept_bytes = {row.revision for row in named} | set(connection.execute(select(documents.c.revision)).scalars())
+        kept_parses = {row.parse_key for row in named}
+        kept_chunks = {row.chunks_key for row in named}
+        old = parses.c.made_at < now - SWEEP_GRACE_S
+        stale = [key for key in connection.execute(select(parses.c.key).where(old)).scalars() if key not in kept_parses]
+        fetched = connection.execute(
+            select(revisions.c.sha256, func.max(revisions.c.fetched_at)).group_by(revisions.c.sha256)
+        ).all()
+        stale_bytes = [sha for sha, at in fetched if sha not in kept_bytes and at < now - SWEEP_GRACE_S]
+        chunk_rows = connection.execute(select(chunkings.c.key, chunkings.c.parse_key)).all()
+    stale_set = set(stale)
+    stale_chunks = [row.key for row in chunk_rows if row.key not in kept_chunks and row.parse_key in stale_set]
+    lake.delete(Kind.CHUNKS, stale_chunks)
+    lake.delete(Kind.PARSED, stale)
+    lake.delete(Kind.BYTES, stale_bytes)
+    with catalog.write() as connection:
+        for batch in batched(stale_chunks):
+            connection.execute(delete(chunkings).where(chunkings.c.key.in_(batch)))
+        for batch in batched(stale):
+            connection.execute(delete(parses).where(parses.c.key.in_(batch)))
+    return {"swept_bytes": len(stale_bytes), "swept_parses": len(stale), "swept_chunks": len(stale_chunks)}
+
+
+# verifying
+
+
+def verify(platform: Platform, index: str) -> list[Finding]:
+    """Hold catalog, manifest, store and lake against one another by reading all of them; return every difference."""
+    platform.settings.index(index)
+    findings: list[Finding] = []
+    with platform.catalog.read() as connection:
+        rows = connection.execute(
+            select(releases)
+            .where(releases.c.index_name == index, releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
+            .order_by(releases.c.number)
+        ).all()
+    for row in rows:
+        findings += _verify_release(platform, index, row.number)
+    findings += _verify_rows(platform, index, [row.number for row in rows])
+    findings += _verify_lake(platform, index)
+    return findings
+
+
+def _verify_release(platform: Platform, index: str, number: int) -> Iterator[Finding]:
+    with platform.catalog.read() as connection:
+        row = manifest.release_row(connection, index, number)
+        collection_name = manifest.generation_row(connection, index, row.generation).collection
+        indexed, quarantined, chunks = manifest.totals(connection, index, number)
+    collection = platform.collection(collection_name)
+    again = f"run `penstock reindex {index}`"
+    if not collection.exists():
+        yield Finding(index, f"release {number}: its collection {collection_name} is gone", again)
+        return
+    digest, found = EMPTY_DIGEST, 0
+    for batch in batched(collection.rows(number), 5000):
+        digest = digest_add(digest, [one.id for one in batch])
+        found += len(batch)
+    for name, expected, actual in (
+        ("documents", row.documents, indexed),
+        ("quarantined documents", row.quarantined, quarantined),
+        ("chunks in the manifest", row.chunks, chunks),
+        ("rows in the store", row.chunks, found),
+        ("digest of its rows", row.digest, digest),
+    ):
+        if expected != actual:
+            yield Finding(index, f"release {number}: {name}: {actual}, recorded {expected}", again)
+
+
+def _verify_rows(platform: Platform, index: str, numbers: list[int]) -> Iterator[Finding]:
+    """Rows whose readers differ from the catalog's, and rows of documents that the catalog does not know."""
+    if not numbers:
+        return
+    with platform.catalog.read() as connection:
+        known = {
+            row.id: row.principals
+            for row in connection.execute(select(documents.c.id, documents.c.principals, documents.c.erased_at))
+            if row.erased_at is None
+        }
+        collections = {
+            manifest.generation_row(
+                connection, index, manifest.release_row(connection, index, number).generation
+            ).collection
+            for number in numbers
+        }
+    wrong: Counter[str] = Counter()
+    for name in sorted(collections):
+        for row in platform.collection(name).rows():
+            expected = known.get(row.document_id)
+            if expected is None:
+                wrong["rows of documents that the catalog does not know, or that were erased"] += 1
+            elif expected != _canonical(row.principals):
+                wrong["rows whose readers are not the catalog's"] += 1
+    for what, count in wrong.items():
+        yield Finding(index, f"{count} {what}", f"run `penstock sync {index} --verify`")
+
+
+def _canonical(principals: tuple[str, ...]) -> str:
+    from penstock.planning import canonical
+
+    return canonical(sorted(principals))
+
+
+def _verify_lake(platform: Platform, index: str) -> Iterator[Finding]:
+    """Objects that a kept release names and that the lake lost or altered."""
+    with platform.catalog.read() as connection:
+        named = connection.execute(
+            select(entries.c.revision, entries.c.parse_key, entries.c.chunks_key, entries.c.reason)
+            .where(entries.c.index_name == index)
+            .distinct()
+        ).all()
+    lake = platform.lake
+    lost: Counter[str] = Counter()
+    for sha in sorted({row.revision for row in named if row.revision}):
+        try:
+            lake.get(Kind.BYTES, sha)
+        except StoreError as error:
+            lost["bytes altered" if "altered" in str(error) else "bytes missing"] += 1
+    for row in named:
+        if row.chunks_key and not lake.has(Kind.CHUNKS, row.chunks_key):
+            lost["chunk lists missing"] += 1
+        if row.parse_key and row.reason is None and not lake.has(Kind.PARSED, row.parse_key):
+            lost["parsed texts missing"] += 1
+    for what, count in lost.items():
+        yield Finding(index, f"lake: {count} {what}", f"run `penstock sync {index} --verify`")
+
+
+# smaller things
+
+
+def optimize(platform: Platform, index: str) -> None:
+    """Fold new rows of every kept generation into the search structures."""
+    with platform.catalog.read() as connection:
+        names = connection.execute(
+            select(generations.c.collection).where(
+                generations.c.index_name == index, generations.c.dropped_at.is_(None)
+            )
+        ).scalars()
+        collections = list(names)
+    for name in collections:
+        if platform.collection(name).exists():
+            platform.collection(name).optimize()
+
+
+def retry_quarantined(platform: Platform, source: str | None = None, key: str | None = None) -> int:
+    """Forget why documents were refused, so that the next sync tries them again; return how many."""
+    query = (
+        select(parses.c.key)
+        .join(entries, entries.c.parse_key == parses.c.key)
+        .join(documents, documents.c.id == entries.c.document_id)
+        .where(parses.c.reason.is_not(None))
+    )
+    if source is not None:
+        query = query.where(documents.c.source == source)
+    if key is not None:
+        query = query.where(documents.c.key == key)
+    with platform.catalog.write() as connection:
+        keys = sorted(set(connection.execute(query).scalars()))
+        for batch in batched(keys):
+            connection.execute(delete(parses).where(parses.c.key.in_(batch)))
+    return len(keys)

@@ -1,0 +1,120 @@
+"""Each format against its golden file. ``PENSTOCK_UPDATE_GOLDEN=1`` writes them anew; read the difference."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from penstock.parsing import to_json
+from penstock.records import ELEMENT_JOIN, Parsed, Reason
+from unit.parsing import documents
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "parsing"
+
+SAMPLES = {
+    "manual.md": lambda: documents.MARKDOWN,
+    "page.html": lambda: documents.HTML,
+    "notes.txt": lambda: documents.TEXT,
+    "parts.csv": lambda: documents.CSV,
+    "parts.tsv": lambda: documents.TSV,
+    "parts.json": lambda: documents.JSON,
+    "parts.xml": lambda: documents.XML,
+    "pump.rst": lambda: documents.RST,
+    "pump.rtf": lambda: documents.RTF,
+    "pump.docx": documents.docx,
+    "pump.pptx": documents.pptx,
+    "parts.xlsx": documents.xlsx,
+    "pump.odt": documents.odt,
+    "pump.epub": documents.epub,
+    "pump.pdf": lambda: documents.pdf(*documents.PDF_PAGES),
+    "hello.eml": documents.eml,
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_format_yields_its_golden_elements(parse, name):
+    parsed = parse(name, SAMPLES[name]())
+    assert isinstance(parsed, Parsed), parsed
+    found = json.loads(to_json(parsed))
+    path = GOLDEN / f"{name}.json"
+    if os.environ.get("PENSTOCK_UPDATE_GOLDEN"):
+        path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    assert found == json.loads(path.read_text(encoding="utf-8"))
+    for element in parsed.elements:
+        assert parsed.text[element.start : element.end] == element.text
+        assert element.text == element.text.strip("\n") != ""
+    assert parsed.text == ELEMENT_JOIN.join(element.text for element in parsed.elements)
+
+
+def test_the_same_bytes_give_the_same_artefact(parse):
+    assert to_json(parse("a.md", documents.MARKDOWN)) == to_json(parse("a.md", documents.MARKDOWN))
+
+
+def test_attachments_come_back_with_safe_and_distinct_names(parse):
+    parsed = parse("hello.eml", documents.eml())
+    assert [(a.name, a.data.strip()) for a in parsed.attachments[:2]] == [
+        ("notes.bin", b"one"),
+        ("notes-2.bin", b"two"),
+    ]
+    assert parsed.attachments[2].name == "Inner.eml"
+    inner = parse(parsed.attachments[2].name, parsed.attachments[2].data)
+    assert (inner.title, inner.elements[-1].text) == ("Inner", "Inside.")
+
+
+@pytest.mark.parametrize(
+    ("front", "title"),
+    [
+        ("---\ntitle: Plain words # a comment\n---\n", "Plain words"),
+        ("---\ntags: [a]\ntitle: 'It''s'\n---\n", "It's"),
+        ("---\ntitle: >-\n  Folded\n  words\n---\n", "Folded words"),
+        ('+++\ntitle = "Toml"\n+++\n', "Toml"),
+        ("---\r\ntitle: Windows\r\n---\r\n", "Windows"),
+        ("---\nweight: 1\n---\n", "Head"),
+    ],
+)
+def test_front_matter_gives_the_title_and_no_text(parse, front, title):
+    parsed = parse("page.md", front + "# Head\n\nBody.")
+    assert (parsed.title, parsed.text) == (title, "Head\n\nBody.")
+
+
+def test_a_rule_above_a_paragraph_is_not_front_matter(parse):
+    assert parse("page.md", "---\nJust words.\n\n---\n\nMore.").text == "Just words.\n\nMore."
+
+
+def test_an_article_is_freed_of_what_surrounds_it(parse):
+    body = "".join(f"<p>Paragraph {n}: {'the pump lifts water up the hill, ' * 6}and so on.</p>" for n in range(8))
+    page = (
+        "<html><head><title>News</title></head><body><div class='nav'><a href='/'>Home</a> <a href='/b'>Buy</a></div>"
+        f"<article><h1>Big news</h1>{body}</article><div class='footer'>Imprint and cookies</div></body></html>"
+    )
+    parsed = parse("news.html", page)
+    assert parsed.parser == "trafilatura"
+    assert "Imprint" not in parsed.text
+    assert parsed.elements[0].kind == "title"
+    assert parsed.elements[-1].headings == ("Big news",)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "text"),
+    [
+        ("a.txt", "Grüße, wir können es.".encode("utf-16"), "Grüße, wir können es."),
+        ("a.txt", "plain words, wide".encode("utf-16-le"), "plain words, wide"),
+        ("a.txt", "Zwölf Boxkämpfer jagen Viktor quer über den großen Deich.".encode("latin-1"), None),
+        ("a.txt", b"hello\0world\n", "helloworld"),
+        ("a.md", "a\u200bb \u202egnp\u202c e\u0301".encode(), "ab gnp é"),
+        ("a.json", b'["\\ud800 x"]', "\ufffd x"),
+    ],
+)
+def test_text_is_decoded_and_cleaned(parse, name, data, text):
+    expected = text or "Zwölf Boxkämpfer jagen Viktor quer über den großen Deich."
+    assert parse(name, data).text == expected
+
+
+def test_a_pdf_without_text_needs_ocr(parse):
+    outcome = parse("scan.pdf", documents.pdf([(10, "")]))
+    assert (outcome.reason, outcome.detail, outcome.remedy) == (
+        Reason.UNSUPPORTED,
+        "no text layer on its 1 pages",
+        "it needs OCR, which penstock does not do",
+    )
