@@ -51,7 +51,7 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
     found = find_document(platform, source, key)
     with _all_leases(platform, wait_s):
         ids = _family(platform, found.id)
-        decision = _bury(platform, ids, source, key, who, why)
+        decision = _bury(platform, ids, key, who, why)
         certificate = _forget(platform, ids, found.id, decision)
         _scrub_messages(platform, key)
         _finish_tombstones(platform, ids)
@@ -85,7 +85,7 @@ def _family(platform: Platform, id_: str) -> list[str]:
     return ids
 
 
-def _bury(platform: Platform, ids: Sequence[str], source: str, key: str, who: Who, why: str) -> int:
+def _bury(platform: Platform, ids: Sequence[str], key: str, who: Who, why: str) -> int:
     """Set the tombstones and hide every row, before anything is deleted: from here on nobody sees the document."""
     catalog = platform.catalog
     if key in why:
@@ -121,7 +121,7 @@ class _Holding:
 
 def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> dict[str, Any]:
     holding = _holding(platform, ids)
-    hashes, shared = _own_texts(platform, ids, holding)
+    hashes, shared = _own_texts(platform, holding)
     certificate: dict[str, Any] = {
         "document_id": id_,
         "attachments": len(ids) - 1,
@@ -146,9 +146,7 @@ def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> 
             connection.execute(delete(parses).where(parses.c.key.in_(batch)))
         connection.execute(delete(entries).where(entries.c.document_id.in_(ids)))
         connection.execute(delete(revisions).where(revisions.c.document_id.in_(ids)))
-        connection.execute(
-            update(redactions).where(redactions.c.decision_id == decision).values(certificate=certificate)
-        )
+        connection.execute(update(redactions).where(redactions.c.document_id == id_).values(certificate=certificate))
     return certificate
 
 
@@ -170,7 +168,7 @@ def _holding(platform: Platform, ids: Sequence[str]) -> _Holding:
     return _Holding(sorted(mine), own, parse_keys, lists)
 
 
-def _own_texts(platform: Platform, ids: Sequence[str], holding: _Holding) -> tuple[set[str], int]:
+def _own_texts(platform: Platform, holding: _Holding) -> tuple[set[str], int]:
     """Hashes of the texts that only this document holds, and how many it shares with others.
 
     Reads every other document's chunk list: forgetting is rare, and being sure is worth it.
@@ -219,12 +217,20 @@ def _redact(
     if not everything:
         return
     with catalog.write() as connection:
+        before = select(redactions.c.id).where(
+            redactions.c.document_id == ids[0],
+            redactions.c.index_name == index,
+            redactions.c.generation == generation.number,
+        )
+        if connection.execute(before).first():
+            return  # an interrupted erasure lowered them already
         for number, rows in lost.items():
             _lower(connection, index, number, rows, list(everything.values()), ids)
         touched = [number for number, rows in lost.items() if rows]
         connection.execute(
             insert(redactions).values(
                 index_name=index,
+                generation=generation.number,
                 document_id=ids[0],
                 decision_id=decision,
                 rows=len(everything),

@@ -328,6 +328,16 @@ def quarantine(platform: Platform, index: str | None = None, source: str | None 
     return found
 
 
+def quarantined(platform: Platform, source: str, key: str) -> dict[str, Any]:
+    """Why one document waits. Raises ``UnknownNameError`` naming the documents of its source that do."""
+    found = quarantine(platform, source=source)
+    for one in found:
+        if one["key"] == key:
+            return one
+    find_document(platform, source, key)
+    raise UnknownNameError(f"quarantined document of {source!r}:", key, [str(one["key"]) for one in found])
+
+
 def _newest(connection: Connection, index: str) -> int:
     waiting = manifest.pending(connection, index)
     return waiting.number if waiting else manifest.head(connection, index)

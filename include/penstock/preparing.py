@@ -28,6 +28,7 @@ from penstock.planning import Work, canonical
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import Chunk, Parsed, Reason, Refusal, SourceObject
+from penstock.sources import TooLargeError
 
 FETCH_TRIES = 3
 FETCH_THREADS = 8
@@ -180,6 +181,11 @@ class Preparer:
     ) -> Iterator[_Item]:
         try:
             data = future.result()
+        except TooLargeError as error:
+            refusal = Refusal(Reason.TOO_LARGE, str(error), f"raise sources.{item.work.source}.max_bytes")
+            self._fresh.document(item)
+            ready.append((self._outcome(item, "quarantined", refusal=refusal), {}))
+            return
         except FetchError as error:
             refusal = Refusal(Reason.SOURCE_ERROR, str(error), "it is fetched again with every sync")
             self._fresh.document(item, problem=refusal)

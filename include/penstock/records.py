@@ -51,7 +51,8 @@ class SourceObject:
 
     ``hint`` changes whenever the bytes may have changed (mtime and size, ETag); equal hints mean "do not fetch".
     ``principals`` is ``None`` where the source says nothing; the source's ``when_silent`` then decides.
-    ``problem`` is set where the object's own access information could not be read: it is quarantined.
+    ``problem`` is set where the object cannot be used or its own access information cannot be read: it is quarantined,
+    and nobody may read what is left of it.
     """
 
     key: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from penstock.staging import numbered
 
 BUILT_IN_FIELDS = ("source", "key", "kind")
 MAX_K = 1000
+MODES = ("hybrid", "vector", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ def search(
         raise UsageError("the question is blank; write some words to search for")
     if not 1 <= k <= MAX_K:
         raise UsageError(f"-k {k} will not do; it is between 1 and {MAX_K}")
+    if mode not in MODES:
+        raise UsageError(f"--mode {mode!r} will not do; it is one of {', '.join(MODES)}")
     if NOBODY in principals:
         raise UsageError(f"{NOBODY!r} is not a reader: it marks what no one may see")
     with platform.catalog.read() as connection:
@@ -115,6 +118,19 @@ def search(
         for hit, place in zip(hits, places, strict=True)
     )
     return Answer(index, row.number, text, found)
+
+
+def parse_where(conditions: Iterable[str]) -> dict[str, str]:
+    """``["field=value"]`` → ``{"field": "value"}``. Raises ``UsageError`` for anything else, or a field named twice."""
+    found: dict[str, str] = {}
+    for condition in conditions:
+        name, equals, value = condition.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--where {condition!r} will not do; write FIELD=VALUE")
+        if name.strip() in found:
+            raise UsageError(f"--where names {name.strip()!r} twice; a field has one value")
+        found[name.strip()] = value
+    return found
 
 
 def _known_fields(where: Mapping[str, str], recipe: Recipe) -> None:

@@ -16,12 +16,13 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from penstock import leases, manifest, quality, release, runs
+from penstock import decisions, leases, manifest, quality, release, runs
 from penstock.catalog import batched
 from penstock.catalog.schema import releases, revisions
 from penstock.catalog.schema import runs as runs_table
+from penstock.decisions import Who
 from penstock.embedding.cache import VectorCache
-from penstock.errors import AccountingError, ConfigError, PenstockError, UsageError
+from penstock.errors import AccountingError, ConfigError, PenstockError, RefusedError, UsageError
 from penstock.lake import Kind
 from penstock.parsing import ParserPool
 from penstock.planning import Plan, Work
@@ -74,9 +75,7 @@ def start(
     return {"run": run.id, "batches": len(batches)}
 
 
-def _listed(
-    platform: Platform, run: Run, on: Ground, only: str | None, verify: bool
-) -> tuple[list[Work], list[str]]:
+def _listed(platform: Platform, run: Run, on: Ground, only: str | None, verify: bool) -> tuple[list[Work], list[str]]:
     sources = platform.settings.index(run.index).sources
     if only is not None and only not in sources:
         raise UsageError(f"source {only!r} does not feed index {run.index!r}; its sources: {', '.join(sources)}")
@@ -263,6 +262,35 @@ def release_of(platform: Platform, external: str) -> int | None:
     with platform.catalog.read() as connection:
         found: int | None = connection.execute(query).scalar()
         return found
+
+
+def run_of(platform: Platform, index: str, number: int) -> int:
+    """The run that staged a release."""
+    with platform.catalog.read() as connection:
+        return int(manifest.release_row(connection, index, number).run_id)
+
+
+def decide(platform: Platform, index: str, number: int, approved: bool, who: Who, why: str) -> dict[str, Any]:
+    """Carry out a person's answer about a release that waits.
+
+    Returns ``{"published": whether it went live by this answer, "message": what happened}``. A blank reason decides
+    nothing; neither does an answer that came too late: the message then says who decided, or what superseded it.
+    """
+    if not why.strip():
+        return {"published": False, "message": f"release {number} still waits: a decision needs a reason"}
+    move = release.approve if approved else release.reject
+    try:
+        moved = move(platform, index, number, who, why)
+    except RefusedError as error:
+        return {"published": approved and _decided_by(platform, index, number, who, why), "message": str(error)}
+    return {"published": approved, "message": moved.message}
+
+
+def _decided_by(platform: Platform, index: str, number: int, who: Who, why: str) -> bool:
+    """Whether this very answer approved the release: the task died after it did, and was started again."""
+    mine = {"release": number, "what": "approve", "who": who.name, "via": who.via, "why": why.strip()}
+    rows = decisions.history(platform.catalog, index)
+    return any(all(row[name] == value for name, value in mine.items()) for row in rows)
 
 
 def require_shared_stores(settings: Settings, executor: str) -> None:

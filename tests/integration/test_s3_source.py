@@ -337,7 +337,8 @@ def test_a_role_that_cannot_be_taken_on_is_everyones_fault(monkeypatch: pytest.M
             keys(docs)
     assert str(error.value) == (
         f"source 'docs': s3://b/ at {at} cannot be listed: the role cannot be taken on: An error occurred "
-        "(AccessDenied) when calling the AssumeRole operation (reached max retries: 0): no; check the connection's role_arn; nothing is removed"
+        "(AccessDenied) when calling the AssumeRole operation (reached max retries: 0): no; "
+        "check the connection's role_arn; nothing is removed"
     )
 
 

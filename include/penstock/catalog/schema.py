@@ -238,6 +238,7 @@ redactions = Table(
     Column("id", Integer, primary_key=True),
     Column("index_name", String(63), nullable=False),
     Column("document_id", String(32), nullable=False),
+    Column("generation", Integer, nullable=False),
     Column("decision_id", Integer, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("first_release", Integer, nullable=False),

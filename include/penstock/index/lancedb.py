@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import lancedb
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 from lancedb.index import FTS, BTree, IvfFlat
 
 from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.index.lance_files import TableFiles
 from penstock.index.rules import check_principals, check_query, check_rows, readers, reciprocal_rank, runs
 from penstock.records import OPEN_END, Hit, IndexRow, Query
 
@@ -58,9 +59,10 @@ VANISHED = ("not found", "no such file")
 class LanceIndex:
     """``VectorIndex`` over the Lance table ``collection`` at ``url``. Threads may share it, processes may not."""
 
-    def __init__(self, url: str, collection: str) -> None:
+    def __init__(self, url: str, collection: str, *, ann_rows: int = ANN_ROWS) -> None:
         self.url = url
         self.collection = collection
+        self.ann_rows = ann_rows
 
     # -- making and dropping ------------------------------------------------------------------------------------------
 
@@ -143,25 +145,26 @@ class LanceIndex:
     def erase(self, documents: Sequence[str]) -> int:
         """Also rewrites what other deletions left behind, so its cost follows the size of the collection.
 
-        Needs the lease: another writer's unfinished files would be swept away, and a reader in mid-query may have to
-        ask again. After a crash, call it again; it purges whether or not rows are left.
+        After a crash, or a ``TransientError``, call it again: it purges whether or not rows are left.
         """
         with self._translated("erase from"):
             table = self._open()
+            before = self._files.ages()
             gone = 0
             for batch in _batches(sorted(set(documents)), IN_NAMES):
                 condition = f"document_id IN ({_listed(batch)})"
                 if count := table.count_rows(condition):
                     table.delete(condition)
                     gone += count
-            _purge(table)
+            _rewrite(table, self.ann_rows)
+            self._files.sweep(before)
             return gone
 
     def optimize(self) -> None:
         with self._translated("optimize"):
             table = self._open()
             _ensure_indices(table)
-            _ensure_ann(table)
+            _ensure_ann(table, self.ann_rows)
             table.optimize(cleanup_older_than=READER_GRACE)
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -209,6 +212,10 @@ class LanceIndex:
     def _db(self) -> lancedb.db.DBConnection:
         options = {"allow_http": "true"} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else None
         return lancedb.connect(self.url, storage_options=options)
+
+    @cached_property
+    def _files(self) -> TableFiles:
+        return TableFiles(self.url, self.collection)
 
     def _open(self) -> Table:
         """A handle of its own on the newest version (0.3 ms): it never moves under the method that uses it."""
@@ -311,13 +318,13 @@ def _ensure_indices(table: Table) -> None:
             table.create_index(column, config=BTree())
 
 
-def _ensure_ann(table: Table) -> None:
+def _ensure_ann(table: Table, ann_rows: int) -> None:
     """Train the partitions where there are enough rows, and anew when the table has outgrown them fourfold.
 
     IVF_FLAT: folding in new rows appends them to their partitions, without a graph to mend, and scores stay exact.
     """
     rows = table.count_rows()
-    if rows < ANN_ROWS:
+    if rows < ann_rows:
         return
     present = [index for index in table.list_indices() if index.columns == ["vector"]]
     partitions = isqrt(rows)
@@ -329,17 +336,18 @@ def _ensure_ann(table: Table) -> None:
         table.drop_index(index.name)
 
 
-def _purge(table: Table) -> None:
-    """Leave no byte of any deleted or replaced row.
+def _rewrite(table: Table, ann_rows: int) -> None:
+    """Move every row to new files and leave only the newest version.
 
-    A delete only marks rows, and Lance rewrites a file by itself only when a tenth of it is marked. Updating every
-    row moves all of them to new files; search structures are trained anew because the old ones hold words and vectors.
+    A delete only marks rows, and Lance rewrites a file by itself only when a tenth of it is marked. Search structures
+    are trained anew because the old ones hold words and vectors. Files that no version names are left alone here:
+    Lance's ``delete_unverified`` would break a write that is under way, and with it the table.
     """
     table.update(values_sql={"added_in": "added_in"})
     for index in table.list_indices():
         table.drop_index(index.name)
     _ensure_indices(table)
-    _ensure_ann(table)
+    _ensure_ann(table, ann_rows)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"optimize\(cleanup_older_than=0\)")
         table.optimize(cleanup_older_than=timedelta(0))

@@ -97,7 +97,7 @@ class ParserPool:
         for _ in threads:
             self._jobs.put(None)
         for worker in self._workers:
-            worker.interrupt()
+            worker.end()
         for thread in threads:
             thread.join()
         for worker in self._workers:

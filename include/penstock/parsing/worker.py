@@ -50,6 +50,7 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = ""
         self._to_child = self._from_child = -1
+        self._ended = False
 
     @property
     def pid(self) -> int | None:
@@ -103,6 +104,8 @@ class Worker:
         if BYTES_HELD_PER_BYTE * len(data) > limits.memory_mb * 2**20:
             return out_of_memory(limits.memory_mb, "the document alone")
         self.start()
+        if self._ended:
+            raise StoreError("the parser pool was closed")
         deadline = time.monotonic() + limits.timeout_s
         try:
             self._send(name, data, deadline)
@@ -152,8 +155,12 @@ class Worker:
             return lines[-1][:500] if lines else ""
         return ""
 
-    def interrupt(self) -> None:
-        """From another thread: end the child, so that whoever waits for its answer hears that it died."""
+    def end(self) -> None:
+        """From another thread: no more documents, and whoever waits for an answer hears at once that there is none."""
+        self._ended = True  # before the signal: whoever starts a child after it looks here once more
+        self._signal()
+
+    def _signal(self) -> None:
         if process := self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -161,7 +168,7 @@ class Worker:
     def kill(self) -> None:
         """End the child and everything it started, and remove its folder."""
         if self._process:
-            self.interrupt()
+            self._signal()
             self._process.wait()
             self._process = None
         for fd in (self._to_child, self._from_child):

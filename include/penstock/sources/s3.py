@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 from penstock.records import SourceObject
@@ -28,8 +29,6 @@ from penstock.sources.globs import Globs
 from penstock.sources.s3_client import client
 from penstock.sources.s3_errors import CLIENT_ERRORS, Fault, Scope, explain, explain_listing
 
-T = TypeVar("T")
-R = TypeVar("R")
 Listed = Mapping[str, Any]
 """One entry of ListObjectsV2: Key, ETag, LastModified, Size."""
 READ_BYTES = 1 << 20
@@ -51,15 +50,19 @@ class S3Documents:
 
     def list(self) -> Iterator[SourceObject]:
         objects = (item for page in self._pages() for item in page)
+        if self._settings.access_from == "sidecar":
+            return self._settled(
+                partial(self._with_sidecar, item) if has_sidecar else self._object(item)
+                for item, has_sidecar in self._paired(objects)
+            )
+        documents = (item for item in objects if self._takes(item["Key"]))
         match self._settings.access_from:
-            case "rules":
-                return (self._object(item) for item in objects if self._takes(item["Key"]))
-            case "sidecar":
-                return self._each(lambda pair: self._with_sidecar(*pair), self._paired(objects))
             case "metadata":
-                return self._each(self._with_metadata, (item for item in objects if self._takes(item["Key"])))
+                return self._settled(partial(self._with_metadata, item) for item in documents)
             case "tags":
-                return self._each(self._with_tags, (item for item in objects if self._takes(item["Key"])))
+                return self._settled(partial(self._with_tags, item) for item in documents)
+            case "rules":
+                return (self._object(item) for item in documents)
 
     def fetch(self, item: SourceObject) -> bytes:
         key = self._prefix + item.key
@@ -157,24 +160,23 @@ class S3Documents:
             waiting = [*still, item] if self._takes(key) else still
         yield from ((document, False) for document in waiting)
 
-    def _each(self, work: Callable[[T], R], items: Iterator[T]) -> Iterator[R]:
-        """Yield ``work(item)`` in the items' order, ``concurrency`` at a time and a bounded number ahead."""
-        ahead: deque[Future[R]] = deque()
+    def _settled(self, tasks: Iterable[SourceObject | Callable[[], SourceObject]]) -> Iterator[SourceObject]:
+        """Yield objects in order and call those that need a request, ``concurrency`` at a time, a bounded way ahead."""
+        ahead: deque[SourceObject | Future[SourceObject]] = deque()
         with ThreadPoolExecutor(self._settings.concurrency, f"source-{self.name}") as pool:
             try:
-                for item in items:
-                    ahead.append(pool.submit(work, item))
+                for task in tasks:
+                    ahead.append(task if isinstance(task, SourceObject) else pool.submit(task))
                     if len(ahead) > 4 * self._settings.concurrency:
-                        yield ahead.popleft().result()
+                        yield _result(ahead.popleft())
                 while ahead:
-                    yield ahead.popleft().result()
+                    yield _result(ahead.popleft())
             finally:
-                for future in ahead:
-                    future.cancel()
+                for waiting in ahead:
+                    if isinstance(waiting, Future):
+                        waiting.cancel()
 
-    def _with_sidecar(self, item: Listed, has_sidecar: bool) -> SourceObject:
-        if not has_sidecar:
-            return self._object(item)
+    def _with_sidecar(self, item: Listed) -> SourceObject:
         key = item["Key"] + SIDECAR_SUFFIX
         try:
             answer = self._client.get_object(Bucket=self._settings.bucket, Key=key)
@@ -242,6 +244,10 @@ class S3Documents:
             f"source {self.name!r}: the listing of {where} is not whole: {fault}; "
             f"check sources.{self.name}.endpoint_url and what stands before the bucket; nothing is removed"
         )
+
+
+def _result(item: SourceObject | Future[SourceObject]) -> SourceObject:
+    return item if isinstance(item, SourceObject) else item.result()
 
 
 def _read(body: Any, limit: int) -> bytes:

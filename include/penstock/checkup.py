@@ -1,0 +1,147 @@
+"""The doctor: is this installation able to run, here and on any other worker, and if not, what to mend."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from penstock.errors import ConfigError, PenstockError
+from penstock.settings import Settings, load
+
+DISTRIBUTED_EXECUTORS = ("CeleryExecutor", "KubernetesExecutor", "EdgeExecutor", "AwsEcsExecutor", "AwsBatchExecutor")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. ``state`` is ok, warn or bad."""
+
+    name: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+def examine(settings: Settings | None = None) -> list[Check]:
+    """Run every check; one that fails does not stop the others."""
+    try:
+        settings = settings or load()
+    except ConfigError as error:
+        return [Check("configuration", "bad", str(error), "mend the file, then run `penstock doctor` again")]
+    checks = [Check("configuration", "ok", f"{settings.file}: {len(settings.indexes)} indexes, home {settings.home}")]
+    checks += [_guarded(name, settings, check) for name, check in CHECKS.items()]
+    checks += [Check(*one) for one in _sources(settings)]
+    executor = os.environ.get("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    checks += [Check("shared stores", "bad", problem) for problem in unshared_stores(settings, executor)]
+    return checks
+
+
+def unshared_stores(settings: Settings, executor: str) -> list[str]:
+    """What keeps the workers of a distributed executor from sharing catalog, lake and index; empty where nothing does.
+
+    >>> unshared_stores(Settings(), "LocalExecutor")
+    []
+    """
+    if executor.rsplit(".", 1)[-1] not in DISTRIBUTED_EXECUTORS:
+        return []
+    problems = []
+    if settings.catalog_url.startswith("sqlite"):
+        problems.append(
+            f"store.catalog is {settings.catalog_url!r}: workers under {executor} cannot share a SQLite file; "
+            "use PostgreSQL (postgresql://…, or PENSTOCK_CATALOG)"
+        )
+    for key, url in (("lake", settings.lake_url), ("index", settings.index_url)):
+        if "://" not in url or url.startswith("file://"):
+            problems.append(
+                f"store.{key} is the local folder {url!r}: workers under {executor} cannot share it; use s3://bucket/prefix"
+            )
+    return problems
+
+
+def _guarded(name: str, settings: Settings, check: Callable[[Settings], str]) -> Check:
+    try:
+        return Check(name, "ok", check(settings))
+    except PenstockError as error:
+        return Check(name, "bad", str(error))
+
+
+def _catalog(settings: Settings) -> str:
+    from penstock.catalog import Catalog
+
+    catalog = Catalog(settings.catalog_url)
+    with catalog.write() as connection:
+        catalog.now(connection)
+    return f"{catalog.engine.url.render_as_string(hide_password=True)} at version {catalog.version()}"
+
+
+def _lake(settings: Settings) -> str:
+    from penstock.lake import Kind, Lake
+
+    lake = Lake(settings.lake_url)
+    lake.put(Kind.WORK, "doctor", b"well")
+    read = lake.get(Kind.WORK, "doctor")
+    lake.delete(Kind.WORK, ["doctor"])
+    return f"{settings.lake_url}: wrote and read {len(read)} bytes"
+
+
+def _parser(settings: Settings) -> str:
+    from penstock.parsing import ParseJob, ParserPool
+    from penstock.records import Parsed
+
+    with ParserPool(settings.parser.model_copy(update={"workers": 1})) as pool:
+        for _job, result in pool.parse_many([ParseJob("doctor", "doctor.md", b"# Well\n\nAll is well.\n")]):
+            if isinstance(result, Parsed):
+                return f"a child parsed {len(result.elements)} elements with {result.parser}"
+            raise ConfigError(f"a parser child refused a plain document: {result.reason}: {result.detail}")
+    raise ConfigError("the parser child answered nothing")
+
+
+def _embedders(settings: Settings) -> str:
+    from penstock.embedding import open_embedder
+
+    said = []
+    for model in {index.embedder for index in settings.indexes.values()}:
+        embedder = open_embedder(model)
+        runtime = ", ".join(f"{name} {value}" for name, value in embedder.runtime.items())
+        said.append(f"{model.model}: {embedder.dimension} dimensions, fingerprint {embedder.fingerprint}, {runtime}")
+    return "; ".join(said) or "no index is configured"
+
+
+def _gates(_settings: Settings) -> str:
+    if importlib.util.find_spec("great_expectations") is None:
+        raise ConfigError("great-expectations is not installed; run `pip install penstock` again")
+    return "great-expectations is installed"
+
+
+def _python(_settings: Settings) -> str:
+    if sys.version_info[:2] != (3, 11):
+        raise ConfigError(f"this is Python {sys.version.split()[0]}; penstock is tested on 3.11")
+    return sys.version.split()[0]
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "python": _python,
+    "catalog": _catalog,
+    "lake": _lake,
+    "parser": _parser,
+    "embedder": _embedders,
+    "gates": _gates,
+}
+
+
+def _sources(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    from penstock.platform import Platform
+
+    platform = Platform(settings)
+    for name in settings.sources:
+        try:
+            first = next(iter(platform.source(name).list()), None)
+        except PenstockError as error:
+            yield f"source {name}", "bad", str(error)
+            continue
+        if first is None:
+            yield f"source {name}", "warn", "it lists nothing: check its path or prefix"
+        else:
+            yield f"source {name}", "ok", "it lists"

@@ -1,0 +1,404 @@
+"""Every step without Airflow. Exit 0 done, 1 refused by a gate or a decision, 2 wrong use, 3 failed.
+
+``--json`` on any command prints one JSON document on stdout and nothing else there; logs and progress go to stderr.
+What a command does is imported when it runs, so that ``penstock --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from penstock.decisions import Who
+    from penstock.platform import Platform
+    from penstock.progress import Progress
+    from penstock.runs import RunReport
+
+app = typer.Typer(
+    name="penstock",
+    help="Numbered, gated, reversible releases of a search index.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+quarantine_app = typer.Typer(help="Documents that wait, and why.", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Index = Annotated[str, typer.Argument(metavar="INDEX", help="An index of the configuration.")]
+Release = Annotated[int, typer.Argument(metavar="N", help="A release's number.")]
+Why = Annotated[str, typer.Option("--why", help="The reason, kept in the log for ever.")]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", help="Wait so long for another writer's turn to end.")
+]
+
+
+def main() -> None:
+    """Entry point: turns penstock's errors into a message and an exit code."""
+    from penstock.errors import PenstockError
+
+    try:
+        app()
+    except PenstockError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"error": str(error), "kind": type(error).__name__, "exit_code": error.exit_code}))
+        typer.secho(f"penstock: {error}", err=True, fg="red")
+        sys.exit(error.exit_code)
+
+
+@contextmanager
+def _platform() -> Iterator[Platform]:
+    from penstock.logs import configure
+    from penstock.platform import Platform
+
+    configure()
+    platform = Platform()
+    try:
+        yield platform
+    finally:
+        platform.close()
+
+
+def _emit(value: Any, as_json: bool, draw: Callable[[Any], None]) -> None:
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False, default=str))
+    else:
+        draw(value)
+
+
+def _who() -> Who:
+    from penstock.decisions import from_shell
+
+    return from_shell()
+
+
+def _progress(as_json: bool) -> Progress:
+    from penstock.progress import Progress
+
+    if as_json or not sys.stderr.isatty():
+        return Progress()
+    from penstock.display import Bars
+
+    return Bars()
+
+
+def _ended(report: RunReport, as_json: bool) -> None:
+    from penstock import display
+
+    _emit(report.to_dict(), as_json, lambda _: display.run(report))
+    raise typer.Exit(report.exit_code)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")], as_json: Json = False
+) -> None:
+    """Write a runnable project configuration into DIR."""
+    from penstock import display, starter
+
+    _emit(starter.write(directory), as_json, display.started)
+
+
+@app.command()
+def preview(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the configuration.")],
+    n: Annotated[int, typer.Option("-n", min=1, max=100, help="How many documents.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """List, fetch and parse a few documents and show them; nothing is kept."""
+    from penstock import display
+    from penstock.previewing import preview as run_preview
+
+    with _platform() as platform:
+        _emit(run_preview(platform, source, n), as_json, display.previews)
+
+
+@app.command()
+def plan(
+    index: Index,
+    source: Annotated[str | None, typer.Option("--source", help="Look at this source only.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Fetch everything, trust no hint.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a sync would do: documents, texts to embed, tokens. Parses what changed; publishes nothing."""
+    from penstock import display
+    from penstock.previewing import plan as run_plan
+
+    with _platform() as platform:
+        _emit(run_plan(platform, index, source, verify, _progress(as_json)), as_json, display.plan)
+
+
+@app.command()
+def sync(
+    index: Index,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Fetch everything, trust no hint.")] = False,
+    wait: Wait = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Bring INDEX up to date with its sources; publish where every gate passes."""
+    from penstock.sync import sync as run_sync
+
+    with _platform() as platform:
+        _ended(run_sync(platform, index, source, verify, wait, _progress(as_json)), as_json)
+
+
+@app.command()
+def reindex(index: Index, wait: Wait = 0.0, as_json: Json = False) -> None:
+    """Rebuild INDEX under today's configuration beside the live one; gate, then switch."""
+    from penstock.sync import reindex as run_reindex
+
+    with _platform() as platform:
+        _ended(run_reindex(platform, index, wait, _progress(as_json)), as_json)
+
+
+@app.command()
+def releases(index: Index, as_json: Json = False) -> None:
+    """List the releases of INDEX, the newest first."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.list_releases(platform, index), as_json, display.releases)
+
+
+@app.command()
+def diff(
+    index: Index,
+    a: Annotated[int, typer.Argument(metavar="A")],
+    b: Annotated[int, typer.Argument(metavar="B")],
+    as_json: Json = False,
+) -> None:
+    """Show what changed from release A to release B."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.diff(platform, index, a, b), as_json, display.diff)
+
+
+@app.command()
+def rollback(
+    index: Index,
+    why: Why,
+    to: Annotated[int | None, typer.Option("--to", metavar="N", help="The release to go back to.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make an earlier release live again, at once, and put INDEX on hold."""
+    from penstock import display, release
+
+    with _platform() as platform:
+        _emit(release.rollback(platform, index, _who(), why, to).__dict__, as_json, display.moved)
+
+
+@app.command()
+def resume(index: Index, why: Why, as_json: Json = False) -> None:
+    """End a hold: publish what was held back, and follow the newest release again."""
+    from penstock import display, release
+
+    with _platform() as platform:
+        _emit(release.resume(platform, index, _who(), why).__dict__, as_json, display.moved)
+
+
+@app.command()
+def approve(index: Index, n: Release, why: Why, as_json: Json = False) -> None:
+    """Publish a release that a gate refused, by your word."""
+    from penstock import display, release
+
+    with _platform() as platform:
+        _emit(release.approve(platform, index, n, _who(), why).__dict__, as_json, display.moved)
+
+
+@app.command()
+def reject(index: Index, n: Release, why: Why, as_json: Json = False) -> None:
+    """Refuse a release that waits; nobody will ever see it."""
+    from penstock import display, release
+
+    with _platform() as platform:
+        _emit(release.reject(platform, index, n, _who(), why).__dict__, as_json, display.moved)
+
+
+@app.command()
+def search(
+    index: Index,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The question.")],
+    as_of: Annotated[int | None, typer.Option("--as-of", metavar="N", help="Read this release.")] = None,
+    principal: Annotated[list[str] | None, typer.Option("--principal", "-p", help="Who is asking; repeatable.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", metavar="FIELD=VALUE", help="Only these.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    mode: Annotated[str, typer.Option(help="hybrid, vector or text.")] = "hybrid",
+    as_json: Json = False,
+) -> None:
+    """Search INDEX and cite the exact places."""
+    from penstock import display, retrieval
+
+    with _platform() as platform:
+        answer = retrieval.search(
+            platform, index, text, as_of, tuple(principal or ()), retrieval.parse_where(where or []), k, mode
+        )
+        _emit(answer.to_dict(), as_json, display.answer)
+
+
+@app.command()
+def status(
+    index: Annotated[str | None, typer.Argument(metavar="[INDEX]", help="All indexes unless named.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is live, how fresh each source is, and what waits."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.status(platform, index), as_json, display.status)
+
+
+@app.command()
+def explain(
+    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    key: Annotated[str, typer.Argument(metavar="KEY")],
+    as_json: Json = False,
+) -> None:
+    """Say why a document is or is not served: its whole history in plain words."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.explain(platform, source, key), as_json, display.explanation)
+
+
+@app.command()
+def trace(chunk_id: Annotated[str, typer.Argument(metavar="CHUNK_ID")], as_json: Json = False) -> None:
+    """Follow a chunk back to revision, bytes, parser, chunker, embedder, run and releases."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.trace(platform, chunk_id), as_json, display.tree)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    index: Annotated[str | None, typer.Argument(metavar="[INDEX]")] = None, as_json: Json = False
+) -> None:
+    """List the documents in quarantine, with typed reasons."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.quarantine(platform, index), as_json, display.quarantine)
+
+
+@quarantine_app.command("show")
+def quarantine_show(
+    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    key: Annotated[str, typer.Argument(metavar="KEY")],
+    as_json: Json = False,
+) -> None:
+    """Show why one document waits, and what to do about it."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.quarantined(platform, source, key), as_json, display.tree)
+
+
+@quarantine_app.command("retry")
+def quarantine_retry(
+    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Have the next sync try quarantined documents again."""
+    from penstock import display, inspection, maintenance
+
+    with _platform() as platform:
+        if source is not None and key is not None:
+            inspection.find_document(platform, source, key)
+        elif source is not None:
+            platform.settings.source(source)
+        count = maintenance.retry_quarantined(platform, source, key)
+        _emit({"to_retry": count}, as_json, display.retried)
+
+
+@app.command()
+def prune(
+    index: Index,
+    keep: Annotated[int, typer.Option("--keep", metavar="N", help="How many of the newest releases stay.")],
+    wait: Wait = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Forget old releases and sweep what nothing names any more."""
+    from penstock import display, maintenance
+
+    with _platform() as platform:
+        _emit(maintenance.prune(platform, index, keep, wait), as_json, display.tree)
+
+
+@app.command()
+def erase(
+    source: Annotated[str, typer.Argument(metavar="SOURCE")],
+    key: Annotated[str, typer.Argument(metavar="KEY")],
+    why: Why,
+    wait: Wait = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Forget a document for good, in every release, and print a certificate."""
+    from penstock import display, erasure
+
+    with _platform() as platform:
+        _emit(erasure.erase(platform, source, key, _who(), why, wait), as_json, display.tree)
+
+
+@app.command()
+def verify(index: Index, as_json: Json = False) -> None:
+    """Read everything and hold it against the catalog: exit 3 where anything differs."""
+    from penstock import display, maintenance
+
+    with _platform() as platform:
+        findings = [one.to_dict() for one in maintenance.verify(platform, index)]
+        _emit({"index": index, "findings": findings}, as_json, display.findings)
+        raise typer.Exit(3 if findings else 0)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check configuration, stores, models and parsers; say what to mend."""
+    from penstock import display
+    from penstock.checkup import examine
+
+    checks = [check.__dict__ for check in examine()]
+    _emit(checks, as_json, display.checks)
+    raise typer.Exit(3 if any(check["state"] == "bad" for check in checks) else 0)
+
+
+@app.command()
+def log(
+    index: Annotated[str | None, typer.Argument(metavar="[INDEX]")] = None,
+    limit: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show who decided what, when and why."""
+    from penstock import display, inspection
+
+    with _platform() as platform:
+        _emit(inspection.log(platform, index, limit), as_json, display.decisions)
+
+
+@app.command()
+def report(
+    index: Index,
+    n: Release,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the page.")] = Path("report.html"),
+    as_json: Json = False,
+) -> None:
+    """Write the HTML report of a release: its gates with their figures, and the run that made it."""
+    from penstock import display, reports
+
+    with _platform() as platform:
+        out.write_text(reports.release_report_html(platform, index, n), encoding="utf-8")
+        _emit({"report": str(out)}, as_json, display.tree)
+
+
+if __name__ == "__main__":
+    main()

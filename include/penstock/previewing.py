@@ -1,0 +1,134 @@
+"""Look before anything is kept or published: a few parsed documents of a source, or what a sync would do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import select
+
+from penstock import manifest
+from penstock.catalog.schema import documents
+from penstock.embedding.cache import VectorCache
+from penstock.errors import FetchError
+from penstock.parsing import ParseJob, ParserPool
+from penstock.planning import make_plan
+from penstock.platform import Platform
+from penstock.preparing import Outcome, Preparer, file_name
+from penstock.progress import Progress
+from penstock.records import Parsed, Reason, Refusal, SourceObject
+from penstock.staging import Delta, base_entries, compute_delta
+from penstock.sync import ground
+
+ELEMENTS_SHOWN = 8
+DOCUMENTS_SHOWN = 50
+
+
+def preview(platform: Platform, source: str, n: int = 5) -> list[dict[str, Any]]:
+    """List, fetch and parse the first ``n`` documents of a source. Writes nothing, in no store."""
+    listing = platform.source(source)
+    shown: list[dict[str, Any]] = []
+    fetched: dict[str, SourceObject] = {}
+    jobs: list[ParseJob] = []
+    limit = platform.settings.source(source).max_bytes
+    for item in islice(listing.list(), n):
+        refusal = item.problem
+        if refusal is None and item.size_bytes > limit:
+            refusal = Refusal(
+                Reason.TOO_LARGE, f"{item.size_bytes} bytes, the source allows {limit}", "raise max_bytes"
+            )
+        if refusal is None:
+            try:
+                jobs.append(ParseJob(item.key, file_name(item.key), listing.fetch(item)))
+                fetched[item.key] = item
+                continue
+            except FetchError as error:
+                refusal = Refusal(Reason.SOURCE_ERROR, str(error))
+        shown.append(_shown(item, refusal))
+    with ParserPool(platform.settings.parser) as pool:
+        shown += [_shown(fetched[job.id], result) for job, result in pool.parse_many(jobs)]
+    return sorted(shown, key=lambda one: str(one["key"]))
+
+
+def _shown(item: SourceObject, result: Parsed | Refusal) -> dict[str, Any]:
+    about: dict[str, Any] = {"key": item.key, "size_bytes": item.size_bytes, "principals": item.principals}
+    if isinstance(result, Refusal):
+        return {**about, "refusal": asdict(result)}
+    return {
+        **about,
+        "refusal": None,
+        "media_type": result.media_type,
+        "title": result.title,
+        "parser": result.parser,
+        "n_elements": len(result.elements),
+        "chars": len(result.text),
+        "attachments": [one.name for one in result.attachments],
+        "elements": [asdict(element) for element in result.elements[:ELEMENTS_SHOWN]],
+    }
+
+
+def plan(
+    platform: Platform, index: str, only: str | None = None, verify: bool = False, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Say what a sync would do, exactly: what changed is fetched, parsed and chunked, and the next sync uses that.
+
+    Nothing is embedded, staged, or changed for readers; changes of access are counted, not carried out.
+    """
+    progress = progress or Progress()
+    on = ground(platform, index)
+    progress.stage("list")
+    found = make_plan(platform, index, on.base, on.recipe, only, verify)
+    progress.stage("prepare", len(found.work))
+    outcomes: list[Outcome] = []
+    texts: dict[str, str] = {}
+    if found.work:
+        embedder = platform.embedder(on.recipe.embedder)
+        cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
+        with ParserPool(on.recipe.parser) as pool:
+            preparer = Preparer(platform, on.recipe, 0, embedder, pool)
+            for outcome, candidates in preparer.prepare(found.work):
+                outcomes.append(outcome)
+                texts |= candidates
+                progress.advance()
+        missing = cache.missing(texts)
+        tokens = sum(len(spans) for spans in embedder.tokenizer.spans(list(missing.values()))) if missing else 0
+    else:
+        missing, tokens = {}, 0
+    with platform.catalog.read() as connection:
+        ids = [one.id for one in outcomes] + found.removed
+        before = base_entries(connection, index, on.base, ids) if on.base else {}
+        waiting = manifest.pending(connection, index)
+    delta = compute_delta(before, outcomes, found.removed)
+    return {
+        "index": index,
+        "base": on.base,
+        "listed": found.counts["listed"],
+        "new": delta.counts["new"],
+        "changed": delta.counts["changed"],
+        "unchanged": found.counts["unchanged"] + delta.counts["same"],
+        "quarantined": found.counts["quarantined_before"] + delta.counts["quarantined"],
+        "removed": len(delta.gone),
+        "deferred": delta.counts["deferred"],
+        "erased": found.counts["erased"],
+        "access_changed": len(found.access),
+        "texts": len(texts),
+        "texts_to_embed": len(missing),
+        "tokens_to_embed": tokens,
+        "documents": _named(platform, delta),
+        "sources": found.sources,
+        "reindex_would_change": list(on.pending_changes),
+        "waiting": waiting.number if waiting else None,
+    }
+
+
+def _named(platform: Platform, delta: Delta) -> list[dict[str, Any]]:
+    change = {
+        one.id: "quarantined" if one.refusal else "changed" if one.id in delta.known else "new" for one in delta.put
+    }
+    change |= dict.fromkeys(delta.gone, "removed")
+    ids = list(change)[:DOCUMENTS_SHOWN]
+    with platform.catalog.read() as connection:
+        rows = connection.execute(select(documents).where(documents.c.id.in_(ids))).all()
+    named = [{"change": change[row.id], "source": row.source, "key": row.key} for row in rows]
+    return sorted(named, key=lambda one: (one["change"], one["key"] or ""))
