@@ -1,8 +1,8 @@
 """
 # Ingest
 
-Brings one index up to date with its sources: **start** lists them and plans; **prepare** fetches, parses and chunks, one task
-a batch; **collect** gathers the texts that no vector is known of; **embed** makes them; **stage** writes the
+Brings one index up to date with its sources: **start** lists them and plans; **prepare** fetches, parses and chunks,
+one task a batch; **collect** gathers the texts that no vector is known of; **embed** makes them; **stage** writes the
 difference as the next release, which nobody sees yet; **check** runs the gates; **publish** makes the release live.
 
 * Nothing changed: the run is green, and everything after *stage* is skipped.

@@ -80,6 +80,11 @@ class Plan:
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: list[ListingError] = field(default_factory=list)
 
+    def require_a_listing(self) -> None:
+        """Raise the first ``ListingError`` where no source at all could be listed."""
+        if self.errors and len(self.errors) == len(self.sources):
+            raise self.errors[0]
+
     def batches(self, max_bytes: float) -> list[list[Work]]:
         """The work in batches of about equal size: largest first into the lightest batch."""
         total = sum(item.size_bytes for item in self.work)
@@ -207,8 +212,7 @@ def make_plan(
 ) -> Plan:
     """List the sources of ``index`` and compare them with release ``base`` (0: with nothing).
 
-    A source whose listing fails keeps all its documents; its error is in ``plan.errors``. Where every listing failed
-    the first error is raised.
+    A source whose listing fails keeps all its documents; its error is in ``plan.errors``.
     """
     plan = Plan()
     settings = platform.settings.index(index)
@@ -227,8 +231,6 @@ def make_plan(
             raise ListingError(f"source {name!r}: {error}") from error
         else:
             plan.sources[name] = {"listed": plan.counts["listed"] - before}
-    if plan.errors and len(plan.errors) == len(plan.sources):
-        raise plan.errors[0]
     return plan
 
 

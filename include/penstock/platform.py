@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.catalog import Catalog
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
-from penstock.settings import EmbedderSettings, Settings, load
+from penstock.settings import EmbedderSettings, ParserSettings, Settings, load
 from penstock.sources.base import Source
+
+if TYPE_CHECKING:
+    from penstock.parsing import ParserPool
 
 Connections = Callable[[str], Mapping[str, Any] | None]
 
 
 class Platform:
     """What every step is handed. ``connections`` resolves a connection's name to its parts (Airflow's, or the
-    environment's). Opening a platform opens nothing; each part opens on use.
+    environment's). Opening a platform opens nothing; each part opens on use. ``pools`` lends it parser children that
+    somebody else keeps: a child costs seconds to start.
     """
 
-    def __init__(self, settings: Settings | None = None, connections: Connections | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        connections: Connections | None = None,
+        pools: dict[ParserSettings, ParserPool] | None = None,
+    ) -> None:
         self.settings = settings or load()
         self._connections = connections
         self._embedders: dict[EmbedderSettings, Embedder] = {}
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
+        self._pools = pools if pools is not None else {}
+        self._owns_pools = pools is None
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -72,6 +83,18 @@ class Platform:
             self._collections[name] = open_index(self.settings.index_url, name)
         return self._collections[name]
 
+    def parsers(self, settings: ParserSettings) -> ParserPool:
+        """Parser children under these limits, kept warm until the platform is closed."""
+        from penstock.parsing import ParserPool
+
+        if settings not in self._pools:
+            self._pools[settings] = ParserPool(settings)
+        return self._pools[settings]
+
     def close(self) -> None:
+        if self._owns_pools:
+            for pool in self._pools.values():
+                pool.close()
+            self._pools.clear()
         if "catalog" in self.__dict__:
             self.catalog.close()

@@ -226,7 +226,8 @@ class Preparer:
         self, item: _Item, parsed: Parsed | None, title: str, attachments: list[list[str]]
     ) -> tuple[Outcome, dict[str, str]]:
         chunks_key = hash_of("chunks", item.parse_key, self._chunker)
-        chunks = None if parsed is not None else self._known_chunks(chunks_key)
+        parsed_now = parsed is not None
+        chunks = None if parsed_now else self._known_chunks(chunks_key)
         if chunks is None:
             parsed = parsed or from_json(self.platform.lake.get(Kind.PARSED, item.parse_key))
             chunks = chunking.chunk(parsed, self.embedder.tokenizer, self.recipe.chunker)
@@ -242,7 +243,7 @@ class Preparer:
             tokens=sum(chunk.tokens for chunk in chunks),
             title=title,
             attachments=len(attachments),
-            parsed_now=parsed is not None,
+            parsed_now=parsed_now,
         )
         return outcome, embedding_texts(chunks, self.recipe)
 

@@ -12,7 +12,7 @@ from penstock import manifest
 from penstock.catalog.schema import documents
 from penstock.embedding.cache import VectorCache
 from penstock.errors import FetchError
-from penstock.parsing import ParseJob, ParserPool
+from penstock.parsing import ParseJob
 from penstock.planning import make_plan
 from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer, file_name
@@ -46,8 +46,8 @@ def preview(platform: Platform, source: str, n: int = 5) -> list[dict[str, Any]]
             except FetchError as error:
                 refusal = Refusal(Reason.SOURCE_ERROR, str(error))
         shown.append(_shown(item, refusal))
-    with ParserPool(platform.settings.parser) as pool:
-        shown += [_shown(fetched[job.id], result) for job, result in pool.parse_many(jobs)]
+    pool = platform.parsers(platform.settings.parser)
+    shown += [_shown(fetched[job.id], result) for job, result in pool.parse_many(jobs)]
     return sorted(shown, key=lambda one: str(one["key"]))
 
 
@@ -79,18 +79,18 @@ def plan(
     on = ground(platform, index)
     progress.stage("list")
     found = make_plan(platform, index, on.base, on.recipe, only, verify)
+    found.require_a_listing()
     progress.stage("prepare", len(found.work))
     outcomes: list[Outcome] = []
     texts: dict[str, str] = {}
     if found.work:
         embedder = platform.embedder(on.recipe.embedder)
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-        with ParserPool(on.recipe.parser) as pool:
-            preparer = Preparer(platform, on.recipe, 0, embedder, pool)
-            for outcome, candidates in preparer.prepare(found.work):
-                outcomes.append(outcome)
-                texts |= candidates
-                progress.advance()
+        preparer = Preparer(platform, on.recipe, 0, embedder, platform.parsers(on.recipe.parser))
+        for outcome, candidates in preparer.prepare(found.work):
+            outcomes.append(outcome)
+            texts |= candidates
+            progress.advance()
         missing = cache.missing(texts)
         tokens = sum(len(spans) for spans in embedder.tokenizer.spans(list(missing.values()))) if missing else 0
     else:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from penstock import manifest, quality
+import time
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy import select
+
+from penstock import decisions, manifest, quality, runs
+from penstock.catalog.schema import releases
 from penstock.platform import Platform
 from penstock.quality import Gate
+from penstock.runs import RunReport
 
 
 def question(platform: Platform, index: str, number: int) -> dict[str, str]:
@@ -14,22 +24,22 @@ def question(platform: Platform, index: str, number: int) -> dict[str, str]:
         live, _ = manifest.pointer(connection, index)
         gates = quality.verdicts(connection, index, number)
     failed = [gate for gate in gates if not gate.passed]
-    lines = [
-        f"Release **{number}** of **{index}** was refused by {len(failed)} of {len(gates)} gates and waits, unseen. "
-        f"Readers stay on release {live or 'none'} until somebody decides.",
-        "",
-        f"It holds {row.documents} documents in {row.chunks} chunks, {row.quarantined} more are in quarantine. "
-        f"Against release {row.base or 'none'}: {_changes(row.delta)}.",
-        "",
-        "| gate | verdict | observed | allowed | what it means |",
-        "|---|---|---|---|---|",
-        *map(_gate_line, gates),
-        "",
-        "Approve to publish it, reject to discard it. **Say why**: without a reason nothing is decided, and you are "
-        "asked again.",
-    ]
+    table = "\n".join(map(_gate_line, gates))
+    body = f"""\
+Release **{number}** of **{index}** was refused by {len(failed)} of {len(gates)} gates and waits, unseen.
+Readers stay on release {live or "none"} until somebody decides.
+
+It holds {row.documents} documents in {row.chunks} chunks; {row.quarantined} more are in quarantine.
+Against release {row.base or "none"}: {_changes(row.delta)}.
+
+| gate | verdict | observed | allowed | what it means |
+|---|---|---|---|---|
+{table}
+
+Approve to publish it, reject to discard it. **Say why**: without a reason nothing is decided, and you are asked again.
+"""
     names = ", ".join(gate.name for gate in failed)
-    return {"subject": f"Publish release {number} of {index}? Refused by: {names}", "body": "\n".join(lines)}
+    return {"subject": f"Publish release {number} of {index}? Refused by: {names}", "body": body}
 
 
 def _changes(delta: dict[str, int]) -> str:
@@ -40,3 +50,181 @@ def _changes(delta: dict[str, int]) -> str:
 def _gate_line(gate: Gate) -> str:
     cells = (gate.name, "passed" if gate.passed else "**refused**", gate.observed, gate.limit, gate.meaning)
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def run_report_html(platform: Platform, run_id: int, **links: str) -> str:
+    """One page about a run: what it counted, what it took, and the gates of the release that it staged.
+
+    Self-contained. Raises ``UnknownNameError``.
+    """
+    run = runs.report(platform, run_id)
+    with platform.catalog.read() as connection:
+        staged = connection.execute(
+            select(releases).where(releases.c.index_name == run.index, releases.c.run_id == run_id)
+        ).first()
+    number = staged.number if staged is not None else None
+    return _page(platform, run.index, f"Run {run_id} of {run.index}", run.state, run.message, run, number, links)
+
+
+def release_report_html(platform: Platform, index: str, number: int, **links: str) -> str:
+    """One page about a release: its gates, its figures, who decided, and the run that staged it.
+
+    Self-contained. Raises ``UnknownNameError``.
+    """
+    platform.settings.index(index)
+    with platform.catalog.read() as connection:
+        row = manifest.release_row(connection, index, number)
+    run = runs.report(platform, row.run_id)
+    return _page(platform, index, f"Release {number} of {index}", str(row.state), run.message, run, number, links)
+
+
+def _page(
+    platform: Platform,
+    index: str,
+    title: str,
+    state: str,
+    message: str,
+    run: RunReport,
+    number: int | None,
+    links: dict[str, str],
+) -> str:
+    release, gates, decided, live = None, [], [], None
+    if number is not None:
+        with platform.catalog.read() as connection:
+            release = manifest.release_row(connection, index, number)
+            gates = quality.verdicts(connection, index, number)
+            live, _ = manifest.pointer(connection, index)
+        decided = [one for one in decisions.history(platform.catalog, index) if one["release"] == number]
+    return str(
+        environment()
+        .get_template("report.html")
+        .render(
+            title=title,
+            state=state,
+            message=message,
+            index=index,
+            run=run,
+            groups=_groups(run.counts),
+            longest=max(run.seconds.values(), default=0) or 1,
+            release=release,
+            gates=gates,
+            decisions=decided,
+            live=live,
+            **links,
+        )
+    )
+
+
+GROUPS = {
+    "Documents listed": ("listed", "unchanged", "quarantined_before", "erased", "work"),
+    "Documents looked at": ("work", "attachments", "new", "changed", "same", "quarantined", "deferred", "removed"),
+    "Work done": ("fetched", "fetched_bytes", "parsed", "texts", "embedded", "rows_added", "rows_removed"),
+}
+WORDS = {
+    "work": "to be looked at",
+    "quarantined_before": "still in quarantine",
+    "fetched_bytes": "bytes fetched",
+    "texts": "distinct texts",
+    "embedded": "texts embedded",
+    "rows_added": "rows added",
+    "rows_removed": "rows retired",
+}
+
+
+def _groups(counts: dict[str, int]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The run's counts as they add up, by group; a group of which nothing was counted is left out."""
+    found = []
+    for group, names in GROUPS.items():
+        pairs = [
+            (WORDS.get(name, name), (data_size if name == "fetched_bytes" else number_text)(counts[name]))
+            for name in names
+            if name in counts
+        ]
+        if any(counts.get(name) for name in names):
+            found.append((group, pairs))
+    return found
+
+
+# how values are shown
+
+
+@cache
+def environment(*folders: str) -> Environment:
+    """Templates with autoescape; ``folders`` hold further ones, which may extend these."""
+    made = Environment(
+        loader=FileSystemLoader([*folders, str(Path(__file__).parent / "templates")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "ago": ago,
+        "duration": duration,
+        "moment": moment,
+        "number": number_text,
+        "size": data_size,
+        "tone": tone,
+    }
+    return made
+
+
+TONES = {
+    "good": ("published", "live", "passed", "fresh", "complete", "indexed"),
+    "warn": ("waiting", "held", "on hold", "deferred", "quarantined", "stale"),
+    "bad": ("failed", "refused", "rejected", "not listed"),
+    "busy": ("running", "staging"),
+}
+
+
+def tone(state: str) -> str:
+    return next((name for name, states in TONES.items() if state in states), "")
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people.
+
+    >>> [duration(s) for s in (0.04, 12.3, 75, 7200, 200_000)]
+    ['0.04 s', '12 s', '1 min 15 s', '2 h', '2 d 8 h']
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = int(seconds)
+    for unit, size, below, below_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // below_size
+            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"
+
+
+def ago(seconds: float | None) -> Markup:
+    """A moment as its distance from now; the exact time is in the title."""
+    if seconds is None:
+        return Markup('<span class="soft">never</span>')
+    distance = max(0.0, time.time() - seconds)
+    words = "just now" if distance < 5 else f"{duration(distance)} ago"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(seconds), moment(seconds), words)
+
+
+def moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def number_text(value: int) -> str:
+    return f"{value:,}"
+
+
+def data_size(value: float) -> str:
+    """
+    >>> [data_size(n) for n in (12, 2048, 5 * 2**20)]
+    ['12 B', '2.0 kB', '5.0 MB']
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1024 or unit == "GB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

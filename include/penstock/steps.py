@@ -243,7 +243,7 @@ def end(platform: Platform, external: str) -> RunReport | None:
     Returns the report of its last run; ``None`` where none was begun.
     """
     _close_dead(platform, external, "one of its tasks did not finish")
-    ids = _runs_of(platform, external)
+    ids = runs_of(platform, external)
     for id_ in ids:
         platform.lake.delete(Kind.WORK, _work_of(platform, id_))
     return runs.report(platform, ids[-1]) if ids else None
@@ -257,7 +257,7 @@ def waits(platform: Platform, index: str, number: int) -> bool:
 
 def release_of(platform: Platform, external: str) -> int | None:
     """The release that the orchestrator's run staged itself, if any."""
-    ids = _runs_of(platform, external)
+    ids = runs_of(platform, external)
     query = select(releases.c.number).where(releases.c.run_id.in_(ids)).order_by(releases.c.number.desc()).limit(1)
     with platform.catalog.read() as connection:
         found: int | None = connection.execute(query).scalar()
@@ -342,13 +342,13 @@ def working(platform: Platform, run_id: int) -> Iterator[Run]:
 
 
 def _close_dead(platform: Platform, external: str, why: str) -> None:
-    for id_ in _runs_of(platform, external):
+    for id_ in runs_of(platform, external):
         report = runs.report(platform, id_)
         if report.state == runs.RUNNING:
             runs.finish(platform, runs.resume_run(platform, id_), runs.FAILED, None, report.message or why)
 
 
-def _runs_of(platform: Platform, external: str) -> list[int]:
+def runs_of(platform: Platform, external: str) -> list[int]:
     query = select(runs_table.c.id).where(runs_table.c.external == external).order_by(runs_table.c.id)
     with platform.catalog.read() as connection:
         return list(connection.execute(query).scalars())

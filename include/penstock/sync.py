@@ -22,7 +22,6 @@ from penstock.catalog import insert_or_update
 from penstock.catalog.schema import documents, entries, source_states
 from penstock.embedding.cache import EmbeddingQueue, VectorCache
 from penstock.errors import UsageError
-from penstock.parsing import ParserPool
 from penstock.planning import Plan, Work, make_plan
 from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer
@@ -106,9 +105,10 @@ def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify
         plan = make_plan(platform, run.index, on.base, on.recipe, only, verify)
     run.counts.update(plan.counts)
     run.sources = plan.sources
+    _note_sources(platform, run, plan)
+    plan.require_a_listing()
     with run.clock("access"):
         run.counts["access_changed"] = apply_access(platform, plan.access)
-    _note_sources(platform, run, plan)
     return plan
 
 
@@ -135,8 +135,8 @@ def prepare_and_embed(
     texts = EmbeddingQueue(cache, lambda: embedder)
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))
-    with run.clock("prepare and embed"), ParserPool(recipe.parser) as pool:
-        preparer = Preparer(platform, recipe, run.id, embedder, pool)
+    with run.clock("prepare and embed"):
+        preparer = Preparer(platform, recipe, run.id, embedder, platform.parsers(recipe.parser))
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
             outcomes.append(outcome)
             with run.clock("embed"):

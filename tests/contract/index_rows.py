@@ -1,18 +1,21 @@
-"""Rows and stores for the tests of the index backends."""
+"""Rows, stores and child processes for the tests of the index backends."""
 
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
+from penstock.errors import TransientError
 from penstock.ids import document_id, hash_of, row_id
 from penstock.index import open_index
 from penstock.index.base import VectorIndex
-from penstock.records import OPEN_END, IndexRow
+from penstock.records import OPEN_END, IndexRow, Query
 
 DIMENSION = 8
 FIELDS = ("department", "cost-centre")
@@ -70,3 +73,23 @@ def row(
 
 def keys(rows: Any) -> list[str]:
     return sorted(getattr(one, "row", one).key for one in rows)
+
+
+def read_on_demand(url: str, name: str, pipe: Connection) -> None:
+    index = open_index(url, name)
+    while pipe.recv():
+        pipe.send((index.count(1), keys(index.search(Query("turbine", vector("x"), 1)))))
+
+
+def write_often(url: str, name: str, who: int, problems: multiprocessing.Queue[str]) -> None:
+    index = open_index(url, name)
+    for n in range(8):
+        try:
+            index.add([row(f"{who}-{n}-{m}") for m in range(3)])
+            index.set_principals({document_id("files", "shared"): (f"user:{who}",)})
+            index.retire([row(f"{who}-{n}-0").id], 2)
+        except TransientError:
+            continue
+        except Exception as error:  # noqa: BLE001
+            problems.put(repr(error))
+    problems.put("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -261,6 +262,24 @@ def test_any_script_is_cut_within_the_budget(text: str) -> None:
     assert max(each.tokens for each in chunks) <= BUDGET
     assert max(len(each.text) for each in chunks) <= BUDGET * LONGEST_TOKEN
     assert re.sub(r"\s", "", "".join(texts(chunks))) == re.sub(r"\s", "", parsed.text)
+
+
+@pytest.mark.parametrize("unit", [".", "a ", '."', "\n ", "}\n", "?! ", "日。", "x"])
+def test_repetition_takes_no_more_than_linear_time(unit: str) -> None:
+    began = time.process_time()
+    for kind in ("text", "code", "table"):
+        chunk(document((kind, unit * 20_000)), WORDS, ChunkerSettings())
+    assert time.process_time() - began < 5
+
+
+def test_a_title_of_two_lines_is_known_by_its_path_below() -> None:
+    elements = (
+        Element("title", "Part\n One", depth=1),
+        Element("title", "Setup", ("Part One",), start=11, depth=2),
+    )
+    assert [(each.text, each.headings) for each in cut(Parsed(elements, "", "", ""))] == [
+        ("Setup", ("Part One", "Setup"))
+    ]
 
 
 @pytest.mark.parametrize("parsed", [document(), document(("text", "")), document(("title", " ", 1), ("text", "\n"))])

@@ -43,7 +43,7 @@ documents = Table(
     Column("principals", Text, nullable=False, comment="sorted JSON list: who may read, today"),
     Column("principals_pending", Boolean, nullable=False, comment="not yet carried to every row of the index"),
     Column("fields", Text, nullable=False, comment="sorted JSON object of metadata"),
-    Column("problem", JSON, comment="why it could not be fetched the last time"),
+    Column("problem", JSON(none_as_null=True), comment="why it could not be fetched the last time"),
     Column("first_run", Integer, nullable=False),
     Column("erased_at", Float, comment="a tombstone: nothing brings the document back"),
     Index(None, "source"),

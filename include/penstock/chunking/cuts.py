@@ -9,6 +9,7 @@ et al., LBFS, SOSP 2001), and unlike there the pieces are as full as the budget 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from zlib import crc32
@@ -35,25 +36,27 @@ def cut(text: str, units: Sequence[Unit], limit: int) -> list[Sequence[Unit]]:
     """Divide ``units``, the whole of a section, into runs of at most ``limit`` tokens; a unit over it stands alone."""
     if sum(unit.tokens for unit in units) <= limit:
         return [units]
-    prices = [0.0, *(price(text, units, at) for at in range(1, len(units)))]
-    best = [0.0] * (len(units) + 1)
-    came_from = [0] * (len(units) + 1)
+    tokens = [unit.tokens for unit in units]
+    headers = [unit.header_tokens for unit in units]
     few = limit / 2
+    best = [0.0]
+    """The price of the cheapest division of the units before each place, with that of the cut there."""
+    came_from = [0]
     for end in range(1, len(units) + 1):
-        tokens, lowest, lowest_first = 0, float("inf"), end - 1
+        size, lowest, lowest_first = 0, math.inf, end - 1
         for first in range(end - 1, -1, -1):
-            tokens += units[first].tokens
-            size = tokens + units[first].header_tokens
-            if size > limit and first < end - 1:
-                if tokens > limit:
+            size += tokens[first]
+            if size + headers[first] > limit and first < end - 1:
+                if size > limit:
                     break
                 continue
-            cost = best[first] + prices[first]
+            cost = best[first]
             if size < few:
                 cost += SMALL * (1 - size / few)
             if cost < lowest:
                 lowest, lowest_first = cost, first
-        best[end], came_from[end] = lowest, lowest_first
+        best.append(lowest + (price(text, units, end) if end < len(units) else 0.0))
+        came_from.append(lowest_first)
     runs, end = [], len(units)
     while end:
         runs.append(units[came_from[end] : end])

@@ -126,7 +126,7 @@ def _pieces(text: str, span: Span, seam: Seam, count: TokenCount, limit: int) ->
 
 
 def _runs(text: str, span: Span, ends: Iterable[int], count: TokenCount, limit: int) -> Iterator[int]:
-    """Group words, or tokens, into runs that end where their own last letters say so: some eight to a run.
+    """Group words, or tokens, into runs that end where their own last letters say so.
 
     The number of places to choose a cut from stays small, and they do not move when text before them does.
     """
@@ -136,7 +136,10 @@ def _runs(text: str, span: Span, ends: Iterable[int], count: TokenCount, limit: 
             yield last
             start = last
         last = end
-        if crc32(text[max(end - 12, span[0]) : end].encode("utf-8", "surrogatepass")) % 8 == 0:
+        if (
+            count(start, end) > limit // 32
+            and crc32(text[max(end - 12, span[0]) : end].encode("utf-8", "surrogatepass")) % 8 == 0
+        ):
             yield end
             start = end
 
@@ -144,7 +147,7 @@ def _runs(text: str, span: Span, ends: Iterable[int], count: TokenCount, limit: 
 _SPACE = re.compile(r"\s+")
 _LINE = re.compile(r"\n\s*")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
-_SENTENCE = re.compile(r"""[.!?…]+["'”’»)\]]*\s+|[。！？．｡]+["'”’»」』）\]]*\s*|\n[^\S\n]*\n\s*""")
+_SENTENCE = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+\s+|[。！？．｡]+["'”’»」』）\]]*\s*|\n[^\S\n]*\n\s*""")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:\w|Mr|Mrs|Ms|Dr|Prof|St|No|Nr|Vol|Fig|Eq|Sec|vs|cf|al|ca|approx|bzw|incl|resp|etc)|\b\w\.\w+)$"
 )

@@ -74,7 +74,7 @@ def build(folder: ModelFolder, weights: Weights) -> Any:
 
 class _Graph:
     def __init__(self, folder: ModelFolder, weights: Weights) -> None:
-        import openvino  # type: ignore[import-untyped]
+        import openvino
         from openvino import opset15
 
         self.ov, self.op = openvino, opset15

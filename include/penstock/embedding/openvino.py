@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,21 +84,25 @@ def run_batches(
     compiled: Any, streams: int, ids: Sequence[Sequence[int]], batches: Sequence[Sequence[int]], out: Vectors
 ) -> None:
     """Embed every batch and put each vector in its place in ``out``."""
-    from openvino import AsyncInferQueue
+    # No callbacks: OpenVINO would run them on threads of its own, and one that still waits for the interpreter's lock
+    # when Python exits aborts the process. Batches cost about the same, so waiting in order idles no stream.
+    idle = [compiled.create_infer_request() for _ in range(min(streams + 1, len(batches)))]
+    running: deque[tuple[Any, Sequence[int]]] = deque()
 
-    if len(batches) < 2:
-        for batch in batches:
-            out[batch] = compiled.create_infer_request().infer(pad([ids[i] for i in batch]))[0]
-        return
-
-    def store(request: Any, batch: Sequence[int]) -> None:
+    def store_oldest() -> None:
+        request, batch = running.popleft()
+        request.wait()
         out[batch] = request.get_output_tensor(0).data
+        idle.append(request)
 
-    queue = AsyncInferQueue(compiled, streams)
-    queue.set_callback(store)
     for batch in batches:
-        queue.start_async(pad([ids[i] for i in batch]), batch)
-    queue.wait_all()
+        if not idle:
+            store_oldest()
+        request = idle.pop()
+        request.start_async(pad([ids[i] for i in batch]))
+        running.append((request, batch))
+    while running:
+        store_oldest()
 
 
 def pad(rows: Sequence[Sequence[int]]) -> list[NDArray[Any]]:
@@ -120,7 +125,7 @@ def available_cores() -> int:
 
 
 def _version() -> str:
-    import openvino  # type: ignore[import-untyped]
+    import openvino
 
     return str(openvino.__version__).partition("-")[0]
 

@@ -1,0 +1,112 @@
+"""Penstock's room in the Airflow UI: one page in the navigation, a report of each run, and a link from tasks to it.
+
+Registration and views. What they show comes from ``penstock.views`` and ``penstock.reports``. Every route asks Airflow
+who the user is; all of them only read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from airflow.api_fastapi.core_api.security import get_user
+from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseOperatorLink
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from penstock.errors import PenstockError, UnknownNameError
+
+PREFIX = "/penstock"
+TEMPLATES = str(Path(__file__).parent / "templates")
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{}' "
+    "stroke-width='2' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath d='M4 3v8h16V3M8 11v10M16 11v10M12 3v8'"
+    "/%3E%3C/svg%3E"
+)
+
+# No route is added but through this dependency: Airflow authenticates nothing of a plugin on its own.
+app = FastAPI(title="Penstock", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
+
+
+@app.get("/")
+def home(request: Request) -> HTMLResponse:
+    from penstock import views
+    from penstock.orchestration import opened
+
+    with opened() as platform:
+        return _page(request, "home.html", **views.home(platform))
+
+
+@app.get("/runs/{run_id}")
+def run_report(request: Request, run_id: int) -> HTMLResponse:
+    from penstock import reports
+    from penstock.orchestration import opened
+
+    with opened() as platform:
+        return HTMLResponse(reports.run_report_html(platform, run_id, home=f"{_here(request)}/"))
+
+
+@app.get("/releases/{index}/{number}")
+def release_report(request: Request, index: str, number: int) -> HTMLResponse:
+    from penstock import reports
+    from penstock.orchestration import opened
+
+    with opened() as platform:
+        return HTMLResponse(reports.release_report_html(platform, index, number, home=f"{_here(request)}/"))
+
+
+@app.get("/of/{dag_id}/{dag_run_id:path}")
+def report_of_dag_run(request: Request, dag_id: str, dag_run_id: str) -> Response:
+    from penstock import views
+    from penstock.orchestration import opened
+
+    with opened() as platform:
+        found = views.newest_run(platform, f"{dag_id}/{dag_run_id}")
+    if found is None:
+        return _page(request, "problem.html", 404, message=f"{dag_id}/{dag_run_id} has not begun a run of Penstock's.")
+    return RedirectResponse(f"{_here(request)}/runs/{found}")
+
+
+@app.exception_handler(PenstockError)
+def problem(request: Request, error: PenstockError) -> HTMLResponse:
+    return _page(request, "problem.html", 404 if isinstance(error, UnknownNameError) else 503, message=str(error))
+
+
+def _page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    from penstock.reports import environment
+
+    here = _here(request)
+    values |= {"here": here, "airflow": here.removesuffix(PREFIX)}
+    return HTMLResponse(environment(TEMPLATES).get_template(template).render(**values), status)
+
+
+def _here(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+class ReportLink(BaseOperatorLink):
+    """From a task that publishes or ends to the report of its run."""
+
+    name = "Penstock report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - called so
+        line = ti_key.dag_id.startswith(("ingest_", "reindex_")) and ti_key.task_id in ("publish", "end")
+        return f"/plugin{PREFIX}{PREFIX}/of/{quote(ti_key.dag_id)}/{quote(ti_key.run_id)}" if line else ""
+
+
+class PenstockPlugin(AirflowPlugin):
+    name = "penstock"
+    fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Penstock"}]  # noqa: RUF012 - Airflow reads them so
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Penstock",
+            "href": f"{PREFIX}/",
+            "destination": "nav",
+            "url_route": PREFIX.strip("/"),
+            "icon": ICON.format("%2352525b"),
+            "icon_dark_mode": ICON.format("%23d4d4d8"),
+        }
+    ]
+    global_operator_extra_links = [ReportLink()]  # noqa: RUF012

@@ -1,0 +1,60 @@
+"""Fixtures for every test: one set of parser children for all, and the two kinds of catalog."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from penstock.parsing import ParserPool
+from penstock.settings import ParserSettings
+from support.postgres import Postgres, start_postgres
+from support.workspace import Workspace
+
+
+@pytest.fixture(scope="session")
+def pools() -> Iterator[dict[ParserSettings, ParserPool]]:
+    settings = ParserSettings(workers=1)
+    with ParserPool(settings) as pool:
+        yield {settings: pool}
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server: the one that PENSTOCK_TEST_POSTGRES names, else one started from its binaries."""
+    with start_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/catalog.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def make_workspace(tmp_path: Path, pools: dict[ParserSettings, ParserPool]) -> Iterator[Callable[..., Workspace]]:
+    made: list[Workspace] = []
+
+    def make(name: str = "w", **options: Any) -> Workspace:
+        made.append(Workspace(tmp_path / name, pools, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.platform.close()
+
+
+@pytest.fixture
+def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PENSTOCK_") and "TEST" not in name]:
+        monkeypatch.delenv(name)
