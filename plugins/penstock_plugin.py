@@ -20,11 +20,6 @@ from penstock.errors import PenstockError, UnknownNameError
 
 PREFIX = "/penstock"
 TEMPLATES = str(Path(__file__).parent / "templates")
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{}' "
-    "stroke-width='2' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath d='M4 3v8h16V3M8 11v10M16 11v10M12 3v8'"
-    "/%3E%3C/svg%3E"
-)
 
 # No route is added but through this dependency: Airflow authenticates nothing of a plugin on its own.
 app = FastAPI(title="Penstock", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
@@ -105,8 +100,6 @@ class PenstockPlugin(AirflowPlugin):
             "href": f"{PREFIX}/",
             "destination": "nav",
             "url_route": PREFIX.strip("/"),
-            "icon": ICON.format("%2352525b"),
-            "icon_dark_mode": ICON.format("%23d4d4d8"),
         }
     ]
     global_operator_extra_links = [ReportLink()]  # noqa: RUF012

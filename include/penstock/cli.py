@@ -6,12 +6,14 @@ What a command does is imported when it runs, so that ``penstock --help`` answer
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -26,10 +28,11 @@ app = typer.Typer(
     help="Numbered, gated, reversible releases of a search index.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # plain help: rich would take longer to import than everything else here
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-quarantine_app = typer.Typer(help="Documents that wait, and why.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Documents that wait, and why.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(quarantine_app, name="quarantine")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
@@ -42,16 +45,31 @@ Wait = Annotated[
 
 
 def main() -> None:
-    """Entry point: turns penstock's errors into a message and an exit code."""
+    """Entry point: whatever goes wrong ends in a message and an exit code, and with ``--json`` in a document."""
     from penstock.errors import PenstockError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a key that is no Unicode: in JSON this is its escape
     try:
-        app()
+        code = app(standalone_mode=False)
     except PenstockError as error:
-        if "--json" in sys.argv:
-            print(json.dumps({"error": str(error), "kind": type(error).__name__, "exit_code": error.exit_code}))
         typer.secho(f"penstock: {error}", err=True, fg="red")
-        sys.exit(error.exit_code)
+        _fail(error, str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would say that a gate refused
+        wrong_use = getattr(error, "format_message", None)
+        if wrong_use is None:
+            traceback.print_exc()
+            _fail(error, f"{type(error).__name__}: {error}", 3)
+        error.show()  # type: ignore[attr-defined]
+        _fail(error, wrong_use(), 2)
+    sys.exit(code or 0)
+
+
+def _fail(error: Exception, message: str, code: int) -> NoReturn:
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message, "kind": type(error).__name__, "exit_code": code}, ensure_ascii=False))
+    sys.exit(code)
 
 
 @contextmanager
@@ -80,14 +98,17 @@ def _who() -> Who:
     return from_shell()
 
 
-def _progress(as_json: bool) -> Progress:
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Progress]:
     from penstock.progress import Progress
 
     if as_json or not sys.stderr.isatty():
-        return Progress()
+        yield Progress()
+        return
     from penstock.display import Bars
 
-    return Bars()
+    with Bars() as bars:
+        yield bars
 
 
 def _ended(report: RunReport, as_json: bool) -> None:
@@ -133,7 +154,9 @@ def plan(
     from penstock.previewing import plan as run_plan
 
     with _platform() as platform:
-        _emit(run_plan(platform, index, source, verify, _progress(as_json)), as_json, display.plan)
+        with _progress(as_json) as progress:
+            found = run_plan(platform, index, source, verify, progress)
+        _emit(found, as_json, display.plan)
 
 
 @app.command()
@@ -147,8 +170,9 @@ def sync(
     """Bring INDEX up to date with its sources; publish where every gate passes."""
     from penstock.sync import sync as run_sync
 
-    with _platform() as platform:
-        _ended(run_sync(platform, index, source, verify, wait, _progress(as_json)), as_json)
+    with _platform() as platform, _progress(as_json) as progress:
+        report = run_sync(platform, index, source, verify, wait, progress)
+    _ended(report, as_json)
 
 
 @app.command()
@@ -156,8 +180,9 @@ def reindex(index: Index, wait: Wait = 0.0, as_json: Json = False) -> None:
     """Rebuild INDEX under today's configuration beside the live one; gate, then switch."""
     from penstock.sync import reindex as run_reindex
 
-    with _platform() as platform:
-        _ended(run_reindex(platform, index, wait, _progress(as_json)), as_json)
+    with _platform() as platform, _progress(as_json) as progress:
+        report = run_reindex(platform, index, wait, progress)
+    _ended(report, as_json)
 
 
 @app.command()

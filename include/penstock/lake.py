@@ -6,6 +6,7 @@ Objects are written whole and never changed, so writing one twice is harmless an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +31,16 @@ class Kind(StrEnum):
     """Hand-over between the tasks of one run; deleted when it ends."""
 
 
+class MissingObjectError(StoreError):
+    """The lake does not hold the object."""
+
+
 class Lake:
     """``url`` is a folder or ``s3://bucket/prefix`` (credentials and endpoint from the standard AWS variables)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, retries: int = 5) -> None:
         self.url = url
-        self.is_local = "://" not in url or url.startswith("file://")
-        self._store = _open(url)
+        self._store = _open(url, retries)
 
     def put(self, kind: Kind, name: str, data: bytes) -> None:
         with _translated(self.url, kind, name):
@@ -58,15 +62,11 @@ class Lake:
         return data
 
     def has(self, kind: Kind, name: str) -> bool:
-        from obstore.exceptions import NotFoundError
-
         try:
             with _translated(self.url, kind, name):
                 self._store.head(_path(kind, name))
-        except StoreError as error:
-            if isinstance(error.__cause__, NotFoundError | FileNotFoundError):
-                return False
-            raise
+        except MissingObjectError:
+            return False
         return True
 
     def delete(self, kind: Kind, names: Iterable[str]) -> None:
@@ -86,7 +86,7 @@ def _path(kind: Kind, name: str) -> str:
     return f"{kind.value}/{name[:2]}/{name}"
 
 
-def _open(url: str) -> ObjectStore:
+def _open(url: str, retries: int) -> ObjectStore:
     from obstore.store import LocalStore, from_url
 
     if "://" not in url or url.startswith("file://"):
@@ -95,24 +95,20 @@ def _open(url: str) -> ObjectStore:
         return LocalStore(folder)
     if not url.startswith("s3://"):
         raise ConfigError(f"store.lake: {url!r} is neither a folder nor s3://bucket/prefix")
-    return from_url(url, client_options={"allow_http": True})
+    return from_url(url, client_options={"allow_http": True}, retry_config={"max_retries": retries})
 
 
-class _translated:  # noqa: N801 - reads as a statement
+@contextmanager
+def _translated(url: str, kind: Kind, name: str) -> Iterator[None]:
     """Turn the client's errors into ours, once."""
+    from obstore.exceptions import BaseError, NotFoundError
 
-    def __init__(self, url: str, kind: Kind, name: str) -> None:
-        self.url, self.path = url, _path(kind, name)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        from obstore.exceptions import BaseError, NotFoundError
-
-        if isinstance(error, NotFoundError | FileNotFoundError):
-            raise StoreError(f"lake object {self.path} is missing from {self.url}; run a sync") from error
-        if isinstance(error, PermissionError):
-            raise StoreError(f"no permission for {self.path} in {self.url}: {error}") from error
-        if isinstance(error, BaseError | OSError):
-            raise TransientError(f"the lake at {self.url} failed on {self.path}: {error}") from error
+    path = _path(kind, name)
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise MissingObjectError(f"lake object {path} is missing from {url}; run a sync") from error
+    except PermissionError as error:
+        raise StoreError(f"no permission for {path} in {url}: {error}") from error
+    except (BaseError, OSError) as error:
+        raise TransientError(f"the lake at {url} failed on {path}: {error}") from error

@@ -54,7 +54,7 @@ def approve(platform: Platform, index: str, number: int, who: Who, why: str) -> 
     why = decisions.reasoned(why)
     catalog = platform.catalog
     with catalog.read() as connection:
-        manifest.release_row(connection, index, number)
+        _still_pending(connection, index, number)
     reconcile(platform, index, number)
     with catalog.write() as connection:
         before, _ = manifest.pointer(connection, index)

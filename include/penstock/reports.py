@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sqlalchemy import select
 
 from penstock import decisions, manifest, quality, runs
@@ -163,6 +163,7 @@ def environment(*folders: str) -> Environment:
         "duration": duration,
         "moment": moment,
         "number": number_text,
+        "prose": prose,
         "size": data_size,
         "tone": tone,
     }
@@ -204,6 +205,19 @@ def ago(seconds: float | None) -> Markup:
     distance = max(0.0, time.time() - seconds)
     words = "just now" if distance < 5 else f"{duration(distance)} ago"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(seconds), moment(seconds), words)
+
+
+def prose(text: str) -> Markup:
+    """Text with what stands between back-quotes as code.
+
+    >>> prose("run `a<b`")
+    Markup('run <code>a&lt;b</code>')
+    """
+    parts = text.split("`")
+    whole = len(parts) % 2 == 1
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if whole and odd % 2 else escape(part) for odd, part in enumerate(parts)
+    )
 
 
 def moment(seconds: float) -> str:

@@ -21,7 +21,7 @@ DEFAULT_CONFIG = Path("include/config/penstock.toml")
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Principals = Annotated[tuple[str, ...], Field(min_length=1)]
+Principals = tuple[str, ...]
 
 
 class Section(BaseModel):

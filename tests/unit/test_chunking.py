@@ -21,7 +21,7 @@ from penstock.settings import ChunkerSettings
 
 BUDGET = 16
 SMALL = ChunkerSettings(max_tokens=BUDGET)
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Words:
@@ -264,12 +264,12 @@ def test_any_script_is_cut_within_the_budget(text: str) -> None:
     assert re.sub(r"\s", "", "".join(texts(chunks))) == re.sub(r"\s", "", parsed.text)
 
 
-@pytest.mark.parametrize("unit", [".", "a ", '."', "\n ", "}\n", "?! ", "日。", "x"])
-def test_repetition_takes_no_more_than_linear_time(unit: str) -> None:
+@pytest.mark.parametrize("unit", [".", "a ", '."', "\n ", "?!", "日。", "x"])
+def test_repetition_does_not_make_it_slow(unit: str) -> None:
+    """Quadratic matching of 30,000 characters would take far longer."""
     began = time.process_time()
-    for kind in ("text", "code", "table"):
-        chunk(document((kind, unit * 20_000)), WORDS, ChunkerSettings())
-    assert time.process_time() - began < 5
+    cut(document(("text", "." + unit * 15_000)), 200)
+    assert time.process_time() - began < 2
 
 
 def test_a_title_of_two_lines_is_known_by_its_path_below() -> None:

@@ -1,10 +1,12 @@
 """Where a section that exceeds the budget is cut: the cheapest division of all, not the first that fits.
 
-Every seam has a price: a little for being there at all (few, well-filled chunks), more the deeper it lies inside
-an element, and a share drawn from the hash of the few letters on either side of it. The cheapest division is found
-exactly, by dynamic programming. Since prices depend on nothing but the text at the seam, the divisions of two
-versions of a section run together again a chunk or two after an edit, as content-defined chunking does (Muthitacharoen
-et al., LBFS, SOSP 2001), and unlike there the pieces are as full as the budget allows.
+Every seam has a price: for being there at all (few, well-filled chunks), for lying deep inside an element, for
+parting text about the same thing, and a share drawn from the hash of the few letters on either side. The cheapest
+division is found exactly, by dynamic programming. Since prices depend on nothing but the text at the seam, the
+divisions of two versions of a section run together again a few chunks after an edit, as content-defined chunking does
+(Muthitacharoen et al., LBFS, SOSP 2001), and unlike there nearly as few pieces are made as greedy packing would make.
+
+The numbers below were chosen by ``benchmarks/chunking.py``; whoever changes one raises ``CHUNKER_REVISION``.
 """
 
 from __future__ import annotations
@@ -39,9 +41,8 @@ def cut(text: str, units: Sequence[Unit], limit: int) -> list[Sequence[Unit]]:
     tokens = [unit.tokens for unit in units]
     headers = [unit.header_tokens for unit in units]
     few = limit / 2
-    best = [0.0]
-    """The price of the cheapest division of the units before each place, with that of the cut there."""
-    came_from = [0]
+    # best[at]: the price of the cheapest division of the units before ``at``, with that of the cut there
+    best, came_from = [0.0], [0]
     for end in range(1, len(units) + 1):
         size, lowest, lowest_first = 0, math.inf, end - 1
         for first in range(end - 1, -1, -1):

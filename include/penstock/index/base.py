@@ -22,11 +22,14 @@ class VectorIndex(Protocol):
     def exists(self) -> bool: ...
 
     def add(self, rows: Sequence[IndexRow]) -> None:
-        """Insert rows, replacing those of the same id. Raises with the ids that the store did not take."""
+        """Insert rows, replacing those of the same id; of equal ids in one call the last wins.
+
+        Raises ``StoreError`` with the ids that will not do (then none is written) or that the store did not take.
+        """
         ...
 
     def retire(self, ids: Sequence[str], release: int) -> None:
-        """Set ``removed_in`` of the named rows to ``release``."""
+        """Set ``removed_in`` of the named rows to ``release``; unknown ids are left out, ``staged`` counts the rest."""
         ...
 
     def discard(self, release: int) -> None:
@@ -34,7 +37,10 @@ class VectorIndex(Protocol):
         ...
 
     def set_principals(self, principals: Mapping[str, tuple[str, ...]]) -> None:
-        """Set who may read, in place and at once, on every row of each named document, whatever its release."""
+        """Set who may read, in place and at once, on every row of each named document, whatever its release.
+
+        Documents without rows are left out. Raises ``StoreError`` where a list is empty or mixes ``nobody``.
+        """
         ...
 
     def count(self, release: int) -> int:
@@ -63,16 +69,20 @@ class VectorIndex(Protocol):
         """The best ``k`` rows, best first.
 
         Release, principals and ``where`` filter inside the store *before* the candidates are chosen, so ``k`` rows
-        come back wherever ``k`` match. ``mode`` is hybrid (fused by reciprocal rank), vector or text.
+        come back wherever ``k`` match. ``mode`` is hybrid (fused by reciprocal rank), vector or text; the text is taken
+        as words, never as syntax. Everybody also sees what is ``public``, and asking as ``nobody`` shows nothing more.
         """
         ...
 
     def prune(self, kept: Iterable[int]) -> int:
-        """Delete the rows that no kept release sees; return how many."""
+        """Delete the rows that no kept release sees; return how many. Raises ``StoreError`` where none is kept."""
         ...
 
     def erase(self, documents: Sequence[str]) -> int:
-        """Delete every row of the named documents, from the files too; return how many."""
+        """Delete every row of the named documents, from the files too; return how many.
+
+        Raises ``TransientError`` where another writer stood in the way of the files: then erase again.
+        """
         ...
 
     def optimize(self) -> None:

@@ -1,0 +1,60 @@
+# make demo     set everything up and run the main job on include/samples
+# make airflow  the same project in a local Airflow
+# make test     set up and run the tests
+# make check    ruff, mypy and the tests: what CI runs
+# make bench    the benchmarks, with a page of results
+# make lock     write requirements.txt anew from pyproject.toml
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALL = VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint requirements.txt
+
+export PYTHONPATH := $(CURDIR)/include
+
+.PHONY: demo airflow test check lint bench lock clean
+
+demo: .venv/.core
+	$(BIN)/python scripts/demo.py
+
+airflow: .venv/.airflow
+	bash scripts/airflow-standalone.sh
+
+test: .venv/.all
+	$(BIN)/pytest -n auto --dist loadgroup
+
+lint: .venv/.all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+bench: .venv/.all
+	$(BIN)/python -m benchmarks
+
+lock: .venv/.uv
+	(echo "# The whole environment, every extra, pinned. Written by \`make lock\` from pyproject.toml: edit that file instead."; \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --no-annotate --no-header --quiet --upgrade) > .requirements.new
+	mv .requirements.new requirements.txt
+
+clean:
+	rm -rf .venv .penstock .airflow .mypy_cache .ruff_cache .pytest_cache .hypothesis benchmarks/.peer
+
+.venv/.uv:
+	@command -v $(PYTHON) >/dev/null || { echo "penstock needs Python 3.11: install it, or name it with PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv
+	@touch $@
+
+# Three sizes of one environment: to ingest and search, with Airflow, with everything (torch too, for the tests).
+.venv/.core: .venv/.uv pyproject.toml requirements.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/.airflow: .venv/.uv pyproject.toml requirements.txt
+	$(INSTALL) --editable '.[airflow]'
+	@touch $@ .venv/.core
+
+.venv/.all: .venv/.uv pyproject.toml requirements.txt
+	$(INSTALL) --editable '.[airflow,production,train,dev]'
+	@touch $@ .venv/.core .venv/.airflow

@@ -1,0 +1,32 @@
+"""What the command line prints for people: one function per kind of answer. ``--json`` prints the same dicts instead.
+
+Nothing here reads a store. What comes from documents is printed as it stands, never as markup or terminal codes; what
+people copy (ids, keys, commands) is never cut or broken over lines.
+"""
+
+from penstock.display.documents import answer, excerpt, explanation, previews, quarantine, retried
+from penstock.display.health import checks, decisions, findings, started, status
+from penstock.display.releases import diff, moved, plan, releases
+from penstock.display.running import Bars, run
+from penstock.display.tree import tree
+
+__all__ = [
+    "Bars",
+    "answer",
+    "checks",
+    "decisions",
+    "diff",
+    "excerpt",
+    "explanation",
+    "findings",
+    "moved",
+    "plan",
+    "previews",
+    "quarantine",
+    "releases",
+    "retried",
+    "run",
+    "started",
+    "status",
+    "tree",
+]

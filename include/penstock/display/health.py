@@ -1,0 +1,133 @@
+"""How an installation is: what is live and how fresh, what was decided, what ``verify`` and ``doctor`` found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.display import paper
+from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
+from penstock.display.releases import reindex_hint
+
+MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARN), "bad": ("✗", BAD)}
+
+
+def started(made: dict[str, Any]) -> None:
+    """Print what ``init`` wrote and the commands that come next."""
+    paper.line((f"A project is ready in {made['directory']}", STRONG))
+    for path in made["written"]:
+        paper.line("  ", ("+", GOOD), f" {path}")
+    for path in made["kept"]:
+        paper.line("  ", ("=", QUIET), f" {path}  ", ("was there and stays as it is", QUIET))
+    paper.blank()
+    paper.hint("next", *made["next"])
+
+
+def status(found: list[dict[str, Any]]) -> None:
+    """Print each index: its live release and age, what waits with the command that decides, and its sources."""
+    if not found:
+        paper.line("The configuration has no index yet: add [indexes.NAME] to it.")
+    for number, one in enumerate(found):
+        if number:
+            paper.blank()
+        _index(one)
+
+
+def _index(one: dict[str, Any]) -> None:
+    index = one["index"]
+    if one["live"] is None:
+        paper.line((index, STRONG), "  nothing is live yet")
+    else:
+        paper.line(
+            (index, STRONG), "  ", (f"release {one['live']} is live", GOOD), f", published {paper.ago(one['age_s'])}"
+        )
+        held = f"{paper.count(one['documents'], 'document')}, {paper.count(one['chunks'], 'chunk')}"
+        paper.line("  ", (f"{held}, {one['quarantined']:,} in quarantine", QUIET))
+    if one["on_hold"]:
+        paper.prose(("On hold: syncs stage and check, and publish nothing.", WARN))
+    for source in one["sources"]:
+        _source(source)
+    if run := one["last_run"]:
+        age = f"run {run['id']} ({run['kind']}), {paper.when(run['started_at'])} UTC: "
+        paper.prose((age, QUIET), (f"{run['state']}; {run['message']}", QUIET))
+    _waits(one)
+    reindex_hint(index, one["reindex_would_change"])
+
+
+def _source(source: dict[str, Any]) -> None:
+    shown = {name: number for name, number in source["documents"].items() if number}
+    paper.line("  ", (source["source"], STRONG), f"  {paper.listed(shown, 'no documents')}")
+    paper.prose(_freshness(source), indent=4)
+    if source["error"]:
+        paper.prose(("the last listing failed, so nothing of it was removed: ", BAD), source["error"], indent=4)
+
+
+def _freshness(source: dict[str, Any]) -> Part:
+    if not source["configured"]:
+        return ("no longer configured; its documents stay until a sync is told otherwise", WARN)
+    allowed = f", allowed {paper.span(source['max_age_s'])}" if source["max_age_s"] else ""
+    listed = f"last listed {paper.ago(source['age_s'])}" if source["age_s"] is not None else "never listed"
+    return (f"stale: {listed}{allowed}", BAD) if source["stale"] else (f"{listed}{allowed}", QUIET)
+
+
+def _waits(one: dict[str, Any]) -> None:
+    index, waiting = one["index"], one["waiting"]
+    if waiting and waiting["state"] == "waiting":
+        number = waiting["release"]
+        paper.prose((f"Release {number} was refused by its gates and waits for a person.", WARN))
+        paper.hint(
+            "next",
+            f"penstock report {index} {number}",
+            f'penstock approve {index} {number} --why "…"',
+            f'penstock reject {index} {number} --why "…"',
+        )
+    elif waiting or one["on_hold"]:
+        if waiting:
+            paper.prose((f"Release {waiting['release']} passed its gates and waits for the hold to end.", WARN))
+        paper.hint("next", f'penstock resume {index} --why "…"')
+    elif one["live"] is None:
+        paper.hint("next", f"penstock sync {index}")
+
+
+def findings(found: dict[str, Any]) -> None:
+    """Print every difference that ``verify`` found, and what mends it."""
+    if not found["findings"]:
+        paper.line((f"{found['index']} is whole", GOOD), ": catalog, manifest, store and lake agree.")
+        return
+    number = len(found["findings"])
+    paper.line((f"{found['index']}: {paper.count(number, 'difference')}", f"{STRONG} {BAD}"))
+    for one in found["findings"]:
+        paper.prose(("✗ ", BAD), one["what"])
+        paper.prose((one["remedy"], QUIET), indent=4)
+
+
+def checks(found: list[dict[str, Any]]) -> None:
+    """Print what ``doctor`` looked at; what is wrong comes with its remedy."""
+    for one in found:
+        paper.prose(MARKS[one["state"]], f" {one['name']}  ", (one["detail"], QUIET), indent=0)
+        if one.get("remedy"):
+            paper.prose(one["remedy"], indent=4)
+    bad = sum(one["state"] == "bad" for one in found)
+    warned = sum(one["state"] == "warn" for one in found)
+    paper.blank()
+    if bad:
+        paper.line((f"{paper.count(bad, 'check')} failed", f"{STRONG} {BAD}"))
+    elif warned:
+        paper.line(("Well", GOOD), f", with {paper.count(warned, 'warning')}.")
+    else:
+        paper.line(("All is well.", GOOD))
+
+
+def decisions(found: list[dict[str, Any]]) -> None:
+    """Print who decided what, when and why; the newest first."""
+    if not found:
+        paper.line("Nobody has decided anything yet.")
+    for one in found:
+        about = f" {_about(one)}  by {one['who']} ({one['via']})"
+        paper.line((paper.when(one["at"]), QUIET), "  ", (one["what"], STRONG), about)
+        paper.prose(one["why"], indent=18)
+
+
+def _about(one: dict[str, Any]) -> str:
+    if one["document_id"]:
+        return f"{one['source']}:{one['key']}" if one.get("key") else f"document {one['document_id']}"
+    return " ".join(str(part) for part in (one["index_name"], one["release"]) if part is not None)

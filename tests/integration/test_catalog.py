@@ -1,0 +1,97 @@
+"""The catalog opens, migrates, refuses what is newer, and hands out leases, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from penstock import leases
+from penstock.catalog import HEAD, Catalog
+from penstock.catalog.migrate import known_versions
+from penstock.catalog.schema import metadata
+from penstock.errors import ConfigError, LeaseHeldError, LeaseLostError, StoreError
+from sqlalchemy import inspect, text
+
+
+@pytest.fixture
+def catalog(catalog_url: str) -> Catalog:
+    return Catalog(catalog_url)
+
+
+def test_head_is_the_last_migration() -> None:
+    assert HEAD == max(known_versions())
+
+
+def test_the_migrations_make_the_tables_that_the_code_reads(catalog: Catalog) -> None:
+    found = inspect(catalog.engine)
+    for table in metadata.sorted_tables:
+        columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
+        assert columns == {column.name: bool(column.nullable) for column in table.columns}, table.name
+        indexes = {tuple(one["column_names"]) for one in found.get_indexes(table.name)}
+        assert indexes == {tuple(c.name for c in one.columns) for one in table.indexes}, table.name
+
+
+def test_a_catalog_of_a_newer_penstock_is_refused_and_left_alone(catalog: Catalog) -> None:
+    with catalog.write() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(StoreError, match="the catalog is at version 9999, this code knows up to 0001"):
+        Catalog(catalog.url)
+    assert catalog.version() == "9999"
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"store\.catalog: 'mysqlite//x' is not a database URL"):
+        Catalog("mysqlite//x")
+
+
+def test_two_processes_that_start_together_both_open(catalog_url: str) -> None:
+    opened: list[str | None] = []
+    threads = [threading.Thread(target=lambda: opened.append(Catalog(catalog_url).version())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert opened == [HEAD] * 4
+
+
+def test_a_second_writer_is_told_who_writes(catalog: Catalog) -> None:
+    first = leases.acquire(catalog, "main", "run 1", lease_s=60)
+    with pytest.raises(LeaseHeldError, match=r"index 'main' is being written by run 1; its lease ends in \d+ s"):
+        leases.acquire(catalog, "main", "run 2", lease_s=60)
+    assert leases.acquire(catalog, "other", "run 2", lease_s=60).token == 1
+    leases.release(catalog, first)
+    assert leases.acquire(catalog, "main", "run 2", lease_s=60).token == 2
+
+
+def test_a_dead_writers_lease_expires_and_the_late_one_is_fenced_off(catalog: Catalog) -> None:
+    late = leases.acquire(catalog, "main", "run 1", lease_s=-1)
+    leases.acquire(catalog, "main", "run 2", lease_s=60)
+    with pytest.raises(LeaseLostError, match="taken over while run 1 was silent"), catalog.write() as connection:
+        leases.check(connection, catalog, late)
+    leases.release(catalog, late)
+    with pytest.raises(LeaseHeldError, match="written by run 2"):
+        leases.acquire(catalog, "main", "run 3", lease_s=60)
+
+
+def test_of_many_that_want_it_one_gets_the_lease(catalog: Catalog) -> None:
+    got: list[int] = []
+    refused: list[str] = []
+
+    def want(n: int) -> None:
+        try:
+            got.append(leases.acquire(catalog, "main", f"run {n}", lease_s=60).token)
+        except LeaseHeldError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=want, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(got), len(refused)) == (1, 7)
+
+
+def test_a_lease_is_kept_alive_while_its_holder_works(catalog: Catalog) -> None:
+    lease = leases.acquire(catalog, "main", "run 1", lease_s=0.6)
+    with leases.kept_alive(catalog, lease), pytest.raises(LeaseHeldError):
+        leases.acquire(catalog, "main", "run 2", lease_s=60, wait_s=1.5)

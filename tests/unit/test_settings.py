@@ -1,0 +1,89 @@
+"""Wrong configuration: the message names file, key, value and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from penstock.errors import ConfigError, UnknownNameError
+from penstock.settings import Settings, checked_principals, load
+
+GOOD = """
+[sources.docs]
+type = "folder"
+path = "documents"
+when_silent = ["public"]
+
+[indexes.main]
+sources = ["docs"]
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "penstock.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_run(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD))
+    assert settings.source("docs").path == tmp_path / "documents"  # type: ignore[union-attr]
+    assert settings.home == tmp_path / ".penstock"
+    assert settings.catalog_url == f"sqlite:///{tmp_path}/.penstock/catalog.db"
+
+
+def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("PENSTOCK_LAKE", "s3://bucket/lake")
+    settings = load(written(tmp_path, 'home = "ignored"\n' + GOOD))
+    assert settings.home == tmp_path / "elsewhere"
+    assert settings.lake_url == "s3://bucket/lake"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD + "schedul = 'x'", "unknown key 'indexes.main.schedul'; did you mean 'schedule'?"),
+        (GOOD + "[indexes.main.chunker]\nmax_token = 9", "unknown key 'indexes.main.chunker.max_token'; did you mean"),
+        (GOOD.replace("when_silent", "when_silence"), "unknown key 'sources.docs.when_silence'; did you mean"),
+        (GOOD.replace('when_silent = ["public"]', ""), "sources.docs.when_silent: is missing; say who may read"),
+        (GOOD.replace('["public"]', "[]"), "sources.docs.when_silent: the list of principals is empty; write ['public'] or ['nobody']"),
+        (GOOD.replace('["public"]', '["nobody", "a"]'), "'nobody' stands alone, not beside ['a']"),
+        (GOOD.replace('["docs"]', '["dcos"]'), "indexes.main.sources names 'dcos'; did you mean 'docs'?"),
+        (GOOD + "[indexes.main.gates]\nmax_removed_share = 2", "gates.max_removed_share: 2 will not do: Input should be"),
+        (GOOD.replace('"folder"', '"ftp"'), "sources.docs: "),
+        (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),
+        ("[[[", "is not valid TOML"),
+    ],
+)
+def test_the_message_names_file_key_value_and_remedy(tmp_path: Path, text: str, message: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no configuration at .*none\.toml; run `penstock init DIR`"):
+        load(tmp_path / "none.toml")
+
+
+def test_near_names_are_named(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD))
+    with pytest.raises(UnknownNameError, match=r"unknown index 'mian'; did you mean 'main'\?"):
+        settings.index("mian")
+    with pytest.raises(UnknownNameError, match="unknown source 'x'; there are: docs"):
+        settings.source("x")
+
+
+@pytest.mark.parametrize("bad", [(), ("",), (" a",), ("nobody", "public")])
+def test_principals_that_will_not_do(bad: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="principal|nobody"):
+        checked_principals(bad)
+
+
+def test_the_projects_own_configuration_loads() -> None:
+    settings = load(Path(__file__).parents[2] / "include/config/penstock.toml")
+    assert isinstance(settings, Settings)
+    assert "handbook" in settings.indexes
