@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from penstock.parsing import ParserPool
 from penstock.settings import ParserSettings
 from support.postgres import Postgres, start_postgres

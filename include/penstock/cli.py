@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -134,7 +135,7 @@ def preview(
     n: Annotated[int, typer.Option("-n", min=1, max=100, help="How many documents.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """List, fetch and parse a few documents and show them; nothing is kept."""
+    """Show how a few documents would be parsed; nothing is kept."""
     from penstock import display
     from penstock.previewing import preview as run_preview
 
@@ -149,7 +150,9 @@ def plan(
     verify: Annotated[bool, typer.Option("--verify", help="Fetch everything, trust no hint.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what a sync would do: documents, texts to embed, tokens. Parses what changed; publishes nothing."""
+    """Say what a sync would do: documents, texts to embed, tokens.
+
+    Fetches and parses what changed, so that the next sync need not; embeds and publishes nothing."""
     from penstock import display
     from penstock.previewing import plan as run_plan
 
@@ -167,7 +170,7 @@ def sync(
     wait: Wait = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Bring INDEX up to date with its sources; publish where every gate passes."""
+    """Bring INDEX up to date; publish where every gate passes."""
     from penstock.sync import sync as run_sync
 
     with _platform() as platform, _progress(as_json) as progress:
@@ -177,7 +180,7 @@ def sync(
 
 @app.command()
 def reindex(index: Index, wait: Wait = 0.0, as_json: Json = False) -> None:
-    """Rebuild INDEX under today's configuration beside the live one; gate, then switch."""
+    """Rebuild INDEX under today's configuration, gate, switch."""
     from penstock.sync import reindex as run_reindex
 
     with _platform() as platform, _progress(as_json) as progress:
@@ -215,20 +218,20 @@ def rollback(
     to: Annotated[int | None, typer.Option("--to", metavar="N", help="The release to go back to.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make an earlier release live again, at once, and put INDEX on hold."""
+    """Make an earlier release live again and put INDEX on hold."""
     from penstock import display, release
 
     with _platform() as platform:
-        _emit(release.rollback(platform, index, _who(), why, to).__dict__, as_json, display.moved)
+        _emit(asdict(release.rollback(platform, index, _who(), why, to)), as_json, display.moved)
 
 
 @app.command()
 def resume(index: Index, why: Why, as_json: Json = False) -> None:
-    """End a hold: publish what was held back, and follow the newest release again."""
+    """End a hold and follow the newest release again."""
     from penstock import display, release
 
     with _platform() as platform:
-        _emit(release.resume(platform, index, _who(), why).__dict__, as_json, display.moved)
+        _emit(asdict(release.resume(platform, index, _who(), why)), as_json, display.moved)
 
 
 @app.command()
@@ -237,7 +240,7 @@ def approve(index: Index, n: Release, why: Why, as_json: Json = False) -> None:
     from penstock import display, release
 
     with _platform() as platform:
-        _emit(release.approve(platform, index, n, _who(), why).__dict__, as_json, display.moved)
+        _emit(asdict(release.approve(platform, index, n, _who(), why)), as_json, display.moved)
 
 
 @app.command()
@@ -246,7 +249,7 @@ def reject(index: Index, n: Release, why: Why, as_json: Json = False) -> None:
     from penstock import display, release
 
     with _platform() as platform:
-        _emit(release.reject(platform, index, n, _who(), why).__dict__, as_json, display.moved)
+        _emit(asdict(release.reject(platform, index, n, _who(), why)), as_json, display.moved)
 
 
 @app.command()
@@ -288,7 +291,7 @@ def explain(
     key: Annotated[str, typer.Argument(metavar="KEY")],
     as_json: Json = False,
 ) -> None:
-    """Say why a document is or is not served: its whole history in plain words."""
+    """Say why a document is or is not served, with its history."""
     from penstock import display, inspection
 
     with _platform() as platform:
@@ -297,7 +300,7 @@ def explain(
 
 @app.command()
 def trace(chunk_id: Annotated[str, typer.Argument(metavar="CHUNK_ID")], as_json: Json = False) -> None:
-    """Follow a chunk back to revision, bytes, parser, chunker, embedder, run and releases."""
+    """Follow a chunk back to its bytes, parser, model and run."""
     from penstock import display, inspection
 
     with _platform() as platform:
@@ -368,7 +371,9 @@ def erase(
     wait: Wait = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Forget a document for good, in every release, and print a certificate."""
+    """Forget a document for good, in every release.
+
+    Prints a certificate that holds no content."""
     from penstock import display, erasure
 
     with _platform() as platform:
@@ -377,7 +382,7 @@ def erase(
 
 @app.command()
 def verify(index: Index, as_json: Json = False) -> None:
-    """Read everything and hold it against the catalog: exit 3 where anything differs."""
+    """Read and compare everything; exit 3 where anything differs."""
     from penstock import display, maintenance
 
     with _platform() as platform:
@@ -388,11 +393,11 @@ def verify(index: Index, as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Check configuration, stores, models and parsers; say what to mend."""
+    """Check configuration, stores, models, parsers and sources."""
     from penstock import display
     from penstock.checkup import examine
 
-    checks = [check.__dict__ for check in examine()]
+    checks = [asdict(check) for check in examine()]
     _emit(checks, as_json, display.checks)
     raise typer.Exit(3 if any(check["state"] == "bad" for check in checks) else 0)
 
@@ -417,7 +422,9 @@ def report(
     out: Annotated[Path, typer.Option("-o", "--out", help="Where to write the page.")] = Path("report.html"),
     as_json: Json = False,
 ) -> None:
-    """Write the HTML report of a release: its gates with their figures, and the run that made it."""
+    """Write the HTML report of a release.
+
+    Its gates with their figures, and the run that made it."""
     from penstock import display, reports
 
     with _platform() as platform:

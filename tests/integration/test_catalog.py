@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import inspect, text
+
 from penstock import leases
 from penstock.catalog import HEAD, Catalog
 from penstock.catalog.migrate import known_versions
 from penstock.catalog.schema import metadata
 from penstock.errors import ConfigError, LeaseHeldError, LeaseLostError, StoreError
-from sqlalchemy import inspect, text
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def catalog(catalog_url: str) -> Catalog:
 
 
 def test_head_is_the_last_migration() -> None:
-    assert HEAD == max(known_versions())
+    assert max(known_versions()) == HEAD
 
 
 def test_the_migrations_make_the_tables_that_the_code_reads(catalog: Catalog) -> None:

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import DBAPIError
+
 from penstock import inspection, maintenance, manifest, quality, release
 from penstock.catalog.schema import decisions, documents, parses, releases, runs, texts
 from penstock.erasure import erase
 from penstock.errors import AccountingError, ListingError, RefusedError, UsageError
 from penstock.lake import Kind
 from penstock.retrieval import search
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.exc import DBAPIError
 from support.workspace import WHO, Workspace
 
 FERRY = "# Ferry\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n"
@@ -165,7 +166,9 @@ class TestInvariant5AbsenceIsNotDeletion:
     def test_an_empty_listing_removes_nothing(self, full: Workspace) -> None:
         for key in ("ferry.md", "bread.md", "mill.md"):
             full.remove(key)
-        with pytest.raises(ListingError, match="listed nothing, but 3 of its documents are served; nothing was removed"):
+        with pytest.raises(
+            ListingError, match="listed nothing, but 3 of its documents are served; nothing was removed"
+        ):
             full.sync()
         assert full.found("rye bread")[0] == "bread.md"
 
@@ -181,9 +184,7 @@ class TestInvariant5AbsenceIsNotDeletion:
         other.mkdir()
         (other / "pond.md").write_text("# Pond\n\nDucks live on the pond.\n")
         docs = full.settings.sources["docs"]
-        full.settings = full.settings.model_copy(
-            update={"sources": {"pond": docs.model_copy(update={"path": other})}}
-        )
+        full.settings = full.settings.model_copy(update={"sources": {"pond": docs.model_copy(update={"path": other})}})
         full.change_index(sources=("pond",))
         assert full.sync().counts["removed"] == 0
         assert full.found("rye bread")[0] == "bread.md"
@@ -292,7 +293,10 @@ class TestInvariant9Traced:
     def test_the_span_is_exact_also_after_text_was_inserted_above(self, full: Workspace) -> None:
         from penstock.parsing import from_json
 
-        full.write("ferry.md", "# Ferry\n\nA new first paragraph about timetables.\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n")
+        full.write(
+            "ferry.md",
+            "# Ferry\n\nA new first paragraph about timetables.\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n",
+        )
         full.sync()
         for as_of in (1, 2):
             hit = search(full.platform, "main", "four crowns for adults", as_of=as_of).hits[0]
@@ -304,7 +308,9 @@ class TestInvariant9Traced:
 
 class TestInvariant12Forgetting:
     def test_nothing_is_left_and_the_releases_still_add_up(self, full: Workspace) -> None:
-        full.write("secret.md", "# Secret\n\nThe quetzalcoatlus nests under the millrace.\n\nThe miller grinds barley.\n")
+        full.write(
+            "secret.md", "# Secret\n\nThe quetzalcoatlus nests under the millrace.\n\nThe miller grinds barley.\n"
+        )
         full.sync()
         full.write("secret.md", "# Secret\n\nThe quetzalcoatlus nests above the millrace.\n")
         full.sync()
@@ -335,7 +341,10 @@ class TestInvariant13SomebodyDecided:
         full.sync()
         release.rollback(full.platform, "main", WHO, "too much bread")
         for change in (update(decisions).values(why="nothing"), delete(decisions)):
-            with pytest.raises((DBAPIError, Exception), match="append-only"), full.platform.catalog.write() as connection:
+            with (
+                pytest.raises((DBAPIError, Exception), match="append-only"),
+                full.platform.catalog.write() as connection,
+            ):
                 connection.execute(change)
         assert [(one["what"], one["who"], one["why"]) for one in inspection.log(full.platform)] == [
             ("rollback", "tester", "too much bread")
@@ -418,7 +427,12 @@ class TestReindex:
         full.write("bread.md", BREAD.replace("Fridays", "Sundays"))
         assert full.sync().release == 2
         report = full.reindex()
-        assert (report.state, report.release, report.counts["parsed"], report.counts["fetched"]) == ("published", 3, 0, 0)
+        assert (report.state, report.release, report.counts["parsed"], report.counts["fetched"]) == (
+            "published",
+            3,
+            0,
+            0,
+        )
         assert inspection.status(full.platform)[0]["reindex_would_change"] == []
         assert maintenance.verify(full.platform, "main") == []
         release.rollback(full.platform, "main", WHO, "too small")

@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+
 from penstock.errors import ConfigError, StoreError, TransientError
 from penstock.ids import sha256
 from penstock.lake import Kind, Lake

@@ -87,6 +87,3 @@ class Workspace:
         index = self.settings.indexes["main"].model_copy(update=settings)
         self.settings = self.settings.model_copy(update={"indexes": {"main": index}})
         self.platform = self.open()
-
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from penstock.errors import ConfigError, UnknownNameError
 from penstock.settings import Settings, checked_principals, load
 
@@ -47,10 +48,13 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         (GOOD + "[indexes.main.chunker]\nmax_token = 9", "unknown key 'indexes.main.chunker.max_token'; did you mean"),
         (GOOD.replace("when_silent", "when_silence"), "unknown key 'sources.docs.when_silence'; did you mean"),
         (GOOD.replace('when_silent = ["public"]', ""), "sources.docs.when_silent: is missing; say who may read"),
-        (GOOD.replace('["public"]', "[]"), "sources.docs.when_silent: the list of principals is empty; write ['public'] or ['nobody']"),
+        (
+            GOOD.replace('["public"]', "[]"),
+            "sources.docs.when_silent: the list of principals is empty; write ['public'] or ['nobody']",
+        ),
         (GOOD.replace('["public"]', '["nobody", "a"]'), "'nobody' stands alone, not beside ['a']"),
         (GOOD.replace('["docs"]', '["dcos"]'), "indexes.main.sources names 'dcos'; did you mean 'docs'?"),
-        (GOOD + "[indexes.main.gates]\nmax_removed_share = 2", "gates.max_removed_share: 2 will not do: Input should be"),
+        (GOOD + "[indexes.main.gates]\nmax_removed_share = 2", "gates.max_removed_share: 2 will not do: Input"),
         (GOOD.replace('"folder"', '"ftp"'), "sources.docs: "),
         (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),
         ("[[[", "is not valid TOML"),
@@ -79,7 +83,7 @@ def test_near_names_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [(), ("",), (" a",), ("nobody", "public")])
 def test_principals_that_will_not_do(bad: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="principal|nobody"):
+    with pytest.raises(ValueError, match=r"principal|nobody"):
         checked_principals(bad)
 
 
