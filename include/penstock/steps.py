@@ -24,7 +24,6 @@ from penstock.decisions import Who
 from penstock.embedding.cache import VectorCache
 from penstock.errors import AccountingError, ConfigError, PenstockError, RefusedError, UsageError
 from penstock.lake import Kind
-from penstock.parsing import ParserPool
 from penstock.planning import Plan, Work
 from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer
@@ -114,11 +113,10 @@ def prepare(platform: Platform, run_id: int, batch: int) -> int:
         embedder = platform.embedder(recipe.embedder)
         outcomes: list[Outcome] = []
         texts: dict[str, str] = {}
-        with ParserPool(recipe.parser) as pool:
-            preparer = Preparer(platform, recipe, run_id, embedder, pool)
-            for outcome, candidates in preparer.prepare(work):
-                outcomes.append(outcome)
-                texts |= candidates
+        preparer = Preparer(platform, recipe, run_id, embedder, platform.parsers(recipe.parser))
+        for outcome, candidates in preparer.prepare(work):
+            outcomes.append(outcome)
+            texts |= candidates
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
         _hand_over(platform, run_id, f"texts-{batch}", {"all": list(texts), "missing": cache.missing(texts)})
         counts = {

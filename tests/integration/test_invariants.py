@@ -71,7 +71,7 @@ class TestInvariant2AReaderSeesOneReleaseWhole:
         assert full.sync().release == 2
         after = full.texts()
         assert full.texts(as_of=1) == before
-        assert {t for t in after - before} == {t.replace("four", "five") for t in before if "four crowns" in t}
+        assert after - before == {t.replace("four", "five") for t in before if "four crowns" in t}
         assert any("rye bread" in t for t in before - after)
 
     def test_publish_and_rollback_write_the_same_few_rows_whatever_the_size(self, full: Workspace) -> None:
@@ -151,7 +151,7 @@ class TestInvariant4EveryDocumentIsAccountedFor:
         assert full.sync().counts["attachments_removed"] == 1
         assert "note.eml!/list.txt" not in full.found("spare paddles and a rope")
 
-    def test_a_store_that_lost_a_row_is_not_published(self, full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_store_that_lost_a_row_is_not_published(self, full: Workspace) -> None:
         collection = full.platform.collection("main_g1")
         lost = next(iter(collection.rows(1)))
         collection.erase([lost.document_id])
@@ -295,7 +295,7 @@ class TestInvariant9Traced:
 
         full.write(
             "ferry.md",
-            "# Ferry\n\nA new first paragraph about timetables.\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n",
+            FERRY.replace("# Ferry\n\n", "# Ferry\n\nA new first paragraph about timetables.\n\n"),
         )
         full.sync()
         for as_of in (1, 2):

@@ -47,7 +47,7 @@ def test_bytes_are_named_by_their_content(lake: Lake) -> None:
 
 
 def test_a_missing_object_says_so(lake: Lake) -> None:
-    with pytest.raises(StoreError, match="lake object chunks/ab/abc is missing from .*; run a sync"):
+    with pytest.raises(StoreError, match=r"lake object chunks/ab/abc is missing from .*; run a sync"):
         lake.get(Kind.CHUNKS, "abc")
     assert not lake.has(Kind.CHUNKS, "abc")
 

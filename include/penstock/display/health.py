@@ -103,7 +103,7 @@ def findings(found: dict[str, Any]) -> None:
 def checks(found: list[dict[str, Any]]) -> None:
     """Print what ``doctor`` looked at; what is wrong comes with its remedy."""
     for one in found:
-        paper.prose(MARKS[one["state"]], f" {one['name']}  ", (one["detail"], QUIET), indent=0)
+        paper.prose(MARKS[one["state"]], f" {one['name']}  ", (one["detail"], QUIET), indent=0, hang=2)
         if one.get("remedy"):
             paper.prose(one["remedy"], indent=4)
     bad = sum(one["state"] == "bad" for one in found)

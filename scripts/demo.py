@@ -1,0 +1,209 @@
+"""The whole line on a small handbook, in one process: `make demo`, or `.venv/bin/python scripts/demo.py [FOLDER]`.
+
+Everything is written into `.penstock/demo` (or FOLDER), made anew each time. Each command line is printed as a person
+would type it and is the one that runs. Where anything differs from what the demo promises, it stops with exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "include" / "samples"
+MARK = ".penstock-demo"
+CONFIG = """\
+# The configuration of the demo: one folder, one index.
+home = "data"
+
+[sources.handbook]
+type = "folder"
+path = "handbook"
+when_silent = ["public"]      # who may read a document about which the source says nothing
+access_from = "sidecar"       # FILE.access.json beside a document names its readers
+max_age_s = 172800            # not listed for two days: stale
+
+[indexes.handbook]
+sources = ["handbook"]
+"""
+
+
+def main() -> None:
+    started = time.monotonic()
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / ".penstock" / "demo").absolute()
+    config = fresh(folder)
+    os.environ["PENSTOCK_CONFIG"] = str(config)
+    for name in ("PENSTOCK_HOME", "PENSTOCK_CATALOG", "PENSTOCK_LAKE"):
+        os.environ.pop(name, None)
+    changes = json.loads((SAMPLES / "changes" / "changes.json").read_text(encoding="utf-8"))
+    first_release(folder)
+    second_release(folder, changes)
+    questions(changes)
+    people_decide()
+    ending(config, time.monotonic() - started)
+
+
+def fresh(folder: Path) -> Path:
+    """Lay out a new demo folder; one that this script did not make is left alone."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            fail(f"{folder} is not empty and was not made by the demo; name another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
+    shutil.copytree(SAMPLES / "handbook", folder / "handbook")
+    config = folder / "penstock.toml"
+    config.write_text(CONFIG, encoding="utf-8")
+    return config
+
+
+def first_release(folder: Path) -> None:
+    documents = sum(path.is_file() and not path.name.endswith(".access.json") for path in folder.rglob("handbook/*/*"))
+    say(f"The handbook of an invented company: {documents} documents in nine formats, one of them broken.")
+    run("sync handbook")
+    expect(live() == 1, f"release 1 is live, not {live()}")
+
+
+def second_release(folder: Path, changes: dict[str, object]) -> None:
+    edited, added, deleted = changed_keys(changes)
+    say("The next day", f"{edited} is edited, {added} is new, {deleted} is deleted.")
+    for key in (edited, added):
+        shutil.copyfile(SAMPLES / "changes" / key, folder / "handbook" / key)
+    (folder / "handbook" / deleted).unlink()
+    run("plan handbook")
+    run("sync handbook")
+    expect(live() == 2, f"release 2 is live, not {live()}")
+    run("diff handbook 1 2")
+    with_platform = differences(1, 2)
+    wanted = {(edited, "changed"), (added, "added"), (deleted, "removed")}
+    expect(with_platform == wanted, f"the releases differ in {sorted(wanted)}, not in {sorted(with_platform)}")
+
+
+def questions(changes: dict[str, object]) -> None:
+    question = str(changes["question"])
+    say("A question", "and the same question to the release before: both answers are exact, each cites its place.")
+    run(f"search handbook {shlex.quote(question)} -k 2")
+    now = hits(question)
+    expect(str(changes["after"]) in now[0][1], f"release 2 answers {changes['after']!r}")
+    run(f"search handbook {shlex.quote(question)} -k 1 --as-of 1")
+    expect(str(changes["before"]) in hits(question, as_of=1)[0][1], f"release 1 answers {changes['before']!r}")
+
+    say("Who may read", "travels with every chunk: the salary bands are for the people team only.")
+    private, secret = "What does band D pay?", "people/salary-bands-2026.md"
+    run(f"search handbook {shlex.quote(private)} -k 1")
+    expect(all(key != secret for key, _, _ in hits(private, k=50)), f"a stranger does not see {secret}")
+    run(f"search handbook {shlex.quote(private)} -k 1 --principal group:people-team")
+    expect(hits(private, ("group:people-team",))[0][0] == secret, f"the people team sees {secret}")
+
+    say("What could not be used", "waits, with the reason and the remedy.")
+    run("quarantine list")
+    expect(quarantined() == ["workshop/turbine-spares.docx"], f"one document waits, not {quarantined()}")
+    say("Where an answer came from", "down to the bytes, the parser, the model and the run.")
+    run(f"trace {now[0][2]}")
+
+
+def people_decide() -> None:
+    say("One command to go back", "with a reason that is kept. Nothing is copied or deleted.")
+    run('rollback handbook --why "the new river watch pay is not signed yet"')
+    expect(live() == 1, f"release 1 is live again, not {live()}")
+    run("status")
+
+
+def ending(config: Path, took_s: float) -> None:
+    say("What to try next", "(this took " + f"{took_s:.0f} s)")
+    print(
+        f"  export PATH={shlex.quote(str(ROOT / '.venv' / 'bin'))}:$PATH\n"
+        f"  export PENSTOCK_CONFIG={shlex.quote(str(config))}\n"
+        '  penstock resume handbook --why "signed now"\n'
+        '  penstock search handbook "Which turbine needs no hole in the weir?"\n'
+        "  penstock explain handbook mail/2026-03-flood-closure.eml\n"
+        "  penstock report handbook 2 --out report.html\n"
+        "  penstock log\n"
+        "  penstock --help\n"
+        "\n"
+        "  penstock init my-project       a project of your own\n"
+        f"  make -C {shlex.quote(str(ROOT))} airflow    the same line on a schedule, with approvals and a page\n"
+        f"  make -C {shlex.quote(str(ROOT))} test       the tests"
+    )
+
+
+# what the demo stands on
+
+
+def say(title: str, rest: str = "") -> None:
+    from penstock.display import paper
+
+    paper.blank()
+    paper.prose((title, "bold magenta"), f" {rest}" if rest else "", indent=0)
+
+
+def run(arguments: str) -> None:
+    """Print a command line and run it, in this process: what is heavy is imported once."""
+    from penstock.cli import app
+    from penstock.display import paper
+
+    paper.blank()
+    paper.line(("$ ", "dim"), ("penstock " + arguments, "bold cyan"))
+    sys.stdout.flush()
+    code = app(shlex.split(arguments), prog_name="penstock", standalone_mode=False)
+    expect(not code, f"`penstock {arguments}` ends with exit code 0, not {code}")
+
+
+def live() -> int | None:
+    from penstock.inspection import status
+    from penstock.platform import Platform
+
+    return next(one["live"] for one in status(Platform(), "handbook"))
+
+
+def differences(a: int, b: int) -> set[tuple[str, str]]:
+    from penstock.inspection import diff
+    from penstock.platform import Platform
+
+    return {(one["key"], one["change"]) for one in diff(Platform(), "handbook", a, b)["documents"]}
+
+
+def hits(
+    question: str, principals: tuple[str, ...] = (), as_of: int | None = None, k: int = 10
+) -> list[tuple[str, str, str]]:
+    """Key, text on one line and chunk id of each hit."""
+    from penstock.platform import Platform
+    from penstock.retrieval import search
+
+    found = search(Platform(), "handbook", question, as_of, principals, k=k).hits
+    expect(bool(found), f"something answers {question!r}")
+    return [(hit.key, " ".join(hit.text.split()), hit.chunk_id) for hit in found]
+
+
+def quarantined() -> list[str]:
+    from penstock.inspection import quarantine
+    from penstock.platform import Platform
+
+    return [one["key"] for one in quarantine(Platform())]
+
+
+def changed_keys(changes: dict[str, object]) -> tuple[str, str, str]:
+    edit, add = changes["edit"], changes["add"]
+    assert isinstance(edit, dict)
+    assert isinstance(add, dict)
+    return str(edit["key"]), str(add["key"]), str(changes["delete"])
+
+
+def expect(held: bool, promise: str) -> None:
+    if not held:
+        fail(f"the demo promises that {promise}")
+
+
+def fail(message: str) -> NoReturn:
+    sys.stdout.flush()
+    sys.exit(f"demo: {message}")
+
+
+if __name__ == "__main__":
+    main()
