@@ -65,7 +65,7 @@ def fresh(folder: Path) -> Path:
 
 def first_release(folder: Path) -> None:
     documents = sum(path.is_file() and not path.name.endswith(".access.json") for path in folder.rglob("handbook/*/*"))
-    say(f"The handbook of an invented company: {documents} documents in nine formats, one of them broken.")
+    say("The handbook of an invented company", f"{documents} documents in nine formats, one of them broken.")
     run("sync handbook")
     expect(live() == 1, f"release 1 is live, not {live()}")
 
@@ -80,9 +80,9 @@ def second_release(folder: Path, changes: dict[str, object]) -> None:
     run("sync handbook")
     expect(live() == 2, f"release 2 is live, not {live()}")
     run("diff handbook 1 2")
-    with_platform = differences(1, 2)
+    found = differences(1, 2)
     wanted = {(edited, "changed"), (added, "added"), (deleted, "removed")}
-    expect(with_platform == wanted, f"the releases differ in {sorted(wanted)}, not in {sorted(with_platform)}")
+    expect(found == wanted, f"the releases differ in {sorted(wanted)}, not in {sorted(found)}")
 
 
 def questions(changes: dict[str, object]) -> None:
@@ -95,7 +95,7 @@ def questions(changes: dict[str, object]) -> None:
     expect(str(changes["before"]) in hits(question, as_of=1)[0][1], f"release 1 answers {changes['before']!r}")
 
     say("Who may read", "travels with every chunk: the salary bands are for the people team only.")
-    private, secret = "What does band D pay?", "people/salary-bands-2026.md"
+    private, secret = "Which salary band are fitters in?", "people/salary-bands-2026.md"
     run(f"search handbook {shlex.quote(private)} -k 1")
     expect(all(key != secret for key, _, _ in hits(private, k=50)), f"a stranger does not see {secret}")
     run(f"search handbook {shlex.quote(private)} -k 1 --principal group:people-team")
@@ -116,7 +116,7 @@ def people_decide() -> None:
 
 
 def ending(config: Path, took_s: float) -> None:
-    say("What to try next", "(this took " + f"{took_s:.0f} s)")
+    say(f"All of this took {took_s:.0f} s. What to try next", "")
     print(
         f"  export PATH={shlex.quote(str(ROOT / '.venv' / 'bin'))}:$PATH\n"
         f"  export PENSTOCK_CONFIG={shlex.quote(str(config))}\n"
@@ -140,7 +140,7 @@ def say(title: str, rest: str = "") -> None:
     from penstock.display import paper
 
     paper.blank()
-    paper.prose((title, "bold magenta"), f" {rest}" if rest else "", indent=0)
+    paper.prose((title, "bold magenta"), f": {rest}" if rest else "", indent=0)
 
 
 def run(arguments: str) -> None:
@@ -159,7 +159,8 @@ def live() -> int | None:
     from penstock.inspection import status
     from penstock.platform import Platform
 
-    return next(one["live"] for one in status(Platform(), "handbook"))
+    number: int | None = status(Platform(), "handbook")[0]["live"]
+    return number
 
 
 def differences(a: int, b: int) -> set[tuple[str, str]]:

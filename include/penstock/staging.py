@@ -31,6 +31,9 @@ from penstock.recipe import Recipe
 from penstock.records import OPEN_END, Chunk, IndexRow
 
 DOCUMENTS_AT_ONCE = 64
+OPTIMIZE_ROWS = 500
+"""A store searches rows that are not folded in by reading them: some hundreds cost nothing, more are folded in at once
+and fewer wait for ``maintain``."""
 
 
 @dataclass
@@ -141,6 +144,8 @@ class Stager:
         added, removed = self._write_rows(collection, delta, number, read_base)
         for document, principals in self._close(delta, number, base, rebuild, added, removed).items():
             collection.set_principals({document: tuple(json.loads(principals))})
+        if len(added) + len(removed) >= OPTIMIZE_ROWS:
+            collection.optimize()
         return number
 
     def _collection(self, generation: int) -> str:

@@ -114,6 +114,8 @@ def test_a_rebuild_in_steps_reports_what_a_reindex_reports(make_workspace: Make)
 
 def test_batches_are_balanced_and_change_nothing(make_workspace: Make) -> None:
     whole, cut = filled(make_workspace("whole")), filled(make_workspace("cut"))
+    for w in (whole, cut):
+        w.remove("copy.md")  # whether equal bytes are parsed twice depends on who meets them first
     cut.settings = cut.settings.model_copy(update={"store": StoreSettings(batch_mb=0.0002)})
     begun = steps.start(cut.open(), "main", "dag/look")
     assert begun["batches"] > 2

@@ -36,9 +36,9 @@ def test_no_broad_except_hides_an_error() -> None:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ExceptHandler) and getattr(node.type, "id", None) in ("Exception", "BaseException"):
-                ends = [getattr(one.func, "id", None) for one in ast.walk(node) if isinstance(one, ast.Call)]
-                handled = any(isinstance(one, ast.Raise) for one in ast.walk(node)) or "_fail" in ends
-                assert handled, f"{path.name}:{node.lineno} catches everything, and neither raises nor exits"
+                raised = any(isinstance(one, ast.Raise) for one in ast.walk(node))
+                handed_on = any(isinstance(one, ast.Name) and one.id == node.name for one in ast.walk(node))
+                assert raised or handed_on, f"{path.name}:{node.lineno} catches everything and forgets it"
 
 
 def test_the_line_runs_without_torch(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
 from penstock.display.running import sources
-from penstock.previewing import DOCUMENTS_SHOWN
 
 MARKS = {
     "new": ("+", GOOD),
@@ -110,8 +109,8 @@ def plan(found: dict[str, Any]) -> None:
     paper.rows(table)
     for one in found["documents"]:
         _document(one["change"], one["source"], one["key"])
-    if len(found["documents"]) >= DOCUMENTS_SHOWN:
-        paper.line("  ", (f"only the first {DOCUMENTS_SHOWN} are shown", QUIET))
+    if (more := found["new"] + found["changed"] + found["removed"] - len(found["documents"])) > 0:
+        paper.line("  ", (f"… and {more:,} more", QUIET))
     if found["waiting"]:
         paper.prose((f"Release {found['waiting']} waits for a decision; a newer one would supersede it.", WARN))
     reindex_hint(index, found["reindex_would_change"])

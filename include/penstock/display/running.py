@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -13,9 +13,11 @@ from rich.progress import Progress as RichProgress
 from penstock import progress
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
-from penstock.runs import FAILED, HELD, PUBLISHED, UNCHANGED, WAITING, RunReport
 
-STYLES = {PUBLISHED: GOOD, UNCHANGED: GOOD, HELD: WARN, WAITING: WARN, FAILED: BAD}
+if TYPE_CHECKING:
+    from penstock.runs import RunReport
+
+STYLES = {"published": GOOD, "unchanged": GOOD, "held": WARN, "waiting": WARN, "failed": BAD, "running": WARN}
 OUTCOMES = ("new", "changed", "same", "unchanged", "quarantined", "quarantined_before", "deferred", "erased")
 NAMES = {"same": "fetched and found the same", "quarantined_before": "in quarantine already", "erased": "erased before"}
 
@@ -100,15 +102,15 @@ def _stages(spent: dict[str, float]) -> None:
 def _next(report: RunReport) -> None:
     commands: list[str] = []
     index, counts = report.index, report.counts
-    if report.state == WAITING:
+    if report.state == "waiting":
         commands = [
             f"penstock report {index} {report.release}",
             f'penstock approve {index} {report.release} --why "…"',
             f'penstock reject {index} {report.release} --why "…"',
         ]
-    elif report.state == HELD:
+    elif report.state == "held":
         commands = [f'penstock resume {index} --why "…"']
-    elif report.state == PUBLISHED:
+    elif report.state == "published":
         commands = [f'penstock search {index} "…"']
     if counts.get("quarantined") or counts.get("deferred"):
         commands.append(f"penstock quarantine list {index}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from penstock.display import paper
@@ -11,21 +12,24 @@ from penstock.display.paper import QUIET, Part
 
 def tree(found: Mapping[str, Any], indent: int = 0) -> None:
     """Print names and values, nested ones further in; long texts get lines of their own."""
-    short = {name: value for name, value in found.items() if _is_short(value)}
-    if short:
-        paper.rows([((_name(name), QUIET), _value(name, value)) for name, value in short.items()], indent)
-    for name, value in found.items():
-        if name in short:
+    for short, group in groupby(found.items(), lambda item: _is_short(item[1])):
+        if short:
+            paper.rows([((_name(name), QUIET), _value(name, value)) for name, value in group], indent)
             continue
-        paper.line(" " * indent, (_name(name), QUIET))
-        if isinstance(value, Mapping):
-            tree(value, indent + 2)
-        elif isinstance(value, str):
-            for part in value.splitlines():
-                paper.prose(part, indent=indent + 2)
-        else:
-            for one in value:
-                tree(one, indent + 2) if isinstance(one, Mapping) else paper.prose(str(one), indent=indent + 2)
+        for name, value in group:
+            paper.line(" " * indent, (_name(name), QUIET))
+            _long(value, indent + 2)
+
+
+def _long(value: Any, indent: int) -> None:
+    if isinstance(value, Mapping):
+        tree(value, indent)
+        return
+    for one in value.splitlines() if isinstance(value, str) else value:
+        if isinstance(one, Mapping):
+            tree(one, indent)
+        elif str(one).strip():
+            paper.prose(str(one), indent=indent)
 
 
 def _is_short(value: Any) -> bool:

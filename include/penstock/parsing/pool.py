@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from penstock.errors import PenstockError
 from penstock.parsing.worker import CHILD_COMMAND, DiedIdle, Worker
 from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
@@ -137,7 +138,7 @@ class ParserPool:
     def _try_start(self, worker: Worker) -> None:
         try:
             worker.start()
-        except Exception:  # noqa: BLE001 - the first document will meet it again, and its caller hears of it
+        except (PenstockError, OSError):  # the first document will meet it again, and its caller hears of it
             worker.kill()
 
 
