@@ -34,7 +34,7 @@ min_chunk_ratio = 0.1
 workers = 1
 
 [store]
-batch_mb = 0.0002
+batch_mb = 0.00005
 """
 SCRIPT = """
 import json, shutil, sys

@@ -6,6 +6,7 @@ leaves as (batch, hidden) float32.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,12 +73,18 @@ def build(folder: ModelFolder, weights: Weights) -> Any:
         raise ModelError(f"{folder.weights} has no tensor {error}, which BERT needs; {OTHER_BACKEND}") from None
 
 
+def import_openvino() -> Any:
+    """Import openvino without its telemetry: by default each import reports to Google Analytics and writes ~/intel."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] (its import then fails, which is provided for)
+    import openvino
+
+    return openvino
+
+
 class _Graph:
     def __init__(self, folder: ModelFolder, weights: Weights) -> None:
-        import openvino
-        from openvino import opset15
-
-        self.ov, self.op = openvino, opset15
+        self.ov = import_openvino()
+        self.op = self.ov.opset15
         self.weights, self.pooling = weights, folder.pooling
         self.layers = int(folder.config["num_hidden_layers"])
         self.heads = int(folder.config["num_attention_heads"])

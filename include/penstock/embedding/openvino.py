@@ -125,16 +125,12 @@ def available_cores() -> int:
 
 
 def _version() -> str:
-    import openvino
-
-    return str(openvino.__version__).partition("-")[0]
+    return str(bert.import_openvino().__version__).partition("-")[0]
 
 
 def _compile(folder: ModelFolder, tokenizer: FileTokenizer, wanted: str, threads: int, streams: int) -> tuple[Any, str]:
     """Compile the folder's graph in the wanted precision. Returns the compiled model and the precision used."""
-    import openvino
-
-    core = openvino.Core()
+    core = bert.import_openvino().Core()
     model = bert.build(folder, bert.read_weights(folder.weights))
 
     def compiled(precision: str) -> Any:

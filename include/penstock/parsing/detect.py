@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
+import struct
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -137,12 +140,18 @@ def _markup_type(data: bytes) -> str:
     return "xml" if head.startswith(b"<?xml") else "text"
 
 
+BROKEN_ZIP = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError, KeyError),
+)
+
+
 def _zip_type(data: bytes) -> str:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()
             declared = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in names else ""
-    except Exception:  # noqa: BLE001 - a broken directory: archives.py says how it is broken
+    except BROKEN_ZIP:  # archives.py says how it is broken
         return _zip_by_head(data)
     for start, kind in (("word/", "docx"), ("ppt/", "pptx"), ("xl/", "xlsx")):
         if "[Content_Types].xml" in names and any(name.startswith(start) for name in names):

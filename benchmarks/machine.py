@@ -1,0 +1,59 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+PACKAGES = ("penstock", "openvino", "lancedb", "unstructured", "great-expectations", "numpy")
+
+
+def lines() -> list[str]:
+    """Markdown list of CPU, memory, versions and the state of the checkout."""
+    cpu = _cpuinfo()
+    has = cpu.get("flags", "").split()
+    yes, no = [f for f in FEATURES if f in has], [f for f in FEATURES if f not in has]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    commit = _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
+    return [
+        f"- CPU: {cpu.get('model name', platform.processor() or 'unknown')}, "
+        f"family {cpu.get('cpu family', '?')} model {cpu.get('model', '?')}, {cores} cores",
+        f"- features: {', '.join(yes) or 'none of those that matter'}; not: {', '.join(no) or 'none'}",
+        f"- memory: {_memory_gib():.0f} GiB; {platform.system()} {platform.release()}; Python {platform.python_version()}",
+        f"- versions: {', '.join(f'{name} {_version(name)}' for name in PACKAGES)}",
+        f"- commit: {commit or 'unknown'}",
+    ]
+
+
+def load() -> str:
+    """The load average over one and five minutes: above the number of cores, other work was in the way."""
+    one, five, _ = os.getloadavg()
+    return f"{one:.1f} / {five:.1f}"
+
+
+def _cpuinfo() -> dict[str, str]:
+    try:
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+    except OSError:
+        return {}
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(absent)"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

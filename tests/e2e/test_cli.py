@@ -1,0 +1,338 @@
+"""The command line from outside: the real executable, its exit codes, and one JSON document on stdout.
+
+A process costs seconds, so one story is told once per module and the tests look at what each command said in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cli")]
+
+PENSTOCK = Path(sys.executable).with_name("penstock")
+CONFIG = """
+[sources.notes]
+type = "folder"
+path = "notes"
+when_silent = ["public"]
+access_from = "sidecar"
+
+[indexes.notes]
+sources = ["notes"]
+embedder = { backend = "hashing" }
+
+[parser]
+workers = 1
+"""
+SUBJECTS = "barley canal dam eel flood gauge heron ice jetty keel lock mill".split()  # noqa: SIM905 - reads better
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Shell:
+    """Runs ``penstock`` in a folder, and remembers what it said under a name."""
+
+    root: Path
+    said: dict[str, Said] = field(default_factory=dict)
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
+        config = {"PENSTOCK_CONFIG": str(self.root / "penstock.toml"), "PENSTOCK_USER": "tester", "COLUMNS": "80"}
+        ended = subprocess.run(
+            [PENSTOCK, *arguments],
+            cwd=self.root,
+            env={**inherited, **config, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return Said(ended.returncode, ended.stdout, ended.stderr)
+
+    def tell(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
+        self.said[name] = self.run(*arguments, env=env)
+        return self.said[name]
+
+    def ask(self, questions: Mapping[str, tuple[str, ...]]) -> None:
+        """Run commands that only read, two at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            self.said |= dict(zip(questions, pool.map(lambda arguments: self.run(*arguments), questions.values())))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+    shell = Shell(tmp_path_factory.mktemp("cli"))
+    notes = shell.root / "notes"
+    notes.mkdir()
+    (shell.root / "penstock.toml").write_text(CONFIG)
+    for subject in SUBJECTS:
+        (notes / f"{subject}.md").write_text(f"# The {subject}\n\nOf the {subject} we know this and that.\n")
+    (notes / "secret.md").write_text("# The treasure\n\nThe treasure lies under the oldest willow.\n")
+    (notes / "secret.md.access.json").write_text('{"principals": ["group:keepers"]}')
+    (notes / "broken.docx").write_bytes(b"PK\x03\x04 this is no archive")
+    first_days(shell, notes)
+    reading(shell)
+    refusals(shell, notes)
+    wrong_use(shell)
+    return shell.said
+
+
+def first_days(shell: Shell, notes: Path) -> None:
+    shell.tell("sync 1", "sync", "notes")
+    (notes / "barley.md").write_text("# The barley\n\nBarley costs £12 a sack since Tuesday.\n")
+    shell.tell("plan", "plan", "notes", "--json")
+    shell.tell("sync 2", "sync", "notes", "--json")
+
+
+def reading(shell: Shell) -> None:
+    question = ("search", "notes", "what does barley cost", "--json")
+    found = shell.tell("search", *question, "-k", "3")
+    shell.ask(
+        {
+            "preview": ("preview", "notes", "-n", "2", "--json"),
+            "releases": ("releases", "notes", "--json"),
+            "diff": ("diff", "notes", "1", "2", "--json"),
+            "search as of": (*question, "--as-of", "1", "-k", "3"),
+            "search stranger": ("search", "notes", "treasure willow", "--json"),
+            "search keeper": ("search", "notes", "treasure willow", "-p", "group:keepers", "--json"),
+            "search where": ("search", "notes", "barley", "--where", "key=mill.md", "--json"),
+            "search people": ("search", "notes", "what does barley cost", "-k", "1"),
+            "status": ("status", "--json"),
+            "explain": ("explain", "notes", "barley.md", "--json"),
+            "trace": ("trace", found.json["hits"][0]["chunk_id"], "--json"),
+            "quarantine list": ("quarantine", "list", "--json"),
+            "quarantine show": ("quarantine", "show", "notes", "broken.docx", "--json"),
+            "verify": ("verify", "notes", "--json"),
+            "doctor": ("doctor", "--json"),
+            "report": ("report", "notes", "2", "--out", "report.html", "--json"),
+        }
+    )
+
+
+def refusals(shell: Shell, notes: Path) -> None:
+    shell.tell("quarantine retry", "quarantine", "retry", "notes", "broken.docx", "--json")
+    for subject in SUBJECTS[1:6]:
+        (notes / f"{subject}.md").unlink()
+    shell.tell("refused", "sync", "notes", "--json")
+    shell.tell("approve blank", "approve", "notes", "3", "--why", "  ", "--json")
+    shell.tell("approve", "approve", "notes", "3", "--why", "we gave these up", "--json")
+    shell.tell("approve again", "approve", "notes", "3", "--why", "really", "--json")
+    shell.tell("rollback", "rollback", "notes", "--to", "1", "--why", "a look back", "--json")
+    shell.tell("resume", "resume", "notes", "--why", "seen enough", "--json")
+    shell.tell("reindex", "reindex", "notes", "--json")
+    shell.tell("erase", "erase", "notes", "secret.md", "--why", "the law", "--json")
+    for subject in SUBJECTS[6:10]:
+        (notes / f"{subject}.md").unlink()
+    shell.tell("refused again", "sync", "notes", "--json")
+    shell.tell("reject", "reject", "notes", "5", "--why", "these must stay", "--json")
+    shell.tell("prune", "prune", "notes", "--keep", "1", "--json")
+    away = notes.rename(notes.with_name("away"))
+    notes.mkdir()
+    shell.tell("empty", "sync", "notes", "--json")
+    notes.rmdir()
+    away.rename(notes)
+    shell.ask({"status after": ("status", "notes", "--json"), "log": ("log", "--json"), "log people": ("log",)})
+
+
+def wrong_use(shell: Shell) -> None:
+    bad = shell.root / "bad.toml"
+    bad.write_text(CONFIG.replace("access_from", "acess_from"))
+    shell.ask(
+        {
+            "unknown index": ("sync", "note", "--json"),
+            "unknown release": ("diff", "notes", "1", "99"),
+            "no argument": ("sync", "--json"),
+            "no command": ("snyc",),
+        }
+    )
+    shell.tell("bad config", "status", env={"PENSTOCK_CONFIG": str(bad)})
+    shell.tell("no config", "status", "--json", env={"PENSTOCK_CONFIG": str(shell.root / "none.toml")})
+
+
+SUCCEEDS = (
+    "plan",
+    "sync 2",
+    "search",
+    "preview",
+    "releases",
+    "diff",
+    "search as of",
+    "search stranger",
+    "search keeper",
+    "search where",
+    "status",
+    "explain",
+    "trace",
+    "quarantine list",
+    "quarantine show",
+    "verify",
+    "doctor",
+    "report",
+    "quarantine retry",
+    "approve",
+    "rollback",
+    "resume",
+    "reindex",
+    "erase",
+    "reject",
+    "prune",
+    "log",
+)
+
+
+@pytest.mark.parametrize("name", SUCCEEDS)
+def test_json_is_one_document_and_the_code_is_0(story: dict[str, Said], name: str) -> None:
+    assert story[name].code == 0, story[name].err + story[name].out
+    assert len(story[name].out.splitlines()) == 1
+    assert story[name].json is not None
+
+
+def test_people_read_what_a_run_did(story: dict[str, Said]) -> None:
+    said = story["sync 1"]
+    assert said.code == 0, said.err
+    assert said.out.startswith("Release 1 is live\nnotes, run 1 (sync), ")
+    assert "  listed   14 documents\n           13 new\n" in said.out
+    assert "  texts    13 distinct: 13 embedded, 0 from the cache\n" in said.out
+    assert "\x1b" not in said.out
+
+
+def test_a_plan_says_what_the_sync_then_does(story: dict[str, Said]) -> None:
+    plan, counts = story["plan"].json, story["sync 2"].json["counts"]
+    assert (plan["changed"], plan["texts_to_embed"]) == (1, 1)
+    assert (counts["changed"], counts["embedded"]) == (1, 1)
+    assert plan["documents"] == [{"change": "changed", "source": "notes", "key": "barley.md"}]
+
+
+def test_a_diff_names_what_changed(story: dict[str, Said]) -> None:
+    assert [(one["key"], one["change"]) for one in story["diff"].json["documents"]] == [("barley.md", "changed")]
+
+
+def test_a_search_reads_the_release_that_it_is_told(story: dict[str, Said]) -> None:
+    now, before = story["search"].json, story["search as of"].json
+    assert (now["release"], before["release"]) == (2, 1)
+    assert "£12" in now["hits"][0]["text"]
+    assert all("£12" not in hit["text"] for hit in before["hits"])
+
+
+def test_a_search_shows_what_the_reader_may_see(story: dict[str, Said]) -> None:
+    assert all(hit["key"] != "secret.md" for hit in story["search stranger"].json["hits"])
+    assert story["search keeper"].json["hits"][0]["key"] == "secret.md"
+    assert {hit["key"] for hit in story["search where"].json["hits"]} == {"mill.md"}
+
+
+def test_people_can_trace_what_a_search_prints(story: dict[str, Said]) -> None:
+    chunk = story["search"].json["hits"][0]["chunk_id"]
+    assert f"    chunk {chunk}\n" in story["search people"].out
+    assert story["trace"].json["chunk"]["id"] == chunk
+
+
+def test_the_broken_document_waits_alone(story: dict[str, Said]) -> None:
+    assert [one["key"] for one in story["quarantine list"].json] == ["broken.docx"]
+    assert story["quarantine show"].json["reason"]
+    assert story["quarantine retry"].json == {"to_retry": 1}
+
+
+def test_a_refused_release_ends_with_1_and_waits(story: dict[str, Said]) -> None:
+    refused = story["refused"]
+    assert refused.code == 1
+    assert refused.json["state"] == "waiting"
+    assert refused.json["message"].startswith("release 3 was refused (removals: ")
+
+
+def test_a_decision_needs_a_reason(story: dict[str, Said]) -> None:
+    assert story["approve blank"].code == 2
+    assert story["approve blank"].json["error"] == "a decision needs a reason: say in a few words why (--why TEXT)"
+
+
+def test_the_first_decision_wins_and_the_second_is_told(story: dict[str, Said]) -> None:
+    assert story["approve"].json["live"] == 3
+    assert story["approve again"].code == 1
+    assert story["approve again"].json["error"] == (
+        "release 3 of 'notes' was decided before: approve by tester (we gave these up)"
+    )
+
+
+def test_rollback_and_resume_move_the_live_release(story: dict[str, Said]) -> None:
+    assert (story["rollback"].json["before"], story["rollback"].json["live"]) == (3, 1)
+    assert (story["resume"].json["before"], story["resume"].json["live"]) == (1, 3)
+    assert story["reindex"].json["release"] == 4
+
+
+def test_every_decision_is_in_the_log(story: dict[str, Said]) -> None:
+    decided = [(one["what"], one["release"], one["who"], one["why"]) for one in reversed(story["log"].json)]
+    assert decided == [
+        ("approve", 3, "tester", "we gave these up"),
+        ("rollback", 1, "tester", "a look back"),
+        ("resume", 3, "tester", "seen enough"),
+        ("erase", None, "tester", "the law"),
+        ("reject", 5, "tester", "these must stay"),
+    ]
+    assert "approve notes 3  by tester (cli)\n                  we gave these up\n" in story["log people"].out
+    assert "secret.md" not in story["log people"].out
+
+
+def test_an_empty_folder_fails_and_removes_nothing(story: dict[str, Said]) -> None:
+    assert story["empty"].code == 3, story["empty"].out
+    after = story["status after"].json[0]
+    assert (after["live"], after["documents"]) == (4, 7)
+    assert after["sources"][0]["error"]
+
+
+def test_unknown_names_come_with_the_near_ones(story: dict[str, Said]) -> None:
+    unknown = story["unknown index"]
+    assert unknown.code == 2
+    assert unknown.json["error"] == "unknown index 'note'; did you mean 'notes'?"
+    assert unknown.err == "penstock: unknown index 'note'; did you mean 'notes'?\n"
+    assert story["unknown release"].code == 2
+    assert "99" in story["unknown release"].err
+
+
+def test_wrong_use_ends_with_2(story: dict[str, Said]) -> None:
+    assert story["no argument"].code == 2
+    assert story["no argument"].json["error"] == "Missing argument 'INDEX'."
+    assert (story["no command"].code, story["no command"].out) == (2, "")
+    assert "Did you mean 'sync'?" in story["no command"].err
+
+
+def test_a_wrong_configuration_names_file_key_and_remedy(story: dict[str, Said]) -> None:
+    said = story["bad config"]
+    assert (said.code, said.out) == (2, "")
+    assert "bad.toml: unknown key 'sources.notes.acess_from'; did you mean 'access_from'" in said.err
+    assert story["no config"].code == 2
+    assert "run `penstock init DIR` to write one" in story["no config"].json["error"]
+
+
+def test_init_writes_a_project_that_runs(tmp_path: Path) -> None:
+    made = Shell(tmp_path).run("init", "fresh", "--json")
+    assert made.code == 0, made.err
+    assert made.json["written"] == ["penstock.toml", "documents/welcome.md", ".gitignore"]
+    shell = Shell(tmp_path / "fresh")
+    synced = shell.run("sync", "library", "--json")
+    assert (synced.code, synced.json["release"]) == (0, 1), synced.err
+    found = shell.run("search", "library", "how do I go back?", "--json")
+    assert found.json["hits"][0]["headings"][-1] == "How to go back"
+    again = Shell(tmp_path).run("init", "fresh")
+    assert again.code == 2
+    assert (
+        again.err
+        == f"penstock: {tmp_path}/fresh/penstock.toml exists already; name another folder, or edit that file\n"
+    )
