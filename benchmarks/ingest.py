@@ -52,7 +52,7 @@ def opened(home: Path) -> tuple[Any, float]:
     os.environ["PENSTOCK_CONFIG"] = str(home / "penstock.toml")
     os.environ["PENSTOCK_HOME"] = str(home / "home")
     import lancedb  # noqa: F401
-    import pandas  # noqa: F401  # ICN is not ours to follow: nothing is computed with it here
+    import pandas  # noqa: F401
 
     import penstock.catalog.migrate
     import penstock.sync  # noqa: F401
@@ -60,8 +60,7 @@ def opened(home: Path) -> tuple[Any, float]:
     from penstock.platform import Platform
 
     logs.configure()
-    # noqa: the expectations are a lazy import of their own
-    assert quality.import_great_expectations().expectations
+    assert quality.import_great_expectations().expectations  # imported on use, as a part of its own
     platform = Platform()
     platform.embedder(platform.settings.index(INDEX).embedder)
     return platform, time.perf_counter() - begun
@@ -112,6 +111,7 @@ def unchanged(platform: Any) -> dict[str, Any]:
 def replay(platform: Any, history: Path, folder: Path, first: int, commits: int) -> dict[str, Any]:
     """Sync after each commit, and count for oneself which texts nobody had seen before it."""
     from benchmarks.replay import History
+
     from penstock import release
     from penstock.decisions import Who
     from penstock.sync import sync

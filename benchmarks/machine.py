@@ -19,11 +19,12 @@ def lines() -> list[str]:
     yes, no = [f for f in FEATURES if f in has], [f for f in FEATURES if f not in has]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     commit = _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
+    name, family, model = (cpu.get(key, "?") for key in ("model name", "cpu family", "model"))
+    system = f"{platform.system()} {platform.release()}; Python {platform.python_version()}"
     return [
-        f"- CPU: {cpu.get('model name', platform.processor() or 'unknown')}, "
-        f"family {cpu.get('cpu family', '?')} model {cpu.get('model', '?')}, {cores} cores",
+        f"- CPU: {name}, family {family} model {model}, {cores} cores",
         f"- features: {', '.join(yes) or 'none of those that matter'}; not: {', '.join(no) or 'none'}",
-        f"- memory: {_memory_gib():.0f} GiB; {platform.system()} {platform.release()}; Python {platform.python_version()}",
+        f"- memory: {_memory_gib():.0f} GiB; {system}",
         f"- versions: {', '.join(f'{name} {_version(name)}' for name in PACKAGES)}",
         f"- commit: {commit or 'unknown'}",
     ]

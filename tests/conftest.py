@@ -23,9 +23,9 @@ def pools() -> Iterator[dict[ParserSettings, ParserPool]]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server: the one that PENSTOCK_TEST_POSTGRES names, else one started from its binaries."""
-    with start_postgres(tmp_path_factory.mktemp("postgres")) as server:
+    with start_postgres() as server:
         yield server
 
 

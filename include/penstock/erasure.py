@@ -6,7 +6,7 @@ lowered by exactly what was taken, and a redaction says so. What another documen
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.engine import Row
 
-from penstock import chunking, decisions, manifest, runs
+from penstock import decisions, manifest, runs
 from penstock.catalog import batched
 from penstock.catalog.schema import (
     chunkings,
@@ -27,18 +27,16 @@ from penstock.catalog.schema import (
     releases,
     revisions,
     source_states,
-    texts,
 )
 from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
-from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import UsageError
 from penstock.ids import digest_add
 from penstock.inspection import find_document
 from penstock.lake import Kind
 from penstock.platform import Platform
-from penstock.recipe import Recipe
 from penstock.records import NOBODY, IndexRow
+from penstock.vectors import delete_vectors, texts_only_in
 
 
 def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s: float = 0.0) -> dict[str, Any]:
@@ -121,7 +119,7 @@ class _Holding:
 
 def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> dict[str, Any]:
     holding = _holding(platform, ids)
-    hashes, shared = _own_texts(platform, holding)
+    hashes, shared = texts_only_in(platform, holding.chunk_lists)
     certificate: dict[str, Any] = {
         "document_id": id_,
         "attachments": len(ids) - 1,
@@ -135,7 +133,7 @@ def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> 
     for generation, collection in _collections(platform):
         _redact(platform, generation, collection, ids, decision, certificate)
         certificate["rows_erased"] += collection.erase(ids)
-    certificate["vectors_erased"] = _erase_vectors(platform, hashes)
+    certificate["vectors_erased"] = delete_vectors(platform, hashes)
     platform.lake.delete(Kind.CHUNKS, holding.chunk_lists)
     platform.lake.delete(Kind.PARSED, holding.parses)
     platform.lake.delete(Kind.BYTES, holding.own_revisions)
@@ -166,31 +164,6 @@ def _holding(platform: Platform, ids: Sequence[str]) -> _Holding:
         parse_keys = list(connection.execute(select(parses.c.key).where(parses.c.revision.in_(own))).scalars())
         lists = list(connection.execute(select(chunkings.c.key).where(chunkings.c.parse_key.in_(parse_keys))).scalars())
     return _Holding(sorted(mine), own, parse_keys, lists)
-
-
-def _own_texts(platform: Platform, holding: _Holding) -> tuple[set[str], int]:
-    """Hashes of the texts that only this document holds, and how many it shares with others.
-
-    Reads every other document's chunk list: forgetting is rare, and being sure is worth it.
-    """
-    with platform.catalog.read() as connection:
-        recipes = [Recipe.model_validate(row.recipe) for row in connection.execute(select(generations.c.recipe))]
-        mine = set(holding.chunk_lists)
-        others = set(connection.execute(select(chunkings.c.key)).scalars()) - mine
-    settings = {recipe.chunker for recipe in recipes}
-
-    def hashes(lists: set[str]) -> set[str]:
-        return {
-            text_hash(chunking.embedding_text(chunk, setting))
-            for name in lists
-            if platform.lake.has(Kind.CHUNKS, name)
-            for chunk in chunking.from_json(platform.lake.get(Kind.CHUNKS, name))
-            for setting in settings
-        }
-
-    own = hashes(mine)
-    kept = own & hashes(others) if own else set()
-    return own - kept, len(kept)
 
 
 def _redact(
@@ -271,30 +244,6 @@ def _lower(
             digest=digest_add(row.digest, [one.id for one in rows], -1),
         )
     )
-
-
-def _erase_vectors(platform: Platform, hashes: set[str]) -> int:
-    """Rewrite the packs that hold vectors of the erased texts without them."""
-    catalog, lake = platform.catalog, platform.lake
-    doomed: dict[tuple[str, str], set[str]] = defaultdict(set)
-    with catalog.read() as connection:
-        for batch in batched(hashes):
-            for row in connection.execute(select(texts).where(texts.c.text_hash.in_(batch))):
-                doomed[row.embedder, row.pack].add(row.text_hash)
-    for (embedder, pack), names in doomed.items():
-        with catalog.read() as connection:
-            rows = connection.execute(
-                select(texts).where(texts.c.pack == pack, texts.c.embedder == embedder).order_by(texts.c.position)
-            ).all()
-        kept = [row.text_hash for row in rows if row.text_hash not in names]
-        cache = VectorCache(catalog, lake, embedder)
-        vectors = cache.get(kept) if kept else None
-        with catalog.write() as connection:
-            connection.execute(delete(texts).where(texts.c.pack == pack, texts.c.embedder == embedder))
-        if vectors is not None:
-            cache.put(kept, vectors)
-        lake.delete(Kind.VECTORS, [pack])
-    return sum(len(names) for names in doomed.values())
 
 
 def _scrub_messages(platform: Platform, key: str) -> None:

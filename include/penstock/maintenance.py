@@ -27,8 +27,9 @@ from penstock.errors import StoreError, UsageError
 from penstock.ids import EMPTY_DIGEST, digest_add
 from penstock.lake import Kind
 from penstock.platform import Platform
+from penstock.vectors import delete_vectors, texts_only_in
 
-SWEEP_GRACE_S = 3600.0
+SWEEP_GRACE_S = 86_400.0
 """Artefacts younger than this may belong to a run that has not staged yet."""
 
 
@@ -116,35 +117,40 @@ def _prune_entries(connection: Connection, index: str, kept: list[int]) -> None:
 
 
 def sweep(platform: Platform) -> dict[str, int]:
-    """Delete what the lake holds and nothing names: bytes, parses, chunks and vectors of forgotten releases.
+    """Delete what the lake holds and nothing names: bytes, parses, chunk lists and vectors of forgotten releases.
 
-    The newest bytes of every document stay, and everything younger than an hour.
+    The newest bytes of every document stay, and so does everything younger than a day.
     """
     catalog, lake = platform.catalog, platform.lake
     with catalog.read() as connection:
-        now = catalog.now(connection)
+        old = catalog.now(connection) - SWEEP_GRACE_S
         named = connection.execute(select(entries.c.revision, entries.c.parse_key, entries.c.chunks_key)).all()
-        kept_bytes = {row.revision for row in named} | set(connection.execute(select(documents.c.revision)).scalars())
-        kept_parses = {row.parse_key for row in named}
-        kept_chunks = {row.chunks_key for row in named}
-        old = parses.c.made_at < now - SWEEP_GRACE_S
-        stale = [key for key in connection.execute(select(parses.c.key).where(old)).scalars() if key not in kept_parses]
+        wanted = {name for row in named for name in row} | set(
+            connection.execute(select(documents.c.revision)).scalars()
+        )
         fetched = connection.execute(
-            select(revisions.c.sha256, func.max(revisions.c.fetched_at)).group_by(revisions.c.sha256)
-        ).all()
-        stale_bytes = [sha for sha, at in fetched if sha not in kept_bytes and at < now - SWEEP_GRACE_S]
-        chunk_rows = connection.execute(select(chunkings.c.key, chunkings.c.parse_key)).all()
-    stale_set = set(stale)
-    stale_chunks = [row.key for row in chunk_rows if row.key not in kept_chunks and row.parse_key in stale_set]
+            select(revisions.c.sha256).group_by(revisions.c.sha256).having(func.max(revisions.c.fetched_at) < old)
+        ).scalars()
+        stale_bytes = [name for name in fetched if name not in wanted]
+        parsed = connection.execute(select(parses.c.key).where(parses.c.made_at < old)).scalars()
+        stale_parses = [name for name in parsed if name not in wanted]
+        chunked = connection.execute(select(chunkings.c.key).where(chunkings.c.made_at < old)).scalars()
+        stale_chunks = [name for name in chunked if name not in wanted]
+    stale_texts, _ = texts_only_in(platform, stale_chunks)
+    vectors = delete_vectors(platform, stale_texts)
     lake.delete(Kind.CHUNKS, stale_chunks)
-    lake.delete(Kind.PARSED, stale)
+    lake.delete(Kind.PARSED, stale_parses)
     lake.delete(Kind.BYTES, stale_bytes)
     with catalog.write() as connection:
-        for batch in batched(stale_chunks):
-            connection.execute(delete(chunkings).where(chunkings.c.key.in_(batch)))
-        for batch in batched(stale):
-            connection.execute(delete(parses).where(parses.c.key.in_(batch)))
-    return {"swept_bytes": len(stale_bytes), "swept_parses": len(stale), "swept_chunks": len(stale_chunks)}
+        for table, names in ((chunkings, stale_chunks), (parses, stale_parses)):
+            for batch in batched(names):
+                connection.execute(delete(table).where(table.c.key.in_(batch)))
+    return {
+        "swept_bytes": len(stale_bytes),
+        "swept_parses": len(stale_parses),
+        "swept_chunk_lists": len(stale_chunks),
+        "swept_vectors": vectors,
+    }
 
 
 # verifying

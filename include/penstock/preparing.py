@@ -361,7 +361,7 @@ class PendingRows:
             insert_or_update(connection, documents, others, ("problem",))
             insert_or_update(connection, revisions, [{**row, "fetched_at": now} for row in self._revisions.values()])
             insert_or_update(connection, parses, [{**row, "made_at": now} for row in self._parses.values()])
-            insert_or_update(connection, chunkings, list(self._chunkings.values()))
+            insert_or_update(connection, chunkings, [{**row, "made_at": now} for row in self._chunkings.values()])
         for rows in (self._documents, self._revisions, self._parses, self._chunkings):
             rows.clear()
 

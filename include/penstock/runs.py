@@ -115,8 +115,19 @@ def begin(
     except LeaseHeldError as error:
         _close(platform, id_, FAILED, None, str(error))
         raise
+    _bury_dead(platform, index, id_)
     log.info("run.begin", run=id_, index=index, kind=kind)
     return Run(id_, index, kind, lease, options or {})
+
+
+def _bury_dead(platform: Platform, index: str, id_: int) -> None:
+    """Whoever holds the lease is the one run of the index: any other that says so died without saying it."""
+    with platform.catalog.write() as connection:
+        connection.execute(
+            update(runs)
+            .where(runs.c.index_name == index, runs.c.state == RUNNING, runs.c.id < id_)
+            .values(state=FAILED, message="it died: its lease ended without a word", finished_at=runs.c.started_at)
+        )
 
 
 def resume_run(platform: Platform, id_: int) -> Run:

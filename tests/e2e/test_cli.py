@@ -1,6 +1,7 @@
 """The command line from outside: the real executable, its exit codes, and one JSON document on stdout.
 
-A process costs seconds, so one story is told once per module and the tests look at what each command said in it.
+A process costs seconds, so one story is told once, most of it through ``main`` in one process; the tests look at what
+each command said in it. What ends with 0, 1, 2 and 3 is also seen of the executable itself.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ access_from = "sidecar"
 [indexes.notes]
 sources = ["notes"]
 embedder = { backend = "hashing" }
+gates = { max_quarantined_share = 0.5 }
 
 [parser]
 workers = 1
@@ -48,39 +49,73 @@ class Said:
         return json.loads(self.out)
 
 
-@dataclass
+ONE_PROCESS = """
+import contextlib, io, json, sys
+from penstock.cli import main
+for line in sys.stdin:
+    sys.argv = ["penstock", *json.loads(line)]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
+
+
 class Shell:
-    """Runs ``penstock`` in a folder, and remembers what it said under a name."""
+    """Runs command lines in a folder: the executable itself, or its ``main`` many times in one process."""
 
-    root: Path
-    said: dict[str, Said] = field(default_factory=dict)
-
-    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.said: dict[str, Said] = {}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
-        config = {"PENSTOCK_CONFIG": str(self.root / "penstock.toml"), "PENSTOCK_USER": "tester", "COLUMNS": "80"}
+        config = {"PENSTOCK_CONFIG": str(root / "penstock.toml"), "PENSTOCK_USER": "tester", "COLUMNS": "80"}
+        self.env = {**inherited, **config}
+        self._process: subprocess.Popen[str] | None = None
+
+    def executable(self, *arguments: str, **env: str) -> Said:
         ended = subprocess.run(
             [PENSTOCK, *arguments],
             cwd=self.root,
-            env={**inherited, **config, **(env or {})},
+            env={**self.env, **env},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         return Said(ended.returncode, ended.stdout, ended.stderr)
 
-    def tell(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Said:
-        self.said[name] = self.run(*arguments, env=env)
+    def main(self, *arguments: str) -> Said:
+        """What the executable calls. Something printed past ``sys.stdout`` spoils the answer, and so is noticed."""
+        if self._process is None:
+            python = [sys.executable, "-c", ONE_PROCESS]
+            self._process = subprocess.Popen(
+                python, cwd=self.root, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(arguments), file=self._process.stdin, flush=True)
+        return Said(*json.loads(self._process.stdout.readline()))
+
+    def tell(self, name: str, *arguments: str) -> Said:
+        """Run a command and remember what it said under a name."""
+        self.said[name] = self.main(*arguments)
         return self.said[name]
 
-    def ask(self, questions: Mapping[str, tuple[str, ...]]) -> None:
-        """Run commands that only read, two at a time."""
-        with ThreadPoolExecutor(2) as pool:
-            self.said |= dict(zip(questions, pool.map(lambda arguments: self.run(*arguments), questions.values())))
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
-    shell = Shell(tmp_path_factory.mktemp("cli"))
+    with closing(Shell(tmp_path_factory.mktemp("cli"))) as shell:
+        tell(shell)
+    return shell.said
+
+
+def tell(shell: Shell) -> None:
     notes = shell.root / "notes"
     notes.mkdir()
     (shell.root / "penstock.toml").write_text(CONFIG)
@@ -93,11 +128,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
     reading(shell)
     refusals(shell, notes)
     wrong_use(shell)
-    return shell.said
 
 
 def first_days(shell: Shell, notes: Path) -> None:
-    shell.tell("sync 1", "sync", "notes")
+    shell.said["sync 1"] = shell.executable("sync", "notes")
     (notes / "barley.md").write_text("# The barley\n\nBarley costs £12 a sack since Tuesday.\n")
     shell.tell("plan", "plan", "notes", "--json")
     shell.tell("sync 2", "sync", "notes", "--json")
@@ -106,26 +140,22 @@ def first_days(shell: Shell, notes: Path) -> None:
 def reading(shell: Shell) -> None:
     question = ("search", "notes", "what does barley cost", "--json")
     found = shell.tell("search", *question, "-k", "3")
-    shell.ask(
-        {
-            "preview": ("preview", "notes", "-n", "2", "--json"),
-            "releases": ("releases", "notes", "--json"),
-            "diff": ("diff", "notes", "1", "2", "--json"),
-            "search as of": (*question, "--as-of", "1", "-k", "3"),
-            "search stranger": ("search", "notes", "treasure willow", "--json"),
-            "search keeper": ("search", "notes", "treasure willow", "-p", "group:keepers", "--json"),
-            "search where": ("search", "notes", "barley", "--where", "key=mill.md", "--json"),
-            "search people": ("search", "notes", "what does barley cost", "-k", "1"),
-            "status": ("status", "--json"),
-            "explain": ("explain", "notes", "barley.md", "--json"),
-            "trace": ("trace", found.json["hits"][0]["chunk_id"], "--json"),
-            "quarantine list": ("quarantine", "list", "--json"),
-            "quarantine show": ("quarantine", "show", "notes", "broken.docx", "--json"),
-            "verify": ("verify", "notes", "--json"),
-            "doctor": ("doctor", "--json"),
-            "report": ("report", "notes", "2", "--out", "report.html", "--json"),
-        }
-    )
+    shell.tell("preview", "preview", "notes", "-n", "2", "--json")
+    shell.tell("releases", "releases", "notes", "--json")
+    shell.tell("diff", "diff", "notes", "1", "2", "--json")
+    shell.tell("search as of", *question, "--as-of", "1", "-k", "3")
+    shell.tell("search stranger", "search", "notes", "treasure willow", "--json")
+    shell.tell("search keeper", "search", "notes", "treasure willow", "-p", "group:keepers", "--json")
+    shell.tell("search where", "search", "notes", "barley", "--where", "key=mill.md", "--json")
+    shell.tell("search people", "search", "notes", "what does barley cost", "-k", "1")
+    shell.tell("status", "status", "--json")
+    shell.tell("explain", "explain", "notes", "barley.md", "--json")
+    shell.tell("trace", "trace", found.json["hits"][0]["chunk_id"], "--json")
+    shell.tell("quarantine list", "quarantine", "list", "--json")
+    shell.tell("quarantine show", "quarantine", "show", "notes", "broken.docx", "--json")
+    shell.tell("verify", "verify", "notes", "--json")
+    shell.tell("doctor", "doctor", "--json")
+    shell.tell("report", "report", "notes", "2", "--out", "report.html", "--json")
 
 
 def refusals(shell: Shell, notes: Path) -> None:
@@ -135,7 +165,8 @@ def refusals(shell: Shell, notes: Path) -> None:
     shell.tell("refused", "sync", "notes", "--json")
     shell.tell("approve blank", "approve", "notes", "3", "--why", "  ", "--json")
     shell.tell("approve", "approve", "notes", "3", "--why", "we gave these up", "--json")
-    shell.tell("approve again", "approve", "notes", "3", "--why", "really", "--json")
+    again = ("approve", "notes", "3", "--why", "really", "--json")
+    shell.said["approve again"] = shell.executable(*again)
     shell.tell("rollback", "rollback", "notes", "--to", "1", "--why", "a look back", "--json")
     shell.tell("resume", "resume", "notes", "--why", "seen enough", "--json")
     shell.tell("reindex", "reindex", "notes", "--json")
@@ -147,25 +178,23 @@ def refusals(shell: Shell, notes: Path) -> None:
     shell.tell("prune", "prune", "notes", "--keep", "1", "--json")
     away = notes.rename(notes.with_name("away"))
     notes.mkdir()
-    shell.tell("empty", "sync", "notes", "--json")
+    shell.said["empty"] = shell.executable("sync", "notes", "--json")
     notes.rmdir()
     away.rename(notes)
-    shell.ask({"status after": ("status", "notes", "--json"), "log": ("log", "--json"), "log people": ("log",)})
+    shell.tell("status after", "status", "notes", "--json")
+    shell.tell("log", "log", "--json")
+    shell.tell("log people", "log")
 
 
 def wrong_use(shell: Shell) -> None:
     bad = shell.root / "bad.toml"
     bad.write_text(CONFIG.replace("access_from", "acess_from"))
-    shell.ask(
-        {
-            "unknown index": ("sync", "note", "--json"),
-            "unknown release": ("diff", "notes", "1", "99"),
-            "no argument": ("sync", "--json"),
-            "no command": ("snyc",),
-        }
-    )
-    shell.tell("bad config", "status", env={"PENSTOCK_CONFIG": str(bad)})
-    shell.tell("no config", "status", "--json", env={"PENSTOCK_CONFIG": str(shell.root / "none.toml")})
+    shell.said["unknown index"] = shell.executable("sync", "note", "--json")
+    shell.tell("unknown release", "diff", "notes", "4", "99")
+    shell.tell("no argument", "sync", "--json")
+    shell.said["no command"] = shell.executable("snyc")
+    shell.said["bad config"] = shell.executable("status", PENSTOCK_CONFIG=str(bad))
+    shell.said["no config"] = shell.executable("status", "--json", PENSTOCK_CONFIG=str(shell.root / "none.toml"))
 
 
 SUCCEEDS = (
@@ -322,17 +351,16 @@ def test_a_wrong_configuration_names_file_key_and_remedy(story: dict[str, Said])
 
 
 def test_init_writes_a_project_that_runs(tmp_path: Path) -> None:
-    made = Shell(tmp_path).run("init", "fresh", "--json")
+    project = tmp_path / "fresh"
+    with closing(Shell(tmp_path)) as outside:
+        made = outside.main("init", str(project), "--json")
+        again = outside.main("init", str(project))
     assert made.code == 0, made.err
     assert made.json["written"] == ["penstock.toml", "documents/welcome.md", ".gitignore"]
-    shell = Shell(tmp_path / "fresh")
-    synced = shell.run("sync", "library", "--json")
-    assert (synced.code, synced.json["release"]) == (0, 1), synced.err
-    found = shell.run("search", "library", "how do I go back?", "--json")
-    assert found.json["hits"][0]["headings"][-1] == "How to go back"
-    again = Shell(tmp_path).run("init", "fresh")
     assert again.code == 2
-    assert (
-        again.err
-        == f"penstock: {tmp_path}/fresh/penstock.toml exists already; name another folder, or edit that file\n"
-    )
+    assert again.err == f"penstock: {project}/penstock.toml exists already; name another folder, or edit that file\n"
+    with closing(Shell(project)) as shell:
+        synced = shell.main("sync", "library", "--json")
+        found = shell.main("search", "library", "how do I go back?", "--json")
+    assert (synced.code, synced.json["release"]) == (0, 1), synced.err
+    assert found.json["hits"][0]["headings"][-1] == "How to go back"

@@ -405,6 +405,19 @@ class TestPrune:
             full.texts(as_of=1)
         assert maintenance.verify(full.platform, "main") == []
 
+    def test_the_lake_is_swept_of_what_nothing_names(self, full: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+        full.write("bread.md", "# Pies\n\nThe pie man sells plum pies.\n")
+        full.sync()
+        monkeypatch.setattr(maintenance, "SWEEP_GRACE_S", -1.0)
+        taken = maintenance.prune(full.platform, "main", 1)
+        assert (taken["swept_bytes"], taken["swept_parses"], taken["swept_chunk_lists"]) == (1, 1, 1)
+        assert taken["swept_vectors"] == 1
+        assert maintenance.verify(full.platform, "main") == []
+        assert full.found("plum pies")[0] == "bread.md"
+        full.write("bread.md", BREAD)
+        assert full.sync().counts["embedded"] == 1
+        assert maintenance.prune(full.platform, "main", 2)["swept_bytes"] == 0
+
     def test_the_live_release_survives_a_rollback(self, full: Workspace) -> None:
         for day in ("Mondays", "Tuesdays", "Sundays"):
             full.write("bread.md", BREAD.replace("Fridays", day))

@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def find_binaries() -> Path | None:
 
 
 @contextmanager
-def start_postgres(folder: Path) -> Iterator[Postgres]:
+def start_postgres() -> Iterator[Postgres]:
     named = os.environ.get("PENSTOCK_TEST_POSTGRES")
     if named:
         yield Postgres(named)
@@ -45,6 +46,8 @@ def start_postgres(folder: Path) -> Iterator[Postgres]:
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL: set PENSTOCK_TEST_POSTGRES=postgresql://… or install its server binaries")
+    # Not below pytest's own folder, which no other user may enter: PostgreSQL refuses to run as root.
+    folder = Path(tempfile.mkdtemp(prefix="penstock-postgres-"))
     owner = _owner(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -58,17 +61,14 @@ def start_postgres(folder: Path) -> Iterator[Postgres]:
         yield Postgres(f"postgresql://penstock@127.0.0.1:{port}/postgres")
     finally:
         _run(owner, [*control, "-m", "immediate", "stop"])
+        shutil.rmtree(folder)
 
 
 def _owner(folder: Path) -> str | None:
-    """PostgreSQL refuses to run as root: give the folder to an ordinary user."""
     if os.geteuid() != 0:
         return None
     user = "postgres" if _exists("postgres") else "nobody"
     shutil.chown(folder, user)
-    for parent in folder.parents:
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
     return user
 
 

@@ -87,6 +87,7 @@ chunkings = Table(
     Column("parse_key", String(64), nullable=False),
     Column("chunks", Integer, nullable=False),
     Column("tokens", Integer, nullable=False),
+    Column("made_at", Float, nullable=False),
     Index(None, "parse_key"),
 )
 

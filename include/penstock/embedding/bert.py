@@ -75,7 +75,8 @@ def build(folder: ModelFolder, weights: Weights) -> Any:
 
 def import_openvino() -> Any:
     """Import openvino without its telemetry: by default each import reports to Google Analytics and writes ~/intel."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] (its import then fails, which is provided for)
+    # None makes its import fail, for which openvino has a stub.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
     return openvino

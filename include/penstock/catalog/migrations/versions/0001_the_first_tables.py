@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("parse_key", sa.String(length=64), nullable=False),
         sa.Column("chunks", sa.Integer(), nullable=False),
         sa.Column("tokens", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_chunkings")),
     )
     with op.batch_alter_table("chunkings", schema=None) as batch_op:
