@@ -82,7 +82,6 @@ def cold(platform: Any) -> dict[str, Any]:
         "floor": floor,
         "runtime": dict(embedder.runtime),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "child_peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
     }
 
 
@@ -206,7 +205,8 @@ def main() -> None:
     else:
         result = replay(platform, arguments.history, arguments.folder, arguments.first, arguments.commits)
     platform.close()
-    json.dump({**result, "start_up": start_up}, sys.stdout)
+    child_peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024  # of children that have ended
+    json.dump({**result, "start_up": start_up, "child_peak_mb": child_peak_mb}, sys.stdout)
     print()
 
 

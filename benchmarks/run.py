@@ -253,7 +253,7 @@ def counted(ops: str) -> str:
 # the benchmarks that are scripts of their own
 
 
-def script(name: str, title: str) -> Callable[[Bench], Page]:
+def script(name: str, title: str, *options: str) -> Callable[[Bench], Page]:
     def part(_bench: Bench) -> Page:
         path = REPOSITORY / "benchmarks" / f"{name}.py"
         yield from ("", f"## {title}", "")
@@ -262,7 +262,7 @@ def script(name: str, title: str) -> Callable[[Bench], Page]:
             return
         say(f"{name} …")
         done = subprocess.run(
-            [sys.executable, str(path), "--data", str(data_folder())],
+            [sys.executable, str(path), *options],
             cwd=REPOSITORY,
             capture_output=True,
             text=True,
@@ -280,7 +280,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "unchanged": (SITE, unchanged),
     "replay": (SITE, replay),
     "embedding": ("", script("embedding", "4. Embedding")),
-    "chunking": ("chunking", script("chunking", "5. Chunking")),
+    "chunking": ("chunking", script("chunking", "5. Chunking", "--data", str(data_folder()))),
 }
 
 
