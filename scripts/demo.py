@@ -87,36 +87,36 @@ def second_release(folder: Path, changes: dict[str, object]) -> None:
 
 def questions(changes: dict[str, object]) -> None:
     question = str(changes["question"])
-    say("A question", "and the same question to the release before: both answers are exact, each cites its place.")
+    say("One question to two releases", "each answers from its own state, and cites the exact place.")
     run(f"search handbook {shlex.quote(question)} -k 2")
     now = hits(question)
     expect(str(changes["after"]) in now[0][1], f"release 2 answers {changes['after']!r}")
     run(f"search handbook {shlex.quote(question)} -k 1 --as-of 1")
     expect(str(changes["before"]) in hits(question, as_of=1)[0][1], f"release 1 answers {changes['before']!r}")
 
-    say("Who may read", "travels with every chunk: the salary bands are for the people team only.")
+    say("Who may read travels with every chunk", "the salary bands are for the people team only.")
     private, secret = "Which salary band are fitters in?", "people/salary-bands-2026.md"
     run(f"search handbook {shlex.quote(private)} -k 1")
     expect(all(key != secret for key, _, _ in hits(private, k=50)), f"a stranger does not see {secret}")
     run(f"search handbook {shlex.quote(private)} -k 1 --principal group:people-team")
     expect(hits(private, ("group:people-team",))[0][0] == secret, f"the people team sees {secret}")
 
-    say("What could not be used", "waits, with the reason and the remedy.")
+    say("Quarantine", "what could not be used waits there, with the reason and the remedy.")
     run("quarantine list")
     expect(quarantined() == ["workshop/turbine-spares.docx"], f"one document waits, not {quarantined()}")
-    say("Where an answer came from", "down to the bytes, the parser, the model and the run.")
+    say("Where an answer came from", "bytes, parser, model, run and every release that holds it.")
     run(f"trace {now[0][2]}")
 
 
 def people_decide() -> None:
-    say("One command to go back", "with a reason that is kept. Nothing is copied or deleted.")
+    say("One command to go back", "it moves one row, and the reason is kept.")
     run('rollback handbook --why "the new river watch pay is not signed yet"')
     expect(live() == 1, f"release 1 is live again, not {live()}")
     run("status")
 
 
 def ending(config: Path, took_s: float) -> None:
-    say(f"All of this took {took_s:.0f} s. What to try next", "")
+    say("What to try next", f"all of this took {took_s:.0f} s.")
     print(
         f"  export PATH={shlex.quote(str(ROOT / '.venv' / 'bin'))}:$PATH\n"
         f"  export PENSTOCK_CONFIG={shlex.quote(str(config))}\n"

@@ -49,8 +49,12 @@ class Bars(progress.Progress):
         self._task = self._rich.add_task(name, total=total)
 
     def advance(self, steps: int = 1) -> None:
-        if self._task is not None:
-            self._rich.advance(self._task, steps)
+        if self._task is None:
+            return
+        self._rich.advance(self._task, steps)
+        for task in self._rich.tasks:  # attachments come to light on the way
+            if task.total is not None and task.completed > task.total:
+                self._rich.update(self._task, total=task.completed)
 
 
 def run(report: RunReport) -> None:
