@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from penstock.errors import ConfigError, PenstockError
 from penstock.settings import Settings, load
 
-DISTRIBUTED_EXECUTORS = ("CeleryExecutor", "KubernetesExecutor", "EdgeExecutor", "AwsEcsExecutor", "AwsBatchExecutor")
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -34,30 +32,8 @@ def examine(settings: Settings | None = None) -> list[Check]:
     checks += [_guarded(name, settings, check) for name, check in CHECKS.items()]
     checks += [Check(*one) for one in _sources(settings)]
     executor = os.environ.get("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
-    checks += [Check("shared stores", "bad", problem) for problem in unshared_stores(settings, executor)]
+    checks.append(_guarded("shared stores", settings, lambda s: _shared(s, executor)))
     return checks
-
-
-def unshared_stores(settings: Settings, executor: str) -> list[str]:
-    """What keeps the workers of a distributed executor from sharing catalog, lake and index; empty where nothing does.
-
-    >>> unshared_stores(Settings(), "LocalExecutor")
-    []
-    """
-    if executor.rsplit(".", 1)[-1] not in DISTRIBUTED_EXECUTORS:
-        return []
-    problems = []
-    if settings.catalog_url.startswith("sqlite"):
-        problems.append(
-            f"store.catalog is {settings.catalog_url!r}: workers under {executor} cannot share a SQLite file; "
-            "use PostgreSQL (postgresql://…, or PENSTOCK_CATALOG)"
-        )
-    for key, url in (("lake", settings.lake_url), ("index", settings.index_url)):
-        if "://" not in url or url.startswith("file://"):
-            problems.append(
-                f"store.{key} is the local folder {url!r}: workers under {executor} cannot share it; use s3://bucket/prefix"
-            )
-    return problems
 
 
 def _guarded(name: str, settings: Settings, check: Callable[[Settings], str]) -> Check:
@@ -113,6 +89,13 @@ def _gates(_settings: Settings) -> str:
     if importlib.util.find_spec("great_expectations") is None:
         raise ConfigError("great-expectations is not installed; run `pip install penstock` again")
     return "great-expectations is installed"
+
+
+def _shared(settings: Settings, executor: str) -> str:
+    from penstock.steps import require_shared_stores
+
+    require_shared_stores(settings, executor)
+    return f"fit for {executor}"
 
 
 def _python(_settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from typing import Any
@@ -209,7 +210,7 @@ def explain(platform: Platform, source: str, key: str) -> dict[str, Any]:
         "source": source,
         "key": key,
         "document_id": row.id,
-        "principals": row.principals,
+        "principals": json.loads(row.principals),
         "verdict": [_verdict(row, name, found, *lives[name]) for name in lives] or [_unserved(row, seen)],
         "history": sentences,
         "revisions": [one.sha256 for one in seen],
@@ -241,7 +242,9 @@ def _verdict(row: Row[Any], index: str, found: Any, live: int | None, on_hold: b
     late = ""
     if row.problem:
         late = f" Its last fetch failed ({row.problem['detail']}), so this may not be its newest state."
-    reader = "nobody may read it" if f'"{NOBODY}"' in row.principals else f"readers: {row.principals}"
+    reader = (
+        "nobody may read it" if f'"{NOBODY}"' in row.principals else f"readers: {', '.join(json.loads(row.principals))}"
+    )
     what = f"{one.chunks} chunks of revision {one.revision[:12]}"
     return f"Served by {index} in release {live}: {what}; {reader}{suffix}.{late}"
 

@@ -6,7 +6,7 @@ Everything that scans whole stores is here; the nightly line itself works from a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +27,11 @@ from penstock.errors import StoreError, UsageError
 from penstock.ids import EMPTY_DIGEST, digest_add
 from penstock.lake import Kind
 from penstock.platform import Platform
+from penstock.records import Reason
 from penstock.vectors import delete_vectors, texts_only_in
+
+WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
+"""Reasons that may have been the machine's and not the document's: maintenance tries these again by itself."""
 
 SWEEP_GRACE_S = 86_400.0
 """Artefacts younger than this may belong to a run that has not staged yet."""
@@ -273,13 +277,15 @@ def optimize(platform: Platform, index: str) -> None:
             platform.collection(name).optimize()
 
 
-def retry_quarantined(platform: Platform, source: str | None = None, key: str | None = None) -> int:
+def retry_quarantined(
+    platform: Platform, source: str | None = None, key: str | None = None, reasons: Sequence[Reason] = tuple(Reason)
+) -> int:
     """Forget why documents were refused, so that the next sync tries them again; return how many."""
     query = (
         select(parses.c.key)
         .join(entries, entries.c.parse_key == parses.c.key)
         .join(documents, documents.c.id == entries.c.document_id)
-        .where(parses.c.reason.is_not(None))
+        .where(parses.c.reason.in_([str(reason) for reason in reasons]))
     )
     if source is not None:
         query = query.where(documents.c.source == source)

@@ -341,7 +341,7 @@ def retry_quarantined() -> int:
     from penstock import maintenance
 
     with opened() as platform:
-        return maintenance.retry_quarantined(platform)
+        return maintenance.retry_quarantined(platform, reasons=maintenance.WORTH_A_RETRY)
 
 
 @task

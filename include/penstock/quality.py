@@ -56,7 +56,7 @@ def check(platform: Platform, index: str, number: int) -> list[Gate]:
     found: list[Gate] = []
     if len(staged):
         found += _run("rows", staged, _row_expectations(settings, generation.dimension), raw)
-    found += _run("release", release, _release_expectations(settings), raw)
+    found += _run("release", release, _release_expectations(settings, standing_quarantine(base)), raw)
     platform.lake.put(Kind.REPORTS, f"{index}-{number}.json", json.dumps(raw, default=str).encode())
     _keep(platform, index, number, found)
     return found
@@ -175,7 +175,12 @@ def _row_expectations(settings: GateSettings, dimension: int) -> list[Any]:
     ]
 
 
-def _release_expectations(settings: GateSettings) -> list[Any]:
+def standing_quarantine(base: Row[Any] | None) -> float:
+    """The share that was in quarantine before: what a person accepted once is not refused every night again."""
+    return _share(base.quarantined, base.documents + base.quarantined) if base else 0.0
+
+
+def _release_expectations(settings: GateSettings, standing: float) -> list[Any]:
     gxe = import_great_expectations().expectations
 
     def at_most(column: str, limit: float, gate: str, meaning: str) -> Any:
@@ -194,7 +199,12 @@ def _release_expectations(settings: GateSettings) -> list[Any]:
             column="chunks", min_value=1, meta=_meta("not-empty", "the release holds something", "at least 1 chunk")
         ),
         at_most("removed_share", settings.max_removed_share, "removals", "documents that vanished from their source"),
-        at_most("quarantined_share", settings.max_quarantined_share, "quarantine", "documents that could not be used"),
+        at_most(
+            "quarantined_share",
+            max(settings.max_quarantined_share, standing),
+            "quarantine",
+            "documents that could not be used; what the release before had is allowed",
+        ),
         at_most(
             "rewritten_share", settings.max_embedded_share, "rewritten", "rows made anew for documents known before"
         ),

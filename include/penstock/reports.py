@@ -186,7 +186,7 @@ def duration(seconds: float) -> str:
     """A length of time for people.
 
     >>> [duration(s) for s in (0.04, 12.3, 75, 7200, 200_000)]
-    ['0.04 s', '12 s', '1 min 15 s', '2 h', '2 d 8 h']
+    ['0.04 s', '12 s', '1 min 15 s', '2 h', '2 d 7 h']
     """
     if seconds < 10:
         return f"{seconds:.2g} s"

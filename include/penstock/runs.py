@@ -168,17 +168,18 @@ def save(platform: Platform, run: Run) -> None:
 
 
 def finish(platform: Platform, run: Run, state: str, release: int | None, message: str) -> RunReport:
-    """Close the run and give the lease back. Raises ``AccountingError`` where its counts do not add up."""
-    wrong = account(run.counts)
-    if wrong and state != FAILED:
-        _close(platform, run.id, FAILED, release, wrong)
-        leases.release(platform.catalog, run.lease)
-        raise AccountingError(f"run {run.id} of {run.index!r}: {wrong}")
+    """Close the run and give the lease back."""
     save(platform, run)
     _close(platform, run.id, state, release, message)
     leases.release(platform.catalog, run.lease)
     log.info("run.end", run=run.id, index=run.index, state=state, release=release, **run.counts)
     return report(platform, run.id)
+
+
+def require_account(run: Run) -> None:
+    """Raise ``AccountingError`` where the run's counts do not add up: before anything of it is published."""
+    if wrong := account(run.counts):
+        raise AccountingError(f"run {run.id} of {run.index!r}: {wrong}; it published nothing")
 
 
 def account(counts: dict[str, int]) -> str:

@@ -20,6 +20,7 @@ from penstock.catalog import batched
 from penstock.catalog.schema import documents, entries, generations, releases
 from penstock.embedding.base import Embedder
 from penstock.embedding.cache import VectorCache, text_hash
+from penstock.errors import TransientError
 from penstock.ids import EMPTY_DIGEST, digest_add, fingerprint, hash_of, row_id
 from penstock.index.base import VectorIndex
 from penstock.lake import Kind
@@ -156,6 +157,7 @@ class Stager:
         catalog = self.platform.catalog
         with catalog.write() as connection:
             leases.check(connection, catalog, self.lease)
+            self._require_head(connection, base)
             supersede(connection, self.index)
             half = connection.execute(
                 select(releases).where(releases.c.index_name == self.index, releases.c.state == manifest.STAGING)
@@ -179,6 +181,15 @@ class Stager:
             else:
                 connection.execute(insert(releases).values(values))
         return number, generation
+
+    def _require_head(self, connection: Connection, base: int) -> None:
+        """An approval during the run published what waited: this run's difference is against a release that is past."""
+        newest = manifest.head(connection, self.index)
+        if newest != base:
+            raise TransientError(
+                f"release {newest} of {self.index!r} was published while this run prepared the next one on release "
+                f"{base}; nothing was staged. Run it again: what it made is kept"
+            )
 
     def _new_generation(self, connection: Connection, release: int) -> int:
         """A generation is numbered by the first release that it serves, so that a repeated run finds its own."""

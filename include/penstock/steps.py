@@ -11,14 +11,12 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select, update
 
 from penstock import decisions, leases, manifest, quality, release, runs
-from penstock.catalog import batched
-from penstock.catalog.schema import releases, revisions
+from penstock.catalog.schema import releases
 from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.embedding.cache import VectorCache
@@ -30,7 +28,7 @@ from penstock.preparing import Outcome, Preparer
 from penstock.recipe import Recipe
 from penstock.runs import Run, RunReport
 from penstock.settings import Settings
-from penstock.sync import Ground, close_settled, close_unchanged, ground, open_plan, rebuild_work
+from penstock.sync import Ground, close_settled, close_unchanged, ground, open_plan, open_rebuild
 from penstock.sync import stage as stage_release
 
 MAX_TEXTS, MAX_CHARS = 2048, 800_000
@@ -58,8 +56,12 @@ def start(
     run = runs.begin(platform, index, kind, options, wait_s, external)
     with runs.closing(platform, run):
         on = ground(platform, index, rebuild)
-        work, removed = _rebuilt(platform, run, on) if rebuild else _listed(platform, run, on, only, verify)
-        batches = _batches(platform, work, rebuild)
+        removed: list[str] = []
+        if rebuild:
+            work = open_rebuild(platform, run, on)
+        else:
+            work, removed = _listed(platform, run, on, only, verify)
+        batches = Plan(work=work).batches(platform.settings.store.batch_mb * 2**20)
         for number, batch in enumerate(batches):
             _hand_over(platform, run.id, f"batch-{number}", [item.to_dict() for item in batch])
         plan = {
@@ -75,33 +77,8 @@ def start(
 
 
 def _listed(platform: Platform, run: Run, on: Ground, only: str | None, verify: bool) -> tuple[list[Work], list[str]]:
-    sources = platform.settings.index(run.index).sources
-    if only is not None and only not in sources:
-        raise UsageError(f"source {only!r} does not feed index {run.index!r}; its sources: {', '.join(sources)}")
     plan = open_plan(platform, run, on, only, verify)
     return plan.work, plan.removed
-
-
-def _rebuilt(platform: Platform, run: Run, on: Ground) -> tuple[list[Work], list[str]]:
-    if on.base == 0:
-        raise UsageError(f"index {run.index!r} has no release to rebuild; run `penstock sync {run.index}`")
-    work = rebuild_work(platform, run.index, on.base)
-    run.counts.update(listed=len(work), work=len(work))
-    return work, []
-
-
-def _batches(platform: Platform, work: list[Work], rebuild: bool) -> list[list[Work]]:
-    """Batches of about equal size. A rebuild's work says nothing of sizes, so they are looked up."""
-    max_bytes = platform.settings.store.batch_mb * 2**20
-    if not rebuild:
-        return Plan(work=work).batches(max_bytes)
-    sizes: dict[str, int] = {}
-    with platform.catalog.read() as connection:
-        for ids in batched(item.id for item in work):
-            rows = connection.execute(select(revisions).where(revisions.c.document_id.in_(ids)))
-            sizes.update((row.document_id, row.size_bytes) for row in rows)
-    sized = Plan(work=[replace(item, size_bytes=sizes.get(item.id, 0)) for item in work]).batches(max_bytes)
-    return [[replace(item, size_bytes=0) for item in batch] for batch in sized]
 
 
 def prepare(platform: Platform, run_id: int, batch: int) -> int:

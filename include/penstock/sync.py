@@ -19,7 +19,7 @@ from sqlalchemy.engine import Row
 from penstock import manifest, quality, release, runs
 from penstock.access import apply_access
 from penstock.catalog import insert_or_update
-from penstock.catalog.schema import documents, entries, source_states
+from penstock.catalog.schema import documents, entries, revisions, source_states
 from penstock.embedding.cache import EmbeddingQueue, VectorCache
 from penstock.errors import UsageError
 from penstock.planning import Plan, Work, make_plan
@@ -67,11 +67,6 @@ def sync(
     Raises ``LeaseHeldError``, ``ListingError`` where no source could be listed, and any error of a store; the run is
     then closed as failed and the live release is as it was.
     """
-    if only is not None and only not in platform.settings.index(index).sources:
-        raise UsageError(
-            f"source {only!r} does not feed index {index!r}; its sources: "
-            f"{', '.join(platform.settings.index(index).sources)}"
-        )
     progress = progress or Progress()
     run = runs.begin(platform, index, "sync", {"source": only, "verify": verify}, wait_s)
     with runs.closing(platform, run):
@@ -91,16 +86,16 @@ def reindex(platform: Platform, index: str, wait_s: float = 0.0, progress: Progr
     run = runs.begin(platform, index, "reindex", {}, wait_s)
     with runs.closing(platform, run):
         on = ground(platform, index, rebuild=True)
-        if on.base == 0:
-            raise UsageError(f"index {index!r} has no release to rebuild; run `penstock sync {index}`")
-        work = rebuild_work(platform, index, on.base)
-        run.counts.update(listed=len(work), work=len(work))
+        work = open_rebuild(platform, run, on)
         outcomes = prepare_and_embed(platform, run, on.recipe, work, progress)
         return conclude(platform, run, on, outcomes, [], rebuild=True, progress=progress)
 
 
 def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify: bool) -> Plan:
     """List and compare, note how each listing ended, and carry out changes of access before anything else."""
+    sources = platform.settings.index(run.index).sources
+    if only is not None and only not in sources:
+        raise UsageError(f"source {only!r} does not feed index {run.index!r}; its sources: {', '.join(sources)}")
     with run.clock("list"):
         plan = make_plan(platform, run.index, on.base, on.recipe, only, verify)
     run.counts.update(plan.counts)
@@ -110,6 +105,15 @@ def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify
     with run.clock("access"):
         run.counts["access_changed"] = apply_access(platform, plan.access)
     return plan
+
+
+def open_rebuild(platform: Platform, run: Run, on: Ground) -> list[Work]:
+    """The work of a reindex. Raises ``UsageError`` where there is no release to rebuild."""
+    if on.base == 0:
+        raise UsageError(f"index {run.index!r} has no release to rebuild; run `penstock sync {run.index}`")
+    work = rebuild_work(platform, run.index, on.base)
+    run.counts.update(listed=len(work), work=len(work))
+    return work
 
 
 def _note_sources(platform: Platform, run: Run, plan: Plan) -> None:
@@ -135,7 +139,7 @@ def prepare_and_embed(
     texts = EmbeddingQueue(cache, lambda: embedder)
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))
-    with run.clock("prepare and embed"):
+    with run.clock("prepare"):
         preparer = Preparer(platform, recipe, run.id, embedder, platform.parsers(recipe.parser))
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
             outcomes.append(outcome)
@@ -144,6 +148,8 @@ def prepare_and_embed(
             progress.advance()
         with run.clock("embed"):
             texts.flush()
+    # The two go side by side: what is left of the wall time is what embedding waited for.
+    run.seconds["prepare"] = round(run.seconds["prepare"] - run.seconds["embed"], 3)
     run.counts["embedded"] = cache.embedded
     run.counts["texts"] = texts.distinct
     count_prepared(run, outcomes, preparer.fetched, preparer.fetched_bytes)
@@ -169,6 +175,7 @@ def conclude(
     """Stage what changed, run the gates, and publish, hold or wait; then close the run."""
     progress = progress or Progress()
     number = stage(platform, run, on, outcomes, removed, rebuild, progress)
+    runs.require_account(run)
     if number is None:
         return close_unchanged(platform, run)
     progress.stage("gates")
@@ -197,7 +204,7 @@ def stage(
     delta = compute_delta(before, outcomes, removed, rebuild)
     run.counts.update({name: delta.counts[name] for name in DELTA_COUNTS})
     runs.save(platform, run)
-    if not delta and on.base:
+    if not delta and on.base and not rebuild:
         return None
     if waiting is not None and not rebuild and waiting.delta.get("name") == delta.name():
         run.counts["waiting"] = waiting.number
@@ -265,9 +272,14 @@ def rebuild_work(platform: Platform, index: str, base: int) -> list[Work]:
     query = (
         select(documents)
         .join(entries, entries.c.document_id == documents.c.id)
+        .join(
+            revisions,
+            (revisions.c.document_id == documents.c.id) & (revisions.c.sha256 == entries.c.revision),
+        )
         .where(manifest.in_release(index, base), documents.c.parent_id.is_(None), documents.c.erased_at.is_(None))
         .where(documents.c.revision.is_not(None), entries.c.revision.is_not(None))
         .add_columns(entries.c.revision.label("served"), entries.c.fields.label("served_fields"))
+        .add_columns(revisions.c.size_bytes)
         .order_by(documents.c.id)
     )
     with platform.catalog.read() as connection:
@@ -279,7 +291,7 @@ def _work_of(row: Row[Any]) -> Work:
         id=row.id,
         source=row.source,
         key=row.key,
-        size_bytes=0,
+        size_bytes=row.size_bytes,
         hint=row.hint,
         principals=tuple(json.loads(row.principals)),
         fields=json.loads(row.served_fields),

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
 from penstock import maintenance, manifest, release
 from penstock.erasure import erase
 from penstock.errors import ListingError
@@ -217,7 +225,9 @@ class History(RuleBasedStateMachine):
         for number, content in self.shown.items():
             for reader in ((), ("group:g",)):
                 expected = {m for key, marks in content.items() if reader or key not in private for m in marks}
-                seen = {int(m) for t in self.w.texts(as_of=number, principals=reader) for m in re.findall(r"mark(\d+)x", t)}
+                seen = {
+                    int(m) for t in self.w.texts(as_of=number, principals=reader) for m in re.findall(r"mark(\d+)x", t)
+                }
                 assert seen == expected, (number, reader)
 
     @invariant()
