@@ -183,7 +183,7 @@ def hits(
 
 
 def quarantined() -> list[str]:
-    from penstock.inspection import quarantine
+    from penstock.provenance import quarantine
     from penstock.platform import Platform
 
     return [one["key"] for one in quarantine(Platform())]

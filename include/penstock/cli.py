@@ -292,19 +292,19 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say why a document is or is not served, with its history."""
-    from penstock import display, inspection
+    from penstock import display, provenance
 
     with _platform() as platform:
-        _emit(inspection.explain(platform, source, key), as_json, display.explanation)
+        _emit(provenance.explain(platform, source, key), as_json, display.explanation)
 
 
 @app.command()
 def trace(chunk_id: Annotated[str, typer.Argument(metavar="CHUNK_ID")], as_json: Json = False) -> None:
     """Follow a chunk back to its bytes, parser, model and run."""
-    from penstock import display, inspection
+    from penstock import display, provenance
 
     with _platform() as platform:
-        _emit(inspection.trace(platform, chunk_id), as_json, display.tree)
+        _emit(provenance.trace(platform, chunk_id), as_json, display.tree)
 
 
 @quarantine_app.command("list")
@@ -312,10 +312,10 @@ def quarantine_list(
     index: Annotated[str | None, typer.Argument(metavar="[INDEX]")] = None, as_json: Json = False
 ) -> None:
     """List the documents in quarantine, with typed reasons."""
-    from penstock import display, inspection
+    from penstock import display, provenance
 
     with _platform() as platform:
-        _emit(inspection.quarantine(platform, index), as_json, display.quarantine)
+        _emit(provenance.quarantine(platform, index), as_json, display.quarantine)
 
 
 @quarantine_app.command("show")
@@ -325,10 +325,10 @@ def quarantine_show(
     as_json: Json = False,
 ) -> None:
     """Show why one document waits, and what to do about it."""
-    from penstock import display, inspection
+    from penstock import display, provenance
 
     with _platform() as platform:
-        _emit(inspection.quarantined(platform, source, key), as_json, display.tree)
+        _emit(provenance.quarantined(platform, source, key), as_json, display.tree)
 
 
 @quarantine_app.command("retry")
@@ -338,11 +338,11 @@ def quarantine_retry(
     as_json: Json = False,
 ) -> None:
     """Have the next sync try quarantined documents again."""
-    from penstock import display, inspection, maintenance
+    from penstock import display, maintenance, provenance
 
     with _platform() as platform:
         if source is not None and key is not None:
-            inspection.find_document(platform, source, key)
+            provenance.find_document(platform, source, key)
         elif source is not None:
             platform.settings.source(source)
         count = maintenance.retry_quarantined(platform, source, key)

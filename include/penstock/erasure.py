@@ -32,9 +32,9 @@ from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.errors import UsageError
 from penstock.ids import digest_add
-from penstock.inspection import find_document
 from penstock.lake import Kind
 from penstock.platform import Platform
+from penstock.provenance import find_document
 from penstock.records import NOBODY, IndexRow
 from penstock.vectors import delete_vectors, texts_only_in
 

@@ -16,14 +16,14 @@ from typing import Any
 from sqlalchemy import select
 
 from penstock import chunking
-from penstock.catalog import insert_or_update
-from penstock.catalog.schema import chunkings, documents, parses, revisions
+from penstock.catalog.schema import parses
 from penstock.embedding.base import Embedder
 from penstock.embedding.cache import text_hash
 from penstock.errors import FetchError, TransientFetchError
 from penstock.ids import document_id, hash_of
 from penstock.lake import Kind
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
+from penstock.pending import Item, PendingRows
 from penstock.planning import Work, canonical
 from penstock.platform import Platform
 from penstock.recipe import Recipe
@@ -66,18 +66,6 @@ class Outcome:
         return cls(**{**value, "refusal": Refusal(**refusal)})
 
 
-@dataclass(slots=True)
-class _Item:
-    """A document on its way: its work, its bytes' name, and where it hangs."""
-
-    work: Work
-    parent_id: str | None
-    depth: int
-    revision: str = ""
-    parse_key: str = ""
-    data: bytes | None = None
-
-
 @dataclass
 class Preparer:
     """Prepares documents under one recipe for one run.
@@ -92,7 +80,7 @@ class Preparer:
     pool: ParserPool
     fetched: int = 0
     fetched_bytes: int = 0
-    _attached: list[_Item] = field(default_factory=list)
+    _attached: list[Item] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._parser = parser_fingerprint(self.recipe.parser)
@@ -100,16 +88,16 @@ class Preparer:
         self._fresh = PendingRows(self.platform, self.run_id)
 
     def prepare(self, work: Iterable[Work]) -> Iterator[tuple[Outcome, dict[str, str]]]:
-        level = (_Item(one, None, 0) for one in work)
+        level = (Item(one, None, 0) for one in work)
         while level:
             self._attached = []
             yield from self._prepare_level(level)
             level = self._attached  # type: ignore[assignment]
         self._fresh.flush()
 
-    def _prepare_level(self, items: Iterable[_Item]) -> Iterator[tuple[Outcome, dict[str, str]]]:
+    def _prepare_level(self, items: Iterable[Item]) -> Iterator[tuple[Outcome, dict[str, str]]]:
         ready: deque[tuple[Outcome, dict[str, str]]] = deque()
-        parsing: dict[str, _Item] = {}
+        parsing: dict[str, Item] = {}
 
         def jobs() -> Iterator[ParseJob]:
             for item in self._fetch_all(items, ready):
@@ -130,9 +118,9 @@ class Preparer:
 
     # fetching
 
-    def _fetch_all(self, items: Iterable[_Item], ready: deque[tuple[Outcome, dict[str, str]]]) -> Iterator[_Item]:
+    def _fetch_all(self, items: Iterable[Item], ready: deque[tuple[Outcome, dict[str, str]]]) -> Iterator[Item]:
         """Yield items whose bytes are in the lake; those that cannot be had go to ``ready`` with their reason."""
-        waiting: deque[tuple[_Item, Future[bytes]]] = deque()
+        waiting: deque[tuple[Item, Future[bytes]]] = deque()
         with ThreadPoolExecutor(FETCH_THREADS, thread_name_prefix="fetch") as threads:
             for item in items:
                 if (refused := self._refused_unseen(item)) is not None:
@@ -148,7 +136,7 @@ class Preparer:
             while waiting:
                 yield from self._fetched(*waiting.popleft(), ready)
 
-    def _refused_unseen(self, item: _Item) -> Outcome | None:
+    def _refused_unseen(self, item: Item) -> Outcome | None:
         limit = self.platform.settings.source(item.work.source).max_bytes
         problem = item.work.problem
         if problem is None and item.work.size_bytes > limit:
@@ -177,8 +165,8 @@ class Preparer:
         raise AssertionError("unreachable")
 
     def _fetched(
-        self, item: _Item, future: Future[bytes], ready: deque[tuple[Outcome, dict[str, str]]]
-    ) -> Iterator[_Item]:
+        self, item: Item, future: Future[bytes], ready: deque[tuple[Outcome, dict[str, str]]]
+    ) -> Iterator[Item]:
         try:
             data = future.result()
         except TooLargeError as error:
@@ -200,7 +188,7 @@ class Preparer:
 
     # parsing and chunking
 
-    def _known_parse(self, item: _Item) -> tuple[Outcome, dict[str, str]] | None:
+    def _known_parse(self, item: Item) -> tuple[Outcome, dict[str, str]] | None:
         item.parse_key = parse_key(item.revision, item.work.key, self._parser)
         with self.platform.catalog.read() as connection:
             row = connection.execute(select(parses).where(parses.c.key == item.parse_key)).one_or_none()
@@ -213,7 +201,7 @@ class Preparer:
             return None  # the lake lost it: parse again
         return self._chunked(item, None, row.title, row.attachments)
 
-    def _parsed(self, item: _Item, result: Parsed | Refusal) -> tuple[Outcome, dict[str, str]]:
+    def _parsed(self, item: Item, result: Parsed | Refusal) -> tuple[Outcome, dict[str, str]]:
         if isinstance(result, Refusal):
             self._fresh.parse(item, self._parser, refusal=result)
             return self._outcome(item, "quarantined", refusal=result, parsed_now=True), {}
@@ -223,7 +211,7 @@ class Preparer:
         return self._chunked(item, result, result.title, attachments)
 
     def _chunked(
-        self, item: _Item, parsed: Parsed | None, title: str, attachments: list[list[str]]
+        self, item: Item, parsed: Parsed | None, title: str, attachments: list[list[str]]
     ) -> tuple[Outcome, dict[str, str]]:
         chunks_key = hash_of("chunks", item.parse_key, self._chunker)
         parsed_now = parsed is not None
@@ -252,7 +240,7 @@ class Preparer:
             return None
         return chunking.from_json(self.platform.lake.get(Kind.CHUNKS, chunks_key))
 
-    def _attach(self, parent: _Item, name: str, revision: str) -> None:
+    def _attach(self, parent: Item, name: str, revision: str) -> None:
         key = f"{parent.work.key}{ATTACHMENT}{name}"
         work = Work(
             id=document_id(parent.work.source, key),
@@ -266,11 +254,11 @@ class Preparer:
             revision=revision,
             problem=None,
         )
-        item = _Item(work, parent.work.id, parent.depth + 1, revision=revision)
+        item = Item(work, parent.work.id, parent.depth + 1, revision=revision)
         self._fresh.revision(item, 0)
         self._attached.append(item)
 
-    def _outcome(self, item: _Item, state: str, **more: Any) -> Outcome:
+    def _outcome(self, item: Item, state: str, **more: Any) -> Outcome:
         return Outcome(
             id=item.work.id,
             parent_id=item.parent_id,
@@ -281,89 +269,6 @@ class Preparer:
             size_bytes=item.work.size_bytes,
             **more,
         )
-
-
-class PendingRows:
-    """Catalog rows that wait to be written together: a transaction a document would cost more than parsing it."""
-
-    LIMIT = 128
-
-    def __init__(self, platform: Platform, run_id: int) -> None:
-        self._catalog, self._run_id = platform.catalog, run_id
-        self._documents: dict[str, dict[str, Any]] = {}
-        self._revisions: dict[tuple[str, str], dict[str, Any]] = {}
-        self._parses: dict[str, dict[str, Any]] = {}
-        self._chunkings: dict[str, dict[str, Any]] = {}
-
-    def document(self, item: _Item, problem: Refusal | None = None) -> None:
-        self._documents[item.work.id] = {
-            "id": item.work.id,
-            "source": item.work.source,
-            "key": item.work.key,
-            "parent_id": item.parent_id,
-            "hint": item.work.hint if item.revision else "",
-            "revision": item.revision or None,
-            "principals": canonical(list(item.work.principals)),
-            "principals_pending": False,
-            "fields": canonical(dict(item.work.fields)),
-            "problem": asdict(problem) if problem else None,
-            "first_run": self._run_id,
-        }
-        self._flush_if_many()
-
-    def revision(self, item: _Item, size_bytes: int) -> None:
-        self._revisions[item.work.id, item.revision] = {
-            "document_id": item.work.id,
-            "sha256": item.revision,
-            "size_bytes": size_bytes,
-            "version": item.work.version,
-            "run_id": self._run_id,
-        }
-
-    def parse(
-        self,
-        item: _Item,
-        parser: str,
-        parsed: Parsed | None = None,
-        attachments: list[list[str]] | None = None,
-        refusal: Refusal | None = None,
-    ) -> None:
-        self._parses[item.parse_key] = {
-            "key": item.parse_key,
-            "revision": item.revision,
-            "parser": parser,
-            "parsed_by": parsed.parser if parsed else None,
-            "media_type": parsed.media_type if parsed else None,
-            "title": parsed.title if parsed else None,
-            "attachments": attachments or [],
-            "reason": str(refusal.reason) if refusal else None,
-            "detail": refusal.detail if refusal else None,
-            "remedy": refusal.remedy if refusal else None,
-            "run_id": self._run_id,
-        }
-
-    def chunking(self, key: str, parse_key: str, chunks: list[Chunk]) -> None:
-        tokens = sum(chunk.tokens for chunk in chunks)
-        self._chunkings[key] = {"key": key, "parse_key": parse_key, "chunks": len(chunks), "tokens": tokens}
-
-    def _flush_if_many(self) -> None:
-        if len(self._documents) >= self.LIMIT:
-            self.flush()
-
-    def flush(self) -> None:
-        with self._catalog.write() as connection:
-            now = self._catalog.now(connection)
-            # Principals are not updated here: access has its own path, which also reaches the rows of the index.
-            # A document that was not fetched keeps its last hint and revision; only its problem is noted.
-            fetched = [row for row in self._documents.values() if row["revision"]]
-            others = [row for row in self._documents.values() if not row["revision"]]
-            insert_or_update(connection, documents, fetched, ("hint", "revision", "fields", "problem"))
-            insert_or_update(connection, documents, others, ("problem",))
-            insert_or_update(connection, revisions, [{**row, "fetched_at": now} for row in self._revisions.values()])
-            insert_or_update(connection, parses, [{**row, "made_at": now} for row in self._parses.values()])
-            insert_or_update(connection, chunkings, [{**row, "made_at": now} for row in self._chunkings.values()])
-        for rows in (self._documents, self._revisions, self._parses, self._chunkings):
-            rows.clear()
 
 
 def parse_key(revision: str, key: str, parser: str) -> str:

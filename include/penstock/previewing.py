@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from penstock import manifest
 from penstock.catalog.schema import documents
+from penstock.delta import Delta, base_entries, compute_delta
 from penstock.embedding.cache import VectorCache
 from penstock.errors import FetchError
 from penstock.parsing import ParseJob
@@ -18,7 +19,6 @@ from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer, file_name
 from penstock.progress import Progress
 from penstock.records import Parsed, Reason, Refusal, SourceObject
-from penstock.staging import Delta, base_entries, compute_delta
 from penstock.sync import ground
 
 ELEMENTS_SHOWN = 8

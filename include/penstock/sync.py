@@ -20,6 +20,7 @@ from penstock import manifest, quality, release, runs
 from penstock.access import apply_access
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import documents, entries, revisions, source_states
+from penstock.delta import base_entries, compute_delta
 from penstock.embedding.cache import EmbeddingQueue, VectorCache
 from penstock.errors import UsageError
 from penstock.planning import Plan, Work, make_plan
@@ -28,7 +29,7 @@ from penstock.preparing import Outcome, Preparer
 from penstock.progress import Progress
 from penstock.recipe import Recipe
 from penstock.runs import Run, RunReport
-from penstock.staging import Stager, base_entries, compute_delta
+from penstock.staging import Stager
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock import inspection, manifest, quality, runs
+from penstock import inspection, manifest, provenance, quality, runs
 from penstock.platform import Platform
 
 
@@ -14,7 +14,7 @@ def home(platform: Platform, recent: int = 12) -> dict[str, Any]:
     return {
         "indexes": indexes,
         "waiting": [one for one in indexes if one["waiting"]],
-        "quarantine": inspection.quarantine(platform),
+        "quarantine": provenance.quarantine(platform),
         "runs": [_with_verdicts(platform, report) for report in runs.recent(platform, limit=recent)],
         "decisions": inspection.log(platform, limit=8),
     }

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from penstock import inspection, maintenance, manifest, quality, release
+from penstock import inspection, maintenance, manifest, provenance, quality, release
 from penstock.catalog.schema import decisions, documents, parses, releases, runs, texts
 from penstock.erasure import erase
 from penstock.errors import AccountingError, ListingError, RefusedError, UsageError
@@ -136,7 +136,7 @@ class TestInvariant4EveryDocumentIsAccountedFor:
         report = full.sync()
         counts = report.counts
         assert (counts["listed"], counts["unchanged"], counts["new"], counts["quarantined"]) == (6, 3, 1, 2)
-        reasons = {one["key"]: one["reason"] for one in inspection.quarantine(full.platform)}
+        reasons = {one["key"]: one["reason"] for one in provenance.quarantine(full.platform)}
         assert reasons == {"broken.docx": "truncated", "blank.md": "empty"}
         again = full.sync()
         assert (again.state, again.counts["quarantined_before"]) == ("unchanged", 2)
@@ -234,7 +234,7 @@ class TestInvariant7ABadDocumentHurtsOnlyItself:
         report = full.sync()
         assert report.counts["quarantined"] == 1
         assert "bread.md" not in full.found("rye bread")
-        assert "quarantine" in inspection.explain(full.platform, "docs", "bread.md")["verdict"][0]
+        assert "quarantine" in provenance.explain(full.platform, "docs", "bread.md")["verdict"][0]
 
 
 class TestInvariant8WhoMayRead:
@@ -282,7 +282,7 @@ class TestInvariant8WhoMayRead:
 class TestInvariant9Traced:
     def test_from_a_cited_sentence_to_everything_that_made_it(self, full: Workspace) -> None:
         hit = search(full.platform, "main", "four crowns for adults").hits[0]
-        found = inspection.trace(full.platform, hit.chunk_id)
+        found = provenance.trace(full.platform, hit.chunk_id)
         assert found["document"]["key"] == "ferry.md"
         assert found["releases"] == [1]
         assert found["run"] == 1
