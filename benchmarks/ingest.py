@@ -69,20 +69,37 @@ def opened(home: Path) -> tuple[Any, float]:
 def cold(platform: Any) -> dict[str, Any]:
     from penstock.sync import sync
 
+    begun = time.process_time()
     report, seconds = timed(lambda: sync(platform, INDEX))
+    cpu = time.process_time() - begun
     texts = list(embedded_texts(platform))
     embedder = platform.embedder(platform.settings.index(INDEX).embedder)
+    begun = time.process_time()
     _, floor = timed(lambda: embedder.embed_documents(texts))
     return {
         "seconds": seconds,
+        "cpu": cpu,
+        "floor_cpu": time.process_time() - begun,
         "state": report.state,
         "counts": report.counts,
         "stages": report.seconds,
         "distinct": len(texts),
+        "reasons": reasons(platform),
         "floor": floor,
         "runtime": dict(embedder.runtime),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def reasons(platform: Any) -> dict[str, int]:
+    """Why documents were quarantined, and how many for each reason."""
+    from sqlalchemy import func, select
+
+    from penstock.catalog.schema import entries
+
+    query = select(entries.c.reason, func.count()).where(entries.c.reason.is_not(None)).group_by(entries.c.reason)
+    with platform.catalog.read() as connection:
+        return {reason: count for reason, count in connection.execute(query)}
 
 
 def embedded_texts(platform: Any) -> dict[str, None]:
@@ -205,8 +222,13 @@ def main() -> None:
     else:
         result = replay(platform, arguments.history, arguments.folder, arguments.first, arguments.commits)
     platform.close()
-    child_peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024  # of children that have ended
-    json.dump({**result, "start_up": start_up, "child_peak_mb": child_peak_mb}, sys.stdout)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # those that have ended, as all have now
+    facts = {
+        "start_up": start_up,
+        "child_peak_mb": children.ru_maxrss // 1024,
+        "child_cpu": children.ru_utime + children.ru_stime,
+    }
+    json.dump({**result, **facts}, sys.stdout)
     print()
 
 

@@ -183,8 +183,8 @@ def hits(
 
 
 def quarantined() -> list[str]:
-    from penstock.provenance import quarantine
     from penstock.platform import Platform
+    from penstock.provenance import quarantine
 
     return [one["key"] for one in quarantine(Platform())]
 

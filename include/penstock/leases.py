@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -46,13 +49,32 @@ def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
         row = connection.execute(select(leases).where(leases.c.index_name == index).with_for_update()).one()
         now = catalog.now(connection)
         values = {"holder": holder, "expires_at": now + lease_s}
-        if row.expires_at > now and row.holder != holder:
+        if row.expires_at > now and row.holder != holder and not died_here(row.holder):
             raise LeaseHeldError(
                 f"index {index!r} is being written by {row.holder}; its lease ends in "
                 f"{row.expires_at - now:.0f} s unless it is renewed. Wait for it (--wait SECONDS), or try later"
             )
         connection.execute(update(leases).where(leases.c.index_name == index).values(token=row.token + 1, **values))
         return Lease(index, holder, row.token + 1, lease_s)
+
+
+def this_process() -> str:
+    """How a holder that is one process names itself; ``died_here`` reads it."""
+    return f"pid {os.getpid()} on {socket.gethostname()}"
+
+
+def died_here(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is no more: nobody need wait for its lease to run out."""
+    found = re.search(r"\bpid (\d+) on (\S+?)\)?$", holder)
+    if found is None or found[2] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(found[1]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:

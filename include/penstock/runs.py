@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,7 +108,9 @@ def begin(
             )
             .returning(runs.c.id)
         ).scalar_one()
-    holder = f"run {id_} ({kind} by {getpass.getuser()} on {socket.gethostname()})"
+    # An orchestrated run goes from process to process; its lease ends only by time.
+    where = external or leases.this_process()
+    holder = f"run {id_} ({kind} by {getpass.getuser()}, {where})"
     try:
         lease = leases.acquire(catalog, index, holder, platform.settings.store.lease_s, wait_s)
     except LeaseHeldError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -72,6 +75,20 @@ def test_a_dead_writers_lease_expires_and_the_late_one_is_fenced_off(catalog: Ca
     leases.release(catalog, late)
     with pytest.raises(LeaseHeldError, match="written by run 2"):
         leases.acquire(catalog, "main", "run 3", lease_s=60)
+
+
+def test_nobody_waits_for_a_process_of_this_machine_that_is_dead(catalog: Catalog) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    here = leases.this_process()
+    first = leases.acquire(catalog, "main", f"run 1 (sync by a, {here})", lease_s=60)
+    with pytest.raises(LeaseHeldError, match="run 1"):
+        leases.acquire(catalog, "main", "run 2", lease_s=60)
+    leases.release(catalog, first)
+    gone = here.replace(f"pid {os.getpid()}", f"pid {dead.pid}")
+    leases.acquire(catalog, "main", f"run 3 (sync by a, {gone})", lease_s=60)
+    assert leases.acquire(catalog, "main", "run 4", lease_s=60).token == 3
+    assert not leases.died_here(f"run 5 (sync by a, pid {dead.pid} on another-machine)")
 
 
 def test_of_many_that_want_it_one_gets_the_lease(catalog: Catalog) -> None:
