@@ -251,12 +251,15 @@ def _gate(result: Any) -> Gate:
         return Gate(
             meta["gate"], False, str(result.exception_info["exception_message"]), meta["limit"], meta["meaning"]
         )
-    return Gate(meta["gate"], bool(result.success), _observed(result.result), meta["limit"], meta["meaning"])
+    observed = _observed(result.result, is_share="%" in meta["limit"])
+    return Gate(meta["gate"], bool(result.success), observed, meta["limit"], meta["meaning"])
 
 
-def _observed(result: dict[str, Any]) -> str:
+def _observed(result: dict[str, Any], is_share: bool) -> str:
     if "observed_value" in result:
         value = result["observed_value"]
+        if is_share:
+            return f"{value:.1%}"
         return f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{result['unexpected_count']} of {result['element_count']} fail"
 

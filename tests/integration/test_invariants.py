@@ -46,7 +46,7 @@ class TestInvariant1OnlyGatesPublish:
         w.remove("bread.md")
         refused = w.sync()
         assert (refused.state, refused.release, refused.exit_code) == ("waiting", 2, 1)
-        assert "removals: 0.6667, allowed at most 40%" in refused.message
+        assert "removals: 66.7%, allowed at most 40%" in refused.message
         assert w.found("the ferry crosses the river", k=3)[0] == "ferry.md"
         with pytest.raises(UsageError, match="release 2 of 'main' is waiting"):
             search(w.platform, "main", "ferry", as_of=2)
