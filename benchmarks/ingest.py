@@ -99,7 +99,7 @@ def reasons(platform: Any) -> dict[str, int]:
 
     query = select(entries.c.reason, func.count()).where(entries.c.reason.is_not(None)).group_by(entries.c.reason)
     with platform.catalog.read() as connection:
-        return {reason: count for reason, count in connection.execute(query)}
+        return dict(connection.execute(query).tuples().all())
 
 
 def embedded_texts(platform: Any) -> dict[str, None]:

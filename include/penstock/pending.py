@@ -83,6 +83,10 @@ class PendingRows:
             "run_id": self._run_id,
         }
 
+    def known_parse(self, key: str) -> dict[str, Any] | None:
+        """A parse that was made and not written yet."""
+        return self._parses.get(key)
+
     def chunking(self, key: str, parse_key: str, chunks: list[Chunk]) -> None:
         tokens = sum(chunk.tokens for chunk in chunks)
         self._chunkings[key] = {"key": key, "parse_key": parse_key, "chunks": len(chunks), "tokens": tokens}

@@ -97,21 +97,31 @@ class Preparer:
 
     def _prepare_level(self, items: Iterable[Item]) -> Iterator[tuple[Outcome, dict[str, str]]]:
         ready: deque[tuple[Outcome, dict[str, str]]] = deque()
-        parsing: dict[str, Item] = {}
+        parsing: dict[str, list[Item]] = {}  # parse key → the documents that wait for it: equal bytes are parsed once
 
         def jobs() -> Iterator[ParseJob]:
             for item in self._fetch_all(items, ready):
+                item.parse_key = parse_key(item.revision, item.work.key, self._parser)
+                if item.parse_key in parsing:
+                    parsing[item.parse_key].append(item)
+                    item.data = None
+                    continue
                 known = self._known_parse(item)
                 if known is not None:
                     ready.append(known)
                     continue
-                parsing[item.work.id] = item
+                parsing[item.parse_key] = [item]
                 data = item.data if item.data is not None else self.platform.lake.get(Kind.BYTES, item.revision)
                 item.data = None
-                yield ParseJob(item.work.id, file_name(item.work.key), data)
+                yield ParseJob(item.parse_key, file_name(item.work.key), data)
 
         for job, result in self.pool.parse_many(jobs()):
-            yield self._parsed(parsing.pop(job.id), result)
+            first, *equal = parsing.pop(job.id)
+            yield self._parsed(first, result)
+            for item in equal:
+                known = self._known_parse(item)
+                assert known is not None, "a parse that was just made is known"
+                yield known
             while ready:
                 yield ready.popleft()
         yield from ready
@@ -189,17 +199,18 @@ class Preparer:
     # parsing and chunking
 
     def _known_parse(self, item: Item) -> tuple[Outcome, dict[str, str]] | None:
-        item.parse_key = parse_key(item.revision, item.work.key, self._parser)
-        with self.platform.catalog.read() as connection:
-            row = connection.execute(select(parses).where(parses.c.key == item.parse_key)).one_or_none()
+        row: Any = self._fresh.known_parse(item.parse_key)
+        if row is None:
+            with self.platform.catalog.read() as connection:
+                row = connection.execute(select(parses).where(parses.c.key == item.parse_key)).mappings().one_or_none()
         if row is None:
             return None
-        if row.reason is not None:
-            refusal = Refusal(Reason(row.reason), row.detail or "", row.remedy or "")
+        if row["reason"] is not None:
+            refusal = Refusal(Reason(row["reason"]), row["detail"] or "", row["remedy"] or "")
             return self._outcome(item, "quarantined", refusal=refusal), {}
         if not self.platform.lake.has(Kind.PARSED, item.parse_key):
             return None  # the lake lost it: parse again
-        return self._chunked(item, None, row.title, row.attachments)
+        return self._chunked(item, None, row["title"], row["attachments"])
 
     def _parsed(self, item: Item, result: Parsed | Refusal) -> tuple[Outcome, dict[str, str]]:
         if isinstance(result, Refusal):

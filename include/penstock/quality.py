@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.engine import Row
 
 from penstock import manifest
-from penstock.catalog.schema import gates
+from penstock.catalog.schema import entries, gates
 from penstock.lake import Kind
 from penstock.platform import Platform
-from penstock.records import IndexRow
+from penstock.records import IndexRow, Reason
 from penstock.settings import GateSettings
 
 if TYPE_CHECKING:
@@ -50,13 +50,15 @@ def check(platform: Platform, index: str, number: int) -> list[Gate]:
         row = manifest.release_row(connection, index, number)
         base = manifest.release_row(connection, index, row.base) if row.base else None
         generation = manifest.generation_row(connection, index, row.generation)
+        unusable = _unusable_share(connection, index, number)
+        standing = _unusable_share(connection, index, row.base)
     staged = rows_frame(platform.collection(generation.collection).rows(added_in=number, vectors=True))
-    release = release_frame(row, base, staged)
+    release = release_frame(row, base, staged, unusable)
     raw: list[Any] = []
     found: list[Gate] = []
     if len(staged):
         found += _run("rows", staged, _row_expectations(settings, generation.dimension), raw)
-    found += _run("release", release, _release_expectations(settings, standing_quarantine(base)), raw)
+    found += _run("release", release, _release_expectations(settings, standing), raw)
     platform.lake.put(Kind.REPORTS, f"{index}-{number}.json", json.dumps(raw, default=str).encode())
     _keep(platform, index, number, found)
     return found
@@ -103,7 +105,7 @@ def rows_frame(rows: Iterable[IndexRow]) -> pd.DataFrame:
     return frame
 
 
-def release_frame(row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame) -> pd.DataFrame:
+def release_frame(row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame, unusable: float) -> pd.DataFrame:
     """One line of figures about the release as a whole. Shares are of 1."""
     import pandas as pd
 
@@ -116,7 +118,7 @@ def release_frame(row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame) ->
             {
                 "chunks": row.chunks,
                 "removed_share": _share(delta.get("removed", 0), before),
-                "quarantined_share": _share(row.quarantined + delta.get("deferred", 0), listed),
+                "quarantined_share": unusable + _share(delta.get("deferred", 0), listed),
                 "rewritten_share": 0.0 if asked or not base else _share(delta.get("rows_rewritten", 0), base.chunks),
                 "chunk_ratio": row.chunks / base.chunks if base and base.chunks else 1.0,
                 "duplicate_share": float(staged["repeated"].mean()) if len(staged) else 0.0,
@@ -124,6 +126,20 @@ def release_frame(row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame) ->
             }
         ]
     )
+
+
+def _unusable_share(connection: Connection, index: str, number: int) -> float:
+    """Share of a release's documents that wait in quarantine, leaving out those that are merely empty.
+
+    A page of front matter alone is no sign of trouble. The share that the base release had is allowed to the next: what
+    a person accepted once is not refused every night again.
+    """
+    unusable, listed = connection.execute(
+        select(func.count().filter(entries.c.reason != str(Reason.EMPTY)), func.count()).where(
+            manifest.in_release(index, number)
+        )
+    ).one()
+    return _share(unusable, listed)
 
 
 def _share(part: int, whole: int) -> float:
@@ -175,11 +191,6 @@ def _row_expectations(settings: GateSettings, dimension: int) -> list[Any]:
     ]
 
 
-def standing_quarantine(base: Row[Any] | None) -> float:
-    """The share that was in quarantine before: what a person accepted once is not refused every night again."""
-    return _share(base.quarantined, base.documents + base.quarantined) if base else 0.0
-
-
 def _release_expectations(settings: GateSettings, standing: float) -> list[Any]:
     gxe = import_great_expectations().expectations
 
@@ -203,7 +214,7 @@ def _release_expectations(settings: GateSettings, standing: float) -> list[Any]:
             "quarantined_share",
             max(settings.max_quarantined_share, standing),
             "quarantine",
-            "documents that could not be used; what the release before had is allowed",
+            "documents that could not be used, empty ones apart; the share of the release before is allowed",
         ),
         at_most(
             "rewritten_share", settings.max_embedded_share, "rewritten", "rows made anew for documents known before"

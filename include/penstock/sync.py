@@ -135,6 +135,7 @@ def prepare_and_embed(
     """Prepare the work in a thread (its parsing is in child processes) while this one embeds what comes out."""
     if not work:
         return []
+    platform.parsers(recipe.parser).warm()  # children start while the model loads
     embedder = platform.embedder(recipe.embedder)
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
     texts = EmbeddingQueue(cache, lambda: embedder)

@@ -109,6 +109,12 @@ class TestInvariant3CostFollowsChange:
         report = full.sync()
         assert (report.counts["new"], report.counts["embedded"], report.counts["rows_added"]) == (10, 0, 10)
 
+    def test_equal_bytes_are_parsed_once_also_within_one_run(self, full: Workspace) -> None:
+        for n in range(10):
+            full.write(f"equal/{n}.md", "# Equal\n\nThe same bytes ten times.\n")
+        report = full.sync()
+        assert (report.counts["new"], report.counts["parsed"], report.counts["embedded"]) == (10, 1, 1)
+
     def test_a_rename_reuses_every_artefact(self, full: Workspace) -> None:
         full.rename("mill.md", "old/mill.md")
         report = full.sync()

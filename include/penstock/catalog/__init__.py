@@ -96,13 +96,15 @@ def insert_or_update(
     """Insert rows; where the primary key is there already, set the ``update`` columns (none: leave the row)."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     keys = [column.name for column in table.primary_key]
-    for batch in batched(rows, 200):
-        statement = dialect.insert(table).values([dict(row) for row in batch])
-        columns = {name: statement.excluded[name] for name in update or ()}
-        if columns:
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=columns))
-        else:
-            connection.execute(statement.on_conflict_do_nothing(index_elements=keys))
+    if not rows:
+        return
+    statement = dialect.insert(table)
+    columns = {name: statement.excluded[name] for name in update or ()}
+    if columns:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=columns)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    connection.execute(statement, [dict(row) for row in rows])
 
 
 def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:

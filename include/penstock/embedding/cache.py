@@ -113,11 +113,14 @@ def checked(vectors: Vectors, embedder: Embedder, count: int) -> Vectors:
 class EmbeddingQueue:
     """Collects texts and embeds them in large batches, so that the embedder can sort by length.
 
-    ``add`` takes hash → text; each text is looked at once per run.
+    ``add`` takes hash → text; each text is looked at once per run. The first batches are small, so that the embedder
+    does not idle while the first documents are parsed.
     """
 
-    def __init__(self, cache: VectorCache, embedder: Callable[[], Embedder], batch: int = 768) -> None:
-        self._cache, self._embedder, self._batch = cache, embedder, batch
+    FIRST, LARGEST = 96, 768
+
+    def __init__(self, cache: VectorCache, embedder: Callable[[], Embedder]) -> None:
+        self._cache, self._embedder, self._batch = cache, embedder, self.FIRST
         self._seen: set[bytes] = set()
         self._waiting: dict[str, str] = {}
         self.distinct = 0
@@ -134,5 +137,6 @@ class EmbeddingQueue:
 
     def flush(self) -> int:
         waiting, self._waiting = self._waiting, {}
+        self._batch = min(2 * self._batch, self.LARGEST)
         wanted = self._cache.missing(waiting)
         return self._cache.embed(wanted, self._embedder()) if wanted else 0
