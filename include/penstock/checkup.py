@@ -62,6 +62,13 @@ def _lake(settings: Settings) -> str:
     return f"{settings.lake_url}: wrote and read {len(read)} bytes"
 
 
+def _index(settings: Settings) -> str:
+    from penstock.index import open_index
+
+    open_index(settings.index_url, "doctor").exists()
+    return f"{settings.index_url}: answers"
+
+
 def _parser(settings: Settings) -> str:
     from penstock.parsing import ParseJob, ParserPool
     from penstock.records import Parsed
@@ -108,6 +115,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "python": _python,
     "catalog": _catalog,
     "lake": _lake,
+    "index": _index,
     "parser": _parser,
     "embedder": _embedders,
     "gates": _gates,

@@ -426,9 +426,14 @@ def report(
 
     Its gates with their figures, and the run that made it."""
     from penstock import display, reports
+    from penstock.errors import UsageError
 
     with _platform() as platform:
-        out.write_text(reports.release_report_html(platform, index, n), encoding="utf-8")
+        page = reports.release_report_html(platform, index, n)
+        try:
+            out.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--out {out}: {error.strerror}; name a file in a folder that can be written") from None
         _emit({"report": str(out)}, as_json, display.tree)
 
 

@@ -46,10 +46,12 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
     index, so that no run writes the document while it is being forgotten.
     """
     why = decisions.reasoned(why)
+    if key in why.replace(",", " ").split():
+        raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
     found = find_document(platform, source, key)
     with _all_leases(platform, wait_s):
         ids = _family(platform, found.id)
-        decision = _bury(platform, ids, key, who, why)
+        decision = _bury(platform, ids, who, why)
         certificate = _forget(platform, ids, found.id, decision)
         _scrub_messages(platform, key)
         _finish_tombstones(platform, ids)
@@ -83,11 +85,9 @@ def _family(platform: Platform, id_: str) -> list[str]:
     return ids
 
 
-def _bury(platform: Platform, ids: Sequence[str], key: str, who: Who, why: str) -> int:
+def _bury(platform: Platform, ids: Sequence[str], who: Who, why: str) -> int:
     """Set the tombstones and hide every row, before anything is deleted: from here on nobody sees the document."""
     catalog = platform.catalog
-    if key in why:
-        raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
     with catalog.write() as connection:
         connection.execute(
             update(documents)
@@ -247,17 +247,19 @@ def _lower(
 
 
 def _scrub_messages(platform: Platform, key: str) -> None:
-    """Take the document's name out of the runs' messages and the notes on listings."""
+    """Take the document's name out of the runs' messages and the notes on listings, where names stand in quotes."""
     with platform.catalog.write() as connection:
         for table, column, keys in (
             (runs_table, runs_table.c.message, (runs_table.c.id,)),
             (source_states, source_states.c.error, (source_states.c.source, source_states.c.index_name)),
         ):
             for row in connection.execute(
-                select(*keys, column.label("said")).where(column.contains(key, autoescape=True))
+                select(*keys, column.label("said")).where(column.contains(repr(key), autoescape=True))
             ):
                 where = [one == getattr(row, one.name) for one in keys]
-                connection.execute(update(table).where(*where).values({column.name: row.said.replace(key, "(erased)")}))
+                connection.execute(
+                    update(table).where(*where).values({column.name: row.said.replace(repr(key), "(erased)")})
+                )
 
 
 def _finish_tombstones(platform: Platform, ids: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+NAMES_SHOWN = 12
+
 
 class PenstockError(Exception):
     """Base of every error that penstock raises on purpose. Permanent unless a subclass says otherwise."""
@@ -92,4 +94,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if near:
         return f"; did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"; there are: {', '.join(names)}" if names else "; there are none yet"
+    if not names:
+        return "; there are none yet"
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"; there are: {', '.join(names[:NAMES_SHOWN])}{more}"

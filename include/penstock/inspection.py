@@ -170,6 +170,8 @@ def _change(before: Row[Any] | None, after: Row[Any] | None) -> dict[str, Any] |
 
 
 def log(platform: Platform, index: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    if index is not None:
+        platform.settings.index(index)
     return decisions.history(platform.catalog, index, limit)
 
 

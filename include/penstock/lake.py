@@ -49,8 +49,7 @@ class Lake:
     def put_bytes(self, data: bytes) -> str:
         """Keep a revision's bytes; return their SHA-256."""
         name = sha256(data)
-        if not self.has(Kind.BYTES, name):
-            self.put(Kind.BYTES, name, data)
+        self.put(Kind.BYTES, name, data)  # also where it is there: that mends an object that was altered
         return name
 
     def get(self, kind: Kind, name: str) -> bytes:
@@ -95,6 +94,8 @@ def _open(url: str, retries: int) -> ObjectStore:
         return LocalStore(folder)
     if not url.startswith("s3://"):
         raise ConfigError(f"store.lake: {url!r} is neither a folder nor s3://bucket/prefix")
+    if not url.removeprefix("s3://").strip("/"):
+        raise ConfigError(f"store.lake: {url!r} names no bucket; write s3://bucket/prefix")
     return from_url(url, client_options={"allow_http": True}, retry_config={"max_retries": retries})
 
 

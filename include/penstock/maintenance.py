@@ -173,6 +173,7 @@ def verify(platform: Platform, index: str) -> list[Finding]:
     for row in rows:
         findings += _verify_release(platform, index, row.number)
     findings += _verify_rows(platform, index, [row.number for row in rows])
+    findings += _verify_attachments(platform, index)
     findings += _verify_lake(platform, index)
     return findings
 
@@ -230,6 +231,22 @@ def _verify_rows(platform: Platform, index: str, numbers: list[int]) -> Iterator
         yield Finding(index, f"{count} {what}", f"run `penstock sync {index} --verify`")
 
 
+def _verify_attachments(platform: Platform, index: str) -> Iterator[Finding]:
+    """Attachments that somebody may read who may not read what they hang on, or the other way round."""
+    parent = documents.alias("parent")
+    query = (
+        select(func.count())
+        .select_from(documents.join(parent, parent.c.id == documents.c.parent_id))
+        .where(documents.c.erased_at.is_(None), documents.c.principals != parent.c.principals)
+    )
+    with platform.catalog.read() as connection:
+        count = connection.execute(query).scalar_one()
+    if count:
+        yield Finding(
+            index, f"{count} attachments whose readers are not their document's", f"run `penstock sync {index}`"
+        )
+
+
 def _canonical(principals: tuple[str, ...]) -> str:
     from penstock.planning import canonical
 
@@ -256,8 +273,9 @@ def _verify_lake(platform: Platform, index: str) -> Iterator[Finding]:
             lost["chunk lists missing"] += 1
         if row.parse_key and row.reason is None and not lake.has(Kind.PARSED, row.parse_key):
             lost["parsed texts missing"] += 1
+    remedy = f"run `penstock sync {index} --verify`; what no source holds any more goes with `penstock prune {index}`"
     for what, count in lost.items():
-        yield Finding(index, f"lake: {count} {what}", f"run `penstock sync {index} --verify`")
+        yield Finding(index, f"lake: {count} {what}", remedy)
 
 
 # smaller things

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import NOBODY, Refusal, SourceObject
+from penstock.settings import SourceBase
+from penstock.sources.access import Rules
 
 COUNTS = ("listed", "unchanged", "quarantined_before", "erased", "work", "attachments_carried")
 
@@ -97,6 +99,9 @@ class Plan:
         return [heap for heap in heaps if heap]
 
 
+ATTACHMENT = "!/"
+"""Between a document's key and the name of what is attached to it."""
+
 MAX_BATCHES = 256  # Airflow maps at most 1,024 tasks, at about a second each
 
 
@@ -132,33 +137,37 @@ def plan_source(
     when_silent: tuple[str, ...],
     plan: Plan,
     verify: bool = False,
+    rules: Callable[[str], tuple[str, ...]] | None = None,
 ) -> None:
     """Add one source's share to ``plan``.
 
-    Raises ``ListingError`` where the listing broke off, repeated a key, or came back empty although documents of the
-    source are served: such a listing removes nothing.
+    ``rules`` says who may read a key where the configuration alone decides; it then also holds for documents that the
+    source no longer lists, which old releases may still show. Raises ``ListingError`` where the listing broke off,
+    repeated a key, or came back empty (unless the source was emptied before): such a listing removes nothing.
     """
     share = Plan()
     seen: set[str] = set()
     served = {known_.id: key for key, known_ in known.items() if known_.in_release and known_.parent_id is None}
-    children: dict[str, list[Known]] = {}
-    for known_ in known.values():
-        if known_.parent_id and known_.in_release:
-            children.setdefault(known_.parent_id, []).append(known_)
+    families = attachments_of(known.values())
     for item in listing:
         if item.key in seen:
             raise ListingError(f"source {name!r} listed {item.key!r} twice; nothing was removed. Run it again")
         seen.add(item.key)
         # An erased document's key is gone from the catalog; only its id, which derives from the key, finds it.
         found = known.get(item.key) or known.get(document_id(name, item.key))
-        _plan_item(name, item, found, children, when_silent, verify, share)
+        below = families.get(found.id, []) if found else []
+        _plan_item(name, item, found, below, when_silent, verify, share)
     if not seen and served:
         raise ListingError(
             f"source {name!r} listed nothing, but {len(served)} of its documents are served; nothing was removed. "
-            "Check its path, prefix and permissions; to withdraw the documents, take them away with `penstock erase`"
+            "Check its path, prefix and permissions"
         )
+    if not seen and not known:
+        raise ListingError(f"source {name!r} listed nothing. Check its path, prefix, globs and permissions")
+    for id_, principals in unlisted_access(known, seen, rules).items():
+        share.access[id_] = principals
     share.removed += [id_ for id_, key in served.items() if key not in seen]
-    share.removed += [child.id for id_ in list(share.removed) for child in children.get(id_, ())]
+    share.removed += [child.id for id_ in list(share.removed) for child in families.get(id_, ()) if child.in_release]
     share.counts["listed"] = len(seen)
     plan.work += share.work
     plan.removed += share.removed
@@ -171,13 +180,12 @@ def _plan_item(
     source: str,
     item: SourceObject,
     known: Known | None,
-    children: Mapping[str, list[Known]],
+    below: Sequence[Known],
     when_silent: tuple[str, ...],
     verify: bool,
     share: Plan,
 ) -> None:
     decision = decide(item, known, verify)
-    below = children.get(known.id, []) if known else []
     if decision in ("unchanged", "quarantined_before") and any(child.retry for child in below):
         decision = "work"
     share.counts[decision] += 1
@@ -185,7 +193,7 @@ def _plan_item(
         return
     principals = principals_of(item, when_silent)
     for one in [known, *below] if known else []:
-        if one is not None and (one.principals_pending or canonical(principals) != one.principals):
+        if one is not None and _differs(one, principals):
             share.access[one.id] = principals
     if decision == "work":
         trusted = known is not None and not verify and item.hint == known.hint
@@ -204,7 +212,39 @@ def _plan_item(
             )
         )
     else:
-        share.counts["attachments_carried"] += len(below)
+        share.counts["attachments_carried"] += sum(child.in_release for child in below)
+
+
+def _differs(known: Known, principals: tuple[str, ...]) -> bool:
+    return not known.erased and (known.principals_pending or canonical(principals) != known.principals)
+
+
+def attachments_of(known: Iterable[Known]) -> dict[str, list[Known]]:
+    """Document id → everything attached to it, at any depth, served or not: who may read it reaches them all."""
+    direct: dict[str, list[Known]] = {}
+    for one in known:
+        if one.parent_id:
+            direct.setdefault(one.parent_id, []).append(one)
+
+    def below(id_: str) -> list[Known]:
+        return [found for child in direct.get(id_, ()) for found in (child, *below(child.id))]
+
+    return {id_: below(id_) for id_ in direct}
+
+
+def unlisted_access(
+    known: Mapping[str, Known], listed: Collection[str], rules: Callable[[str], tuple[str, ...]] | None
+) -> dict[str, tuple[str, ...]]:
+    """Changes of access to documents that the source no longer lists, where rules of the configuration decide."""
+    if rules is None:
+        return {}
+    gone = {key: one for key, one in known.items() if key not in listed and not one.erased}
+    today = {key: rules(key.split(ATTACHMENT, 1)[0]) for key in gone}
+    return {
+        one.id: today[key]
+        for key, one in gone.items()
+        if key.split(ATTACHMENT, 1)[0] not in listed and _differs(one, today[key])
+    }
 
 
 def make_plan(
@@ -223,7 +263,7 @@ def make_plan(
         before = plan.counts["listed"]
         try:
             listing = _declared(platform.source(name).list(), recipe.fields)
-            plan_source(name, listing, known, when_silent, plan, verify)
+            plan_source(name, listing, known, when_silent, plan, verify, _rules(name, platform.settings.source(name)))
         except ListingError as error:
             plan.errors.append(error)
             plan.sources[name] = {"error": str(error)}
@@ -232,6 +272,14 @@ def make_plan(
         else:
             plan.sources[name] = {"listed": plan.counts["listed"] - before}
     return plan
+
+
+def _rules(name: str, settings: SourceBase) -> Callable[[str], tuple[str, ...]] | None:
+    """Who may read a key, where nothing but the configuration says it."""
+    if settings.access_from != "rules":
+        return None
+    rules = Rules(name, settings.access)
+    return lambda key: rules.principals(key) or settings.when_silent
 
 
 def _declared(listing: Iterable[SourceObject], fields: tuple[str, ...]) -> Iterable[SourceObject]:

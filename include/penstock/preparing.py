@@ -24,7 +24,7 @@ from penstock.ids import document_id, hash_of
 from penstock.lake import Kind
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
 from penstock.pending import Item, PendingRows
-from penstock.planning import Work, canonical
+from penstock.planning import ATTACHMENT, Work, canonical
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import Chunk, Parsed, Reason, Refusal, SourceObject
@@ -32,8 +32,6 @@ from penstock.sources import TooLargeError
 
 FETCH_TRIES = 3
 FETCH_THREADS = 8
-ATTACHMENT = "!/"
-"""Between a document's key and the name of what is attached to it."""
 
 
 @dataclass(frozen=True, slots=True)

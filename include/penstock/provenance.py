@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from penstock import manifest
 from penstock.catalog.schema import chunkings, documents, entries, generations, parses, releases, revisions
-from penstock.errors import UnknownNameError
+from penstock.errors import UnknownNameError, UsageError
 from penstock.ids import document_id
 from penstock.inspection import when
 from penstock.platform import Platform
@@ -98,7 +98,7 @@ def _entry_sentence(one: Row[Any]) -> str:
 def trace(platform: Platform, chunk_id: str) -> dict[str, Any]:
     """From a chunk back to revision, bytes, parser, chunker, embedder, run and every release that holds it.
 
-    Raises ``UnknownNameError`` where no index holds the chunk: it never was, was pruned, or was erased.
+    Raises ``UsageError`` where no index holds the chunk: it never was, was pruned, or was erased.
     """
     from penstock.retrieval import locate
 
@@ -139,7 +139,9 @@ def trace(platform: Platform, chunk_id: str) -> dict[str, Any]:
                 "releases": held,
                 "readers": list(row.principals),
             }
-    raise UnknownNameError("chunk", chunk_id, [])
+    raise UsageError(
+        f"no index holds a chunk {chunk_id!r}: it never was, was pruned, or was erased; `penstock search` prints ids"
+    )
 
 
 def _releases_of(connection: Connection, index: str, generation: int, first: int, end: int) -> list[int]:

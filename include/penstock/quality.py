@@ -53,7 +53,7 @@ def check(platform: Platform, index: str, number: int) -> list[Gate]:
         unusable = _unusable_share(connection, index, number)
         standing = _unusable_share(connection, index, row.base)
     staged = rows_frame(platform.collection(generation.collection).rows(added_in=number, vectors=True))
-    release = release_frame(row, base, staged, unusable)
+    release = release_frame(row, base, staged, unusable, settings.min_chunks_to_compare)
     raw: list[Any] = []
     found: list[Gate] = []
     if len(staged):
@@ -105,13 +105,16 @@ def rows_frame(rows: Iterable[IndexRow]) -> pd.DataFrame:
     return frame
 
 
-def release_frame(row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame, unusable: float) -> pd.DataFrame:
+def release_frame(
+    row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame, unusable: float, min_chunks: int
+) -> pd.DataFrame:
     """One line of figures about the release as a whole. Shares are of 1."""
     import pandas as pd
 
     delta = row.delta
     listed = row.documents + row.quarantined
     before = base.documents + base.quarantined if base else 0
+    comparable = base is not None and base.chunks >= max(1, min_chunks)
     asked = base is None or base.generation != row.generation
     return pd.DataFrame(
         [
@@ -119,8 +122,10 @@ def release_frame(row: Row[Any], base: Row[Any] | None, staged: pd.DataFrame, un
                 "chunks": row.chunks,
                 "removed_share": _share(delta.get("removed", 0), before),
                 "quarantined_share": unusable + _share(delta.get("deferred", 0), listed),
-                "rewritten_share": 0.0 if asked or not base else _share(delta.get("rows_rewritten", 0), base.chunks),
-                "chunk_ratio": row.chunks / base.chunks if base and base.chunks else 1.0,
+                "rewritten_share": 0.0
+                if asked or not base or not comparable
+                else _share(delta.get("rows_rewritten", 0), base.chunks),
+                "chunk_ratio": row.chunks / base.chunks if base and comparable else 1.0,
                 "duplicate_share": float(staged["repeated"].mean()) if len(staged) else 0.0,
                 "accounting_difference": row.rows_added - len(staged),
             }
@@ -270,7 +275,7 @@ def _observed(result: dict[str, Any], is_share: bool) -> str:
     if "observed_value" in result:
         value = result["observed_value"]
         if is_share:
-            return f"{value:.1%}"
+            return f"{value:.1%}".replace(".0%", "%")
         return f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{result['unexpected_count']} of {result['element_count']} fail"
 

@@ -100,6 +100,8 @@ def rollback(platform: Platform, index: str, who: Who, why: str, to: int | None 
             raise UsageError(f"release {live} is the oldest kept release of {index!r}; there is nothing to go back to")
         if target == live:
             raise UsageError(f"release {live} of {index!r} is live already; kept: {_listed(kept)}")
+        if target > live:
+            raise UsageError(f"release {target} of {index!r} is newer than the live one, {live}; `resume` goes forward")
         if target not in kept:
             manifest.release_row(connection, index, target)
             raise UsageError(f"release {target} of {index!r} cannot be read any more; kept: {_listed(kept)}")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, select
 
 from penstock import decisions, manifest, quality, runs
-from penstock.catalog.schema import releases
+from penstock.catalog.schema import documents, entries, releases
 from penstock.platform import Platform
 from penstock.quality import Gate
 from penstock.runs import RunReport
@@ -23,15 +23,16 @@ def question(platform: Platform, index: str, number: int) -> dict[str, str]:
         row = manifest.release_row(connection, index, number)
         live, _ = manifest.pointer(connection, index)
         gates = quality.verdicts(connection, index, number)
+        named = _named(connection, index, number)
     failed = [gate for gate in gates if not gate.passed]
     table = "\n".join(map(_gate_line, gates))
     body = f"""\
 Release **{number}** of **{index}** was refused by {len(failed)} of {len(gates)} gates and waits, unseen.
 Readers stay on release {live or "none"} until somebody decides.
 
-It holds {row.documents} documents in {row.chunks} chunks; {row.quarantined} more are in quarantine.
+It holds {row.documents} documents in {row.chunks} chunks; in quarantine: {row.quarantined}.
 Against release {row.base or "none"}: {_changes(row.delta)}.
-
+{named}
 | gate | verdict | observed | allowed | what it means |
 |---|---|---|---|---|
 {table}
@@ -47,9 +48,61 @@ def _changes(delta: dict[str, int]) -> str:
     return ", ".join(f"{delta[name]} {name}" for name in names if delta.get(name)) or "no document differs"
 
 
+MAX_NAMED = 10
+
+
+def _named(connection: Connection, index: str, number: int) -> str:
+    """The documents that a release removes or quarantines, by name: what a person asks first. The first few of each."""
+    remade = select(entries.c.document_id).where(entries.c.index_name == index, entries.c.added_in == number)
+    gone = entries.c.document_id.not_in(remade)
+    groups = {
+        "Removed": _keys(connection, entries.c.index_name == index, entries.c.removed_in == number, gone),
+        "Quarantined": _keys(
+            connection, entries.c.index_name == index, entries.c.added_in == number, entries.c.reason.is_not(None)
+        ),
+    }
+    lines = []
+    for word, keys in groups.items():
+        more = f" and {len(keys) - MAX_NAMED:,} more" if len(keys) > MAX_NAMED else ""
+        if keys:
+            lines.append(f"* {word}: {', '.join(map(_code, keys[:MAX_NAMED]))}{more}\n")
+    return "\n" + "".join(lines) if lines else ""
+
+
+def _keys(connection: Connection, *where: ColumnElement[bool]) -> list[str]:
+    query = select(documents.c.key).join(entries, entries.c.document_id == documents.c.id).where(*where)
+    return [key or "an erased document" for key in connection.execute(query.order_by(documents.c.key)).scalars()]
+
+
+def _code(key: str) -> str:
+    """A key as Markdown that no character of it can end.
+
+    >>> _code("a`b.md")
+    "`a'b.md`"
+    """
+    return "`" + " ".join(key.replace("`", "'").split()) + "`"
+
+
 def _gate_line(gate: Gate) -> str:
     cells = (gate.name, "passed" if gate.passed else "**refused**", gate.observed, gate.limit, gate.meaning)
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def standing(platform: Platform, run: RunReport) -> tuple[str, str]:
+    """State and message of a run as they stand today: what it left waiting may have been decided since."""
+    if run.release is None or run.state not in (runs.WAITING, runs.HELD):
+        return run.state, run.message
+    with platform.catalog.read() as connection:
+        state = str(manifest.release_row(connection, run.index, run.release).state)
+    if state in manifest.PENDING:
+        return run.state, run.message
+    history = decisions.history(platform.catalog, run.index)
+    said = next(
+        (one for one in history if one["release"] == run.release and one["what"] in ("approve", "reject")), None
+    )
+    by = f" by {said['who']}: {said['why']}" if said else ""
+    before = "was refused by its gates, then" if run.state == runs.WAITING else "was held, then"
+    return state, f"release {run.release} {before} {state}{by}"
 
 
 def run_report_html(platform: Platform, run_id: int, **links: str) -> str:
@@ -63,7 +116,8 @@ def run_report_html(platform: Platform, run_id: int, **links: str) -> str:
             select(releases).where(releases.c.index_name == run.index, releases.c.run_id == run_id)
         ).first()
     number = staged.number if staged is not None else None
-    return _page(platform, run.index, f"Run {run_id} of {run.index}", run.state, run.message, run, number, links)
+    state, message = standing(platform, run)
+    return _page(platform, run.index, f"Run {run_id} of {run.index}", state, message, run, number, links)
 
 
 def release_report_html(platform: Platform, index: str, number: int, **links: str) -> str:
@@ -75,7 +129,8 @@ def release_report_html(platform: Platform, index: str, number: int, **links: st
     with platform.catalog.read() as connection:
         row = manifest.release_row(connection, index, number)
     run = runs.report(platform, row.run_id)
-    return _page(platform, index, f"Release {number} of {index}", str(row.state), run.message, run, number, links)
+    message = standing(platform, run)[1]
+    return _page(platform, index, f"Release {number} of {index}", str(row.state), message, run, number, links)
 
 
 def _page(
@@ -203,7 +258,7 @@ def ago(seconds: float | None) -> Markup:
     if seconds is None:
         return Markup('<span class="soft">never</span>')
     distance = max(0.0, time.time() - seconds)
-    words = "just now" if distance < 5 else f"{duration(distance)} ago"
+    words = "just now" if distance < 5 else " ".join(duration(distance).split()[:2]) + " ago"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(seconds), moment(seconds), words)
 
 

@@ -15,9 +15,9 @@ from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import NOBODY, PUBLIC, IndexRow, Query
+from penstock.settings import BUILT_IN_FIELDS
 from penstock.staging import numbered
 
-BUILT_IN_FIELDS = ("source", "key", "kind")
 MAX_K = 1000
 MODES = ("hybrid", "vector", "text")
 

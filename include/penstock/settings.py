@@ -7,6 +7,7 @@ Paths in the file are relative to the file. ``PENSTOCK_CONFIG`` names another fi
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,9 @@ from penstock.records import NOBODY, PUBLIC
 DEFAULT_CONFIG = Path("include/config/penstock.toml")
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+BUILT_IN_FIELDS = ("source", "key", "kind")
+"""What every search may filter on, besides the fields that an index declares."""
+SCHEDULE_WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@once", "@continuous")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Principals = tuple[str, ...]
 
@@ -117,6 +121,9 @@ class GateSettings(Section):
     max_removed_share: Share = 0.2
     max_quarantined_share: Share = 0.1
     max_embedded_share: Share = Field(default=0.5, description="share of the index's texts embedded anew, unasked")
+    min_chunks_to_compare: int = Field(
+        default=100, ge=0, description="below this, shares and ratios of chunks say little"
+    )
     min_chunk_ratio: float = Field(default=0.5, ge=0, description="chunks against the release before")
     max_chunk_ratio: float = Field(default=3.0, gt=0)
     max_duplicate_share: Share = Field(default=0.9, description="chunks whose text stands elsewhere in the release")
@@ -136,9 +143,41 @@ class IndexSettings(Section):
     gates: GateSettings = GateSettings()
     retention: RetentionSettings = RetentionSettings()
 
+    @field_validator("schedule")
+    @classmethod
+    def _a_schedule(cls, value: str | None) -> str | None:
+        return checked_schedule(value)
+
+    @field_validator("sources")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(map(repr, twice))} twice")
+        return value
+
+    @field_validator("fields")
+    @classmethod
+    def _not_built_in(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        taken = sorted(set(value) & set(BUILT_IN_FIELDS))
+        if taken:
+            raise ValueError(
+                f"{', '.join(map(repr, taken))} can be filtered on anyway; leave it out or name it otherwise"
+            )
+        return value
+
 
 class StoreSettings(Section):
     """Where things are kept. ``{home}`` stands for the data folder."""
+
+    @field_validator("catalog", "lake", "index")
+    @classmethod
+    def _only_home_stands_for_something(cls, value: str) -> str:
+        try:
+            value.format(home="")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"{value!r}: only {{home}} stands for something, not {error}") from None
+        return value
 
     catalog: str = "sqlite:///{home}/catalog.db"
     lake: str = "{home}/lake"
@@ -149,6 +188,11 @@ class StoreSettings(Section):
 
 class MaintainSettings(Section):
     schedule: str | None = "@weekly"
+
+    @field_validator("schedule")
+    @classmethod
+    def _a_schedule(cls, value: str | None) -> str | None:
+        return checked_schedule(value)
 
 
 class Settings(Section):
@@ -209,6 +253,19 @@ def checked_principals(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
+def checked_schedule(value: str | None) -> str | None:
+    """A cron expression of five fields, or one of Airflow's words for one.
+
+    >>> checked_schedule("30 2 * * 1-5")
+    '30 2 * * 1-5'
+    """
+    if value is None or value in SCHEDULE_WORDS:
+        return value
+    if len(value.split()) != 5 or not all(re.fullmatch(r"[\w*/,#?-]+", part) for part in value.split()):
+        raise ValueError(f"{value!r} is no schedule: write five cron fields, or one of {', '.join(SCHEDULE_WORDS)}")
+    return value
+
+
 def config_path() -> Path:
     return Path(os.environ.get("PENSTOCK_CONFIG") or DEFAULT_CONFIG)
 
@@ -225,10 +282,14 @@ def load(path: Path | None = None) -> Settings:
         raise ConfigError(
             f"no configuration at {path}; run `penstock init DIR` to write one, or name it in PENSTOCK_CONFIG"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; PENSTOCK_CONFIG names a file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
-    home = os.environ.get("PENSTOCK_HOME") or raw.pop("home", None) or ".penstock"
-    raw.pop("home", None)
+    written = raw.pop("home", ".penstock")
+    if not isinstance(written, str) or not written.strip():
+        raise ConfigError(f"{path}: home: {written!r} will not do: it is the path of a folder, in quotes")
+    home = os.environ.get("PENSTOCK_HOME") or written
     base = path.parent
     if "file" in raw:
         raise ConfigError(f"{path}: unknown key 'file'")
@@ -254,6 +315,10 @@ def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         *parent, last = location
         return f"{path}: unknown key {key!r}{did_you_mean(last, _known_keys(parent, raw))}"
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        written = error["input"].get("type") if isinstance(error["input"], dict) else None
+        said = f"type: {written!r} is no type of source" if written is not None else "type: is missing"
+        return f"{where.removesuffix(': ')}.{said}{did_you_mean(str(written), ('folder', 's3'))}"
     if error["type"] == "missing":
         return f"{where}is missing{_hint_for(location)}"
     if error["type"] == "value_error":
@@ -264,8 +329,6 @@ def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
 def _hint_for(location: list[str]) -> str:
     if location[-1:] == ["when_silent"]:
         return f'; say who may read a document about which the source says nothing: ["{PUBLIC}"] or ["{NOBODY}"]'
-    if location[-1:] == ["type"]:
-        return '; write type = "folder" or type = "s3"'
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock import inspection, manifest, provenance, quality, runs
+from penstock import inspection, manifest, provenance, quality, reports, runs
 from penstock.platform import Platform
 
 
@@ -35,8 +35,11 @@ def _with_verdicts(platform: Platform, report: runs.RunReport) -> dict[str, Any]
     if report.release is not None and report.state != runs.UNCHANGED:
         with platform.catalog.read() as connection:
             gates = quality.verdicts(connection, report.index, report.release)
+    state, message = reports.standing(platform, report)
     return {
         **report.to_dict(),
+        "state": state,
+        "message": message,
         "passed": sum(gate.passed for gate in gates),
         "gates": len(gates),
         "refused_by": [gate.name for gate in gates if not gate.passed],

@@ -110,7 +110,7 @@ def test_an_empty_installation_says_what_to_do(client: TestClient) -> None:
 def test_the_page_shows_what_is_live_what_waits_and_what_is_in_quarantine(client: TestClient) -> None:
     text = client.get("/").text
     assert "Release 2 of main" in text
-    assert "<b>removals</b>: observed 0.5, allowed at most 20%" in text
+    assert "<b>removals</b>: observed 50%, allowed at most 20%" in text
     assert 'data-airflow href="/base/dags/approve_main/required_actions"' in text
     assert 'href="/base/penstock/releases/main/1"' in text
     assert "&lt;img src=x onerror=alert(1)&gt;.pdf" in text
@@ -144,6 +144,15 @@ def test_a_run_has_a_report_with_its_gates_and_figures(client: TestClient) -> No
     assert client.get("/releases/nope/1").status_code == 404
 
 
+def test_a_run_whose_release_was_decided_does_not_ask_any_more(refused: Platform, client: TestClient) -> None:
+    assert "penstock approve main 2" in client.get("/").text
+    release.reject(refused, "main", 2, Who("ann"), "a wrong delete")
+    for page in ("/", "/runs/2", "/releases/main/2"):
+        text = client.get(page).text
+        assert "release 2 was refused by its gates, then rejected by ann: a wrong delete" in text
+        assert "penstock approve" not in text
+
+
 def test_a_report_stands_alone_and_names_who_decided(refused: Platform) -> None:
     release.approve(refused, "main", 2, Who("ann", "airflow"), "the pages moved <b>away</b>")
     html = reports.release_report_html(refused, "main", 2)
@@ -158,8 +167,23 @@ def test_a_report_stands_alone_and_names_who_decided(refused: Platform) -> None:
 def test_the_question_holds_every_gates_figures(refused: Platform) -> None:
     asked = reports.question(refused, "main", 2)
     assert asked["subject"] == "Publish release 2 of main? Refused by: removals"
-    assert "| removals | **refused** | 0.5 | at most 20% | documents that vanished from their source |" in asked["body"]
-    assert "Against release 1: 2 removed." in asked["body"]
+    assert "| removals | **refused** | 50% | at most 20% | documents that vanished from their source |" in asked["body"]
+    assert "Against release 1: 2 removed.\n\n* Removed: `a.md`, `b.md`\n\n| gate |" in asked["body"]
+
+
+def test_the_question_names_a_few_documents_and_none_of_them_is_markup(platform: Platform, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    names = [f"{number:02}.md" for number in range(12)]
+    for name in (*names, "kept.md"):
+        (docs / name).write_text(f"# Page {name}\n\nThe page {name} says this.\n")
+    assert sync(platform, "main").state == "published"
+    for name in names:
+        (docs / name).unlink()
+    (docs / "`**a** [b](c).pdf").write_text("no PDF")
+    assert sync(platform, "main").state == "waiting"
+    body = reports.question(platform, "main", 2)["body"]
+    assert f"* Removed: {', '.join(f'`{name}`' for name in names[:10])} and 2 more\n" in body
+    assert "* Quarantined: `'**a** [b](c).pdf`\n" in body
 
 
 @pytest.mark.usefixtures("refused")

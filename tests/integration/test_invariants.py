@@ -17,6 +17,7 @@ from penstock.erasure import erase
 from penstock.errors import AccountingError, ListingError, RefusedError, UsageError
 from penstock.lake import Kind
 from penstock.retrieval import search
+from penstock.settings import AccessRule
 from support.workspace import WHO, Workspace
 
 FERRY = "# Ferry\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n"
@@ -197,6 +198,14 @@ class TestInvariant5AbsenceIsNotDeletion:
         assert full.found("ducks on the pond")[0] == "pond.md"
         assert [s["configured"] for s in inspection.status(full.platform)[0]["sources"]] == [True, False]
 
+    def test_a_source_that_never_listed_anything_is_probably_a_wrong_one(
+        self, make_workspace: Callable[..., Workspace]
+    ) -> None:
+        w = make_workspace()
+        with pytest.raises(ListingError, match=r"source 'docs' listed nothing\. Check its path"):
+            w.sync()
+        assert inspection.list_releases(w.platform, "main") == []
+
 
 class TestInvariant6RunItAgain:
     def test_a_half_staged_release_is_staged_again_under_its_number(self, full: Workspace) -> None:
@@ -265,6 +274,38 @@ class TestInvariant8WhoMayRead:
         full.sync()
         assert full.found("rye bread")[0] == "bread.md"
         assert maintenance.verify(full.platform, "main") == []
+
+    def test_attachments_follow_their_mail_even_where_no_release_shows_them_now(self, full: Workspace) -> None:
+        full.write("note.eml", mail("The list is attached.", ("list.txt", "Spare paddles and a rope.")))
+        full.sync()
+        full.write("note.eml", mail("The list is gone."))
+        full.sync()
+        allow(full, "note.eml", ["group:stores"])
+        full.sync()
+        assert "note.eml!/list.txt" not in full.found("spare paddles and a rope", as_of=2)
+        assert "note.eml!/list.txt" in full.found("spare paddles and a rope", as_of=2, principals=("group:stores",))
+        full.remove("note.eml")
+        full.sync()
+        (full.folder / "note.eml.access.json").unlink()
+        full.write("note.eml", mail("The list is attached.", ("list.txt", "Spare paddles and a rope.")))
+        full.sync()
+        assert "note.eml!/list.txt" in full.found("spare paddles and a rope")
+        assert maintenance.verify(full.platform, "main") == []
+
+    def test_a_new_rule_holds_for_what_only_old_releases_show(self, make_workspace: Callable[..., Workspace]) -> None:
+        w = make_workspace(access_from="rules")
+        w.write("pay/bands.md", "# Pay\n\nThe miller earns eleven crowns.\n")
+        w.write("mill.md", MILL)
+        w.sync()
+        w.remove("pay/bands.md")
+        w.sync()
+        assert "pay/bands.md" in w.found("eleven crowns", as_of=1)
+        docs = w.settings.sources["docs"]
+        rule = AccessRule(prefix="pay/", principals=("group:hr",))
+        w.settings = w.settings.model_copy(update={"sources": {"docs": docs.model_copy(update={"access": (rule,)})}})
+        w.platform = w.open()
+        w.sync()
+        assert "pay/bands.md" not in w.found("eleven crowns", as_of=1)
 
     def test_nobody_is_not_a_reader(self, full: Workspace) -> None:
         allow(full, "bread.md", ["nobody"])
