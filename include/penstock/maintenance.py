@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from penstock import manifest, runs
+from penstock import manifest, runs, wording
 from penstock.catalog import batched
 from penstock.catalog.schema import (
     chunkings,
@@ -27,7 +27,7 @@ from penstock.errors import StoreError, UsageError
 from penstock.ids import EMPTY_DIGEST, digest_add
 from penstock.lake import Kind
 from penstock.platform import Platform
-from penstock.records import Reason
+from penstock.records import OPEN_END, Reason
 from penstock.vectors import delete_vectors, texts_only_in
 
 WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
@@ -65,7 +65,7 @@ def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dic
         taken = _prune_releases(platform, index, keep)
         taken |= sweep(platform)
         run.counts.update(taken)
-        runs.finish(platform, run, runs.UNCHANGED, None, f"pruned {taken['releases']} releases")
+        runs.finish(platform, run, runs.UNCHANGED, None, f"pruned {wording.count(taken['releases'], 'release')}")
     return taken
 
 
@@ -240,11 +240,10 @@ def _verify_attachments(platform: Platform, index: str) -> Iterator[Finding]:
         .where(documents.c.erased_at.is_(None), documents.c.principals != parent.c.principals)
     )
     with platform.catalog.read() as connection:
-        count = connection.execute(query).scalar_one()
-    if count:
-        yield Finding(
-            index, f"{count} attachments whose readers are not their document's", f"run `penstock sync {index}`"
-        )
+        differing = connection.execute(query).scalar_one()
+    if differing:
+        what = f"{wording.count(differing, 'attachment')} whose readers are not their document's"
+        yield Finding(index, what, f"run `penstock sync {index}`")
 
 
 def _canonical(principals: tuple[str, ...]) -> str:
@@ -298,19 +297,22 @@ def optimize(platform: Platform, index: str) -> None:
 def retry_quarantined(
     platform: Platform, source: str | None = None, key: str | None = None, reasons: Sequence[Reason] = tuple(Reason)
 ) -> int:
-    """Forget why documents were refused, so that the next sync tries them again; return how many."""
+    """Forget why documents were refused, so that the next sync tries them again; return how many documents.
+
+    Those that are marked already are not counted again.
+    """
     query = (
-        select(parses.c.key)
+        select(parses.c.key, documents.c.id)
         .join(entries, entries.c.parse_key == parses.c.key)
         .join(documents, documents.c.id == entries.c.document_id)
-        .where(parses.c.reason.in_([str(reason) for reason in reasons]))
+        .where(parses.c.reason.in_([str(reason) for reason in reasons]), entries.c.removed_in == OPEN_END)
     )
     if source is not None:
         query = query.where(documents.c.source == source)
     if key is not None:
         query = query.where(documents.c.key == key)
     with platform.catalog.write() as connection:
-        keys = sorted(set(connection.execute(query).scalars()))
-        for batch in batched(keys):
+        found = connection.execute(query).all()
+        for batch in batched(sorted({row.key for row in found})):
             connection.execute(delete(parses).where(parses.c.key.in_(batch)))
-    return len(keys)
+    return len({row.id for row in found})

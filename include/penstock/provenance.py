@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
-from penstock import manifest
+from penstock import manifest, wording
 from penstock.catalog.schema import chunkings, documents, entries, generations, parses, releases, revisions
 from penstock.errors import UnknownNameError, UsageError
 from penstock.ids import document_id
@@ -85,13 +85,17 @@ def _verdict(row: Row[Any], index: str, found: Any, live: int | None, on_hold: b
     reader = (
         "nobody may read it" if f'"{NOBODY}"' in row.principals else f"readers: {', '.join(json.loads(row.principals))}"
     )
-    what = f"{one.chunks} chunks of revision {one.revision[:12]}"
+    what = f"{wording.count(one.chunks, 'chunk')} of revision {one.revision[:12]}"
     return f"Served by {index} in release {live}: {what}; {reader}{suffix}.{late}"
 
 
 def _entry_sentence(one: Row[Any]) -> str:
     until = "" if one.removed_in == OPEN_END else f", until release {one.removed_in}"
-    what = f"quarantined for {one.reason}: {one.detail}" if one.reason else f"indexed as {one.chunks} chunks"
+    what = (
+        f"quarantined for {one.reason}: {one.detail}"
+        if one.reason
+        else f"indexed as {wording.count(one.chunks, 'chunk')}"
+    )
     return f"{one.index_name}: {what}, from release {one.added_in}{until} (run {one.run_id})."
 
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from sqlalchemy import ColumnElement, Connection, select
 
-from penstock import decisions, manifest, quality, runs
+from penstock import decisions, manifest, quality, runs, wording
 from penstock.catalog.schema import documents, entries, releases
 from penstock.platform import Platform
 from penstock.quality import Gate
@@ -26,11 +26,13 @@ def question(platform: Platform, index: str, number: int) -> dict[str, str]:
         named = _named(connection, index, number)
     failed = [gate for gate in gates if not gate.passed]
     table = "\n".join(map(_gate_line, gates))
+    refused = f"{len(failed)} of {wording.count(len(gates), 'gate')}"
+    holds = f"{wording.count(row.documents, 'document')} in {wording.count(row.chunks, 'chunk')}"
     body = f"""\
-Release **{number}** of **{index}** was refused by {len(failed)} of {len(gates)} gates and waits, unseen.
+Release **{number}** of **{index}** was refused by {refused} and waits, unseen.
 Readers stay on release {live or "none"} until somebody decides.
 
-It holds {row.documents} documents in {row.chunks} chunks; in quarantine: {row.quarantined}.
+It holds {holds}; in quarantine: {row.quarantined}.
 Against release {row.base or "none"}: {_changes(row.delta)}.
 {named}
 | gate | verdict | observed | allowed | what it means |
@@ -191,7 +193,7 @@ def _groups(counts: dict[str, int]) -> list[tuple[str, list[tuple[str, str]]]]:
     found = []
     for group, names in GROUPS.items():
         pairs = [
-            (WORDS.get(name, name), (data_size if name == "fetched_bytes" else number_text)(counts[name]))
+            (WORDS.get(name, name), wording.size(counts[name]) if name == "fetched_bytes" else f"{counts[name]:,}")
             for name in names
             if name in counts
         ]
@@ -215,11 +217,11 @@ def environment(*folders: str) -> Environment:
     )
     made.filters |= {
         "ago": ago,
-        "duration": duration,
+        "duration": wording.duration,
         "moment": moment,
-        "number": number_text,
+        "number": "{:,}".format,
         "prose": prose,
-        "size": data_size,
+        "size": wording.size,
         "tone": tone,
     }
     return made
@@ -237,28 +239,11 @@ def tone(state: str) -> str:
     return next((name for name, states in TONES.items() if state in states), "")
 
 
-def duration(seconds: float) -> str:
-    """A length of time for people.
-
-    >>> [duration(s) for s in (0.04, 12.3, 75, 7200, 200_000)]
-    ['0.04 s', '12 s', '1 min 15 s', '2 h', '2 d 7 h']
-    """
-    if seconds < 10:
-        return f"{seconds:.2g} s"
-    whole = int(seconds)
-    for unit, size, below, below_size in (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
-        if whole >= size:
-            rest = whole % size // below_size
-            return f"{whole // size} {unit}" + (f" {rest} {below}" if rest else "")
-    return f"{whole} s"
-
-
 def ago(seconds: float | None) -> Markup:
     """A moment as its distance from now; the exact time is in the title."""
     if seconds is None:
         return Markup('<span class="soft">never</span>')
-    distance = max(0.0, time.time() - seconds)
-    words = "just now" if distance < 5 else " ".join(duration(distance).split()[:2]) + " ago"
+    words = wording.ago(max(0.0, time.time() - seconds))
     return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(seconds), moment(seconds), words)
 
 
@@ -281,19 +266,3 @@ def moment(seconds: float) -> str:
 
 def _iso(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def number_text(value: int) -> str:
-    return f"{value:,}"
-
-
-def data_size(value: float) -> str:
-    """
-    >>> [data_size(n) for n in (12, 2048, 5 * 2**20)]
-    ['12 B', '2.0 kB', '5.0 MB']
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1024 or unit == "GB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from penstock import manifest, quality, release, runs
+from penstock import manifest, quality, release, runs, wording
 from penstock.access import apply_access
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import documents, entries, revisions, source_states
@@ -245,7 +245,8 @@ def close_unchanged(platform: Platform, run: Run) -> RunReport:
         return runs.finish(platform, run, state, waiting.number, message)
     moved = release.follow_head(platform, run.index)
     live = moved or live
-    message = f"nothing changed: {run.counts.get('listed', 0)} documents listed, release {live} stays live"
+    listed = wording.count(run.counts.get("listed", 0), "document")
+    message = f"nothing changed: {listed} listed, release {live} stays live"
     if moved:
         message = f"nothing changed since release {moved}, which is live again"
     elif on_hold:

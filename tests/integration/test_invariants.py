@@ -241,6 +241,7 @@ class TestInvariant7ABadDocumentHurtsOnlyItself:
         full.write("bad.pdf", b"%PDF-1.7 and then nothing")
         full.sync()
         assert maintenance.retry_quarantined(full.platform, "docs", "bad.pdf") == 1
+        assert maintenance.retry_quarantined(full.platform) == 0  # it is marked already
         report = full.sync()
         assert (report.counts["parsed"], report.counts["fetched"], report.state) == (1, 0, "unchanged")
 

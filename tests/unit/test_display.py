@@ -264,7 +264,7 @@ def test_empty_answers_say_so(capsys: pytest.CaptureFixture[str]) -> None:
         "Nothing is in quarantine.",
         "Nobody has decided anything yet.",
         "No release yet: penstock sync INDEX makes the first.",
-        "Nothing is in quarantine, so there is nothing to try again.",
+        "Nothing more to try again: what is in quarantine, if anything, is marked for the next sync already.",
         "handbook is whole: catalog, manifest, store and lake agree.",
     ]
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from rich.text import Text
 
+from penstock import wording
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN
 
 EXCERPT_CHARS = 280
+MAX_QUESTION_CHARS = 200
 _SMALL = """a about an and any are as at be been but by can did do does for from had has have how i if in is it its may
 me my not of on or our shall should so than that the their them then there these they this to us was we were what when
 where which who whom whose why will with would you your"""
@@ -19,7 +21,10 @@ SMALL_WORDS = frozenset(_SMALL.split())
 
 def answer(found: dict[str, Any]) -> None:
     """Print numbered hits: where each stands, an excerpt with the question's words set off, and what to cite."""
-    paper.line((found["query"], STRONG), (f"   {found['index']}, release {found['release']}", QUIET))
+    paper.line(
+        (_shortened(found["query"], MAX_QUESTION_CHARS), STRONG),
+        (f"   {found['index']}, release {found['release']}", QUIET),
+    )
     if not found["hits"]:
         paper.prose("Nothing found that this reader may see. Name who is asking with --principal, or ask otherwise.")
     for number, hit in enumerate(found["hits"], 1):
@@ -81,12 +86,12 @@ def previews(found: list[dict[str, Any]]) -> None:
     for number, one in enumerate(found):
         if number:
             paper.blank()
-        paper.line((str(one["key"]), STRONG), (f"   {paper.size(one['size_bytes'])}", QUIET))
+        paper.line((str(one["key"]), STRONG), (f"   {wording.size(one['size_bytes'])}", QUIET))
         if one["refusal"]:
             _refusal(one["refusal"])
             continue
-        made = f"{one['media_type']} by {one['parser']}: {paper.count(one['n_elements'], 'element')}, "
-        paper.line("  ", (made + paper.count(one["chars"], "character"), QUIET))
+        made = f"{one['media_type']} by {one['parser']}: {wording.count(one['n_elements'], 'element')}, "
+        paper.line("  ", (made + wording.count(one["chars"], "character"), QUIET))
         if one.get("principals"):
             paper.line("  readers: ", ", ".join(one["principals"]))
         paper.rows([((element["kind"], QUIET), _shortened(element["text"], width)) for element in one["elements"]])
@@ -137,7 +142,7 @@ def quarantine(found: list[dict[str, Any]]) -> None:
         paper.line("  ", (f"{one['index']}, since release {one['since_release']}, run {one['run']}", QUIET))
     paper.blank()
     paper.prose(
-        paper.count(len(found), "document"),
+        wording.count(len(found), "document"),
         " in quarantine. Each is tried again when its bytes or its parser change, or by ",
         paper.command("penstock quarantine retry"),
         ".",
@@ -148,7 +153,9 @@ def retried(found: dict[str, Any]) -> None:
     number = found["to_retry"]
     if number:
         paper.line(
-            f"{paper.count(number, 'document')} will be tried again by the next ", paper.command("penstock sync")
+            f"{wording.count(number, 'document')} will be tried again by the next ", paper.command("penstock sync")
         )
     else:
-        paper.line("Nothing is in quarantine, so there is nothing to try again.")
+        paper.line(
+            "Nothing more to try again: what is in quarantine, if anything, is marked for the next sync already."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock import wording
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
 from penstock.display.releases import reindex_hint
@@ -38,16 +39,16 @@ def _index(one: dict[str, Any]) -> None:
         paper.line((index, STRONG), "  nothing is live yet")
     else:
         paper.line(
-            (index, STRONG), "  ", (f"release {one['live']} is live", GOOD), f", published {paper.ago(one['age_s'])}"
+            (index, STRONG), "  ", (f"release {one['live']} is live", GOOD), f", published {wording.ago(one['age_s'])}"
         )
-        held = f"{paper.count(one['documents'], 'document')}, {paper.count(one['chunks'], 'chunk')}"
+        held = f"{wording.count(one['documents'], 'document')}, {wording.count(one['chunks'], 'chunk')}"
         paper.line("  ", (f"{held}, {one['quarantined']:,} in quarantine", QUIET))
     if one["on_hold"]:
         paper.prose(("On hold: syncs stage and check, and publish nothing.", WARN))
     for source in one["sources"]:
         _source(source)
     if run := one["last_run"]:
-        age = f"run {run['id']} ({run['kind']}), {paper.when(run['started_at'])} UTC: "
+        age = f"run {run['id']} ({run['kind']}), {wording.when(run['started_at'])} UTC: "
         paper.prose((age, QUIET), (f"{run['state']}; {run['message']}", QUIET))
     _waits(one)
     reindex_hint(index, one["reindex_would_change"])
@@ -55,7 +56,7 @@ def _index(one: dict[str, Any]) -> None:
 
 def _source(source: dict[str, Any]) -> None:
     shown = {name: number for name, number in source["documents"].items() if number}
-    paper.line("  ", (source["source"], STRONG), f"  {paper.listed(shown, 'no documents')}")
+    paper.line("  ", (source["source"], STRONG), f"  {wording.listed(shown, 'no documents')}")
     paper.prose(_freshness(source), indent=4)
     if source["error"]:
         paper.prose(("the last listing failed, so nothing of it was removed: ", BAD), source["error"], indent=4)
@@ -64,8 +65,8 @@ def _source(source: dict[str, Any]) -> None:
 def _freshness(source: dict[str, Any]) -> Part:
     if not source["configured"]:
         return ("no longer configured; its documents stay until a sync is told otherwise", WARN)
-    allowed = f", allowed {paper.span(source['max_age_s'])}" if source["max_age_s"] else ""
-    listed = f"last listed {paper.ago(source['age_s'])}" if source["age_s"] is not None else "never listed"
+    allowed = f", allowed {wording.span(source['max_age_s'])}" if source["max_age_s"] else ""
+    listed = f"last listed {wording.ago(source['age_s'])}" if source["age_s"] is not None else "never listed"
     return (f"stale: {listed}{allowed}", BAD) if source["stale"] else (f"{listed}{allowed}", QUIET)
 
 
@@ -94,7 +95,7 @@ def findings(found: dict[str, Any]) -> None:
         paper.line((f"{found['index']} is whole", GOOD), ": catalog, manifest, store and lake agree.")
         return
     number = len(found["findings"])
-    paper.line((f"{found['index']}: {paper.count(number, 'difference')}", f"{STRONG} {BAD}"))
+    paper.line((f"{found['index']}: {wording.count(number, 'difference')}", f"{STRONG} {BAD}"))
     for one in found["findings"]:
         paper.prose(("✗ ", BAD), one["what"])
         paper.prose((one["remedy"], QUIET), indent=4)
@@ -110,9 +111,9 @@ def checks(found: list[dict[str, Any]]) -> None:
     warned = sum(one["state"] == "warn" for one in found)
     paper.blank()
     if bad:
-        paper.line((f"{paper.count(bad, 'check')} failed", f"{STRONG} {BAD}"))
+        paper.line((f"{wording.count(bad, 'check')} failed", f"{STRONG} {BAD}"))
     elif warned:
-        paper.line(("Well", GOOD), f", with {paper.count(warned, 'warning')}.")
+        paper.line(("Well", GOOD), f", with {wording.count(warned, 'warning')}.")
     else:
         paper.line(("All is well.", GOOD))
 
@@ -123,7 +124,7 @@ def decisions(found: list[dict[str, Any]]) -> None:
         paper.line("Nobody has decided anything yet.")
     for one in found:
         about = f" {_about(one)}  by {one['who']} ({one['via']})"
-        paper.line((paper.when(one["at"]), QUIET), "  ", (one["what"], STRONG), about)
+        paper.line((wording.when(one["at"]), QUIET), "  ", (one["what"], STRONG), about)
         paper.prose(one["why"], indent=18)
 
 

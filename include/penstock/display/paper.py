@@ -1,10 +1,9 @@
-"""Lines, aligned columns and paragraphs on stdout, and figures in words. Everything else in this package uses these."""
+"""Lines, aligned columns and paragraphs on stdout. Everything else in this package uses these."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -83,77 +82,3 @@ def hint(label: str, *commands: str) -> None:
     """Print what to do next, one command to a line."""
     for number, words in enumerate(commands):
         line("  ", (label if number == 0 else " " * len(label), QUIET), "  ", command(words))
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """A number and its noun.
-
-    >>> count(1, "document"), count(1200, "document"), count(2, "query", "queries")
-    ('1 document', '1,200 documents', '2 queries')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def size(n_bytes: float) -> str:
-    """Bytes for people.
-
-    >>> size(512), size(296_763), size(31_000_000)
-    ('512 bytes', '297 kB', '31 MB')
-    """
-    if n_bytes < 1000:
-        return f"{n_bytes:.0f} bytes"
-    for unit in ("kB", "MB", "GB"):
-        n_bytes /= 1000
-        if n_bytes < 999.5:
-            return f"{n_bytes:.1f} {unit}" if n_bytes < 9.95 else f"{n_bytes:.0f} {unit}"
-    return f"{n_bytes / 1000:.1f} TB"
-
-
-def seconds(value: float) -> str:
-    """A duration to read at a glance.
-
-    >>> seconds(0.008), seconds(7.65), seconds(125)
-    ('0.01 s', '7.7 s', '2 min 5 s')
-    """
-    if value < 0.995:
-        return f"{value:.2f} s"
-    if value < 59.95:
-        return f"{value:.1f} s"
-    return f"{value // 60:.0f} min {value % 60:.0f} s"
-
-
-def span(value: float) -> str:
-    """A long time in words, to its largest unit.
-
-    >>> span(1), span(100), span(172_800)
-    ('1 second', '2 minutes', '2 days')
-    """
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if value >= 1.5 * length or value == length:
-            return count(round(value / length), unit)
-    return count(round(value), "second")
-
-
-def ago(value: float | None) -> str:
-    """An age in words.
-
-    >>> ago(None), ago(0.4), ago(90_000)
-    ('never', 'just now', '25 hours ago')
-    """
-    if value is None:
-        return "never"
-    return "just now" if value < 1 else f"{span(value)} ago"
-
-
-def when(at: float) -> str:
-    """A time in UTC, to the minute."""
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
-
-
-def listed(counts: Mapping[str, int], nothing: str = "nothing") -> str:
-    """Name what is not zero.
-
-    >>> listed({"new": 2, "changed": 0, "removed": 1})
-    '2 new, 1 removed'
-    """
-    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if value) or nothing

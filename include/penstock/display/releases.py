@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock import wording
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
 from penstock.display.running import sources
@@ -32,7 +33,7 @@ def releases(found: list[dict[str, Any]]) -> None:
             ("●", GOOD) if one["live"] else " ",
             str(one["number"]),
             _state(one),
-            paper.when(one["created_at"]),
+            wording.when(one["created_at"]),
             f"{one['documents']:,}",
             f"{one['quarantined']:,}",
             f"{one['chunks']:,}",
@@ -48,7 +49,7 @@ def releases(found: list[dict[str, Any]]) -> None:
         refused = f"; refused by {', '.join(one['failed_gates'])}" if one["failed_gates"] else ""
         pinned = "; pinned" if one["pinned"] else ""
         paper.prose(
-            (f"{one['number']}  ", STRONG), paper.listed(changes), (f" ({base})", QUIET), (refused, BAD), pinned
+            (f"{one['number']}  ", STRONG), wording.listed(changes), (f" ({base})", QUIET), (refused, BAD), pinned
         )
 
 
@@ -67,20 +68,20 @@ def diff(found: dict[str, Any]) -> None:
     if not found["documents"]:
         paper.line("  No document differs.")
     before, after = found["chunks"]["from"], found["chunks"]["to"]
-    paper.line("  ", (f"{paper.count(before, 'chunk')} before, {after:,} after", QUIET))
+    paper.line("  ", (f"{wording.count(before, 'chunk')} before, {after:,} after", QUIET))
 
 
 def _chunks(one: dict[str, Any]) -> str:
     before, after = one["chunks"]
     match one["change"]:
         case "added":
-            return paper.count(after, "chunk")
+            return wording.count(after, "chunk")
         case "removed":
-            return f"had {paper.count(before, 'chunk')}"
+            return f"had {wording.count(before, 'chunk')}"
         case "quarantined":
             return "not served"
         case _:
-            return paper.count(after, "chunk") + (f", had {before:,}" if before != after else "")
+            return wording.count(after, "chunk") + (f", had {before:,}" if before != after else "")
 
 
 def _document(change: str, source: str, key: str | None, note: str = "") -> None:
@@ -100,12 +101,12 @@ def plan(found: dict[str, Any]) -> None:
         paper.line((f"A sync of {index} would stage nothing; it stands on {stands}", STRONG))
     sources(found["sources"])
     names = ("new", "changed", "removed", "unchanged", "quarantined", "deferred", "erased")
-    table: list[tuple[Part, Part]] = [(("documents", QUIET), paper.listed({name: found[name] for name in names}))]
+    table: list[tuple[Part, Part]] = [(("documents", QUIET), wording.listed({name: found[name] for name in names}))]
     new_texts = f"{found['texts']:,} distinct in what changed"
-    cost = f"{found['texts_to_embed']:,} to embed, {paper.count(found['tokens_to_embed'], 'token')}"
+    cost = f"{found['texts_to_embed']:,} to embed, {wording.count(found['tokens_to_embed'], 'token')}"
     table.append((("texts", QUIET), f"{new_texts}: {cost}" if found["texts"] else "none to embed"))
     if found["access_changed"]:
-        table.append((("access", QUIET), f"{paper.count(found['access_changed'], 'document')} with other readers"))
+        table.append((("access", QUIET), f"{wording.count(found['access_changed'], 'document')} with other readers"))
     paper.rows(table)
     for one in found["documents"]:
         _document(one["change"], one["source"], one["key"])

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
-from penstock import progress
+from penstock import progress, wording
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
 
@@ -61,7 +61,7 @@ def run(report: RunReport) -> None:
     """Print what a run did: what came of every document, texts and vectors, rows, time, and what to do next."""
     counts = report.counts
     paper.prose((report.message[:1].upper() + report.message[1:], f"{STRONG} {STYLES[report.state]}"), indent=0)
-    took = f", {paper.seconds(report.finished_at - report.started_at)}" if report.finished_at else ""
+    took = f", {wording.duration(report.finished_at - report.started_at)}" if report.finished_at else ""
     paper.line((f"{report.index}, run {report.id} ({report.kind}){took}", QUIET))
     paper.blank()
     paper.rows(_figures(counts))
@@ -74,19 +74,21 @@ def run(report: RunReport) -> None:
 
 def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
     n = counts.get
-    figures: list[tuple[Part, Part]] = [("listed", paper.count(n("listed", 0), "document"))]
+    figures: list[tuple[Part, Part]] = [("listed", wording.count(n("listed", 0), "document"))]
     if attachments := n("attachments", 0):
-        figures.append(("", f"{paper.count(attachments, 'attachment')}, counted as documents of their own"))
+        figures.append(("", f"{wording.count(attachments, 'attachment')}, counted as documents of their own"))
     figures += [
         ("", f"{n(name, 0):,} {NAMES.get(name, name)}") for name in OUTCOMES if n(name, 0) or name == "unchanged"
     ]
     if n("access_changed", 0):
-        figures.append(("access", f"{paper.count(n('access_changed', 0), 'document')} with other readers, at once"))
+        figures.append(("access", f"{wording.count(n('access_changed', 0), 'document')} with other readers, at once"))
     if gone := n("removed", 0):
-        figures.append(("removed", paper.count(gone, "document")))
+        figures.append(("removed", wording.count(gone, "document")))
     if n("fetched", 0):
-        figures.append(("fetched", f"{paper.count(n('fetched', 0), 'document')}, {paper.size(n('fetched_bytes', 0))}"))
-        figures.append(("parsed", paper.count(n("parsed", 0), "document")))
+        figures.append(
+            ("fetched", f"{wording.count(n('fetched', 0), 'document')}, {wording.size(n('fetched_bytes', 0))}")
+        )
+        figures.append(("parsed", wording.count(n("parsed", 0), "document")))
     if "texts" in counts:
         reused = counts["texts"] - n("embedded", 0)
         words = f"{counts['texts']:,} distinct: {n('embedded', 0):,} embedded, {reused:,} from the cache"
@@ -99,7 +101,7 @@ def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
 def _stages(spent: dict[str, float]) -> None:
     worth = {name: value for name, value in spent.items() if value >= 0.005}
     if worth:
-        words = " · ".join(f"{name} {paper.seconds(value)}" for name, value in worth.items())
+        words = " · ".join(f"{name} {wording.duration(value)}" for name, value in worth.items())
         paper.prose(("time     ", QUIET), words, hang=9)
 
 
@@ -129,4 +131,4 @@ def sources(found: dict[str, Any]) -> None:
         if "error" in source:
             paper.prose((f"{name} cannot be listed: ", BAD), str(source["error"]))
         else:
-            paper.line("  ", (f"{name}: {paper.count(source.get('listed', 0), 'document')} listed", QUIET))
+            paper.line("  ", (f"{name}: {wording.count(source.get('listed', 0), 'document')} listed", QUIET))

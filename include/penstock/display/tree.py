@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+from penstock import wording
 from penstock.display import paper
 from penstock.display.paper import QUIET, Part
 
@@ -50,7 +51,7 @@ def _value(name: str, value: Any) -> Part:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and name.endswith("_at"):
-        return f"{paper.when(value)} UTC"
+        return f"{wording.when(value)} UTC"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return str(value)

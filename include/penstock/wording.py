@@ -1,0 +1,84 @@
+"""Numbers, sizes and times as people read them: on the terminal, on pages and in messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number and its noun.
+
+    >>> count(1, "document"), count(1200, "document"), count(2, "query", "queries")
+    ('1 document', '1,200 documents', '2 queries')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes for people.
+
+    >>> size(512), size(296_763), size(31_000_000)
+    ('512 bytes', '297 kB', '31 MB')
+    """
+    if n_bytes < 1000:
+        return f"{n_bytes:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        n_bytes /= 1000
+        if n_bytes < 999.5:
+            return f"{n_bytes:.1f} {unit}" if n_bytes < 9.95 else f"{n_bytes:.0f} {unit}"
+    return f"{n_bytes / 1000:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """A length of time to read at a glance.
+
+    >>> [duration(s) for s in (0.008, 7.65, 125, 7200, 200_000)]
+    ['0.01 s', '7.7 s', '2 min 5 s', '2 h', '2 d 7 h']
+    """
+    if seconds < 0.995:
+        return f"{seconds:.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    steps = (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
+    unit, length, below, part = next(step for step in steps if whole >= step[1])
+    rest = whole % length // part
+    return f"{whole // length} {unit}" + (f" {rest} {below}" if rest else "")
+
+
+def span(value: float) -> str:
+    """A long time in words, to its largest unit.
+
+    >>> span(1), span(100), span(172_800)
+    ('1 second', '2 minutes', '2 days')
+    """
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if value >= 1.5 * length or value == length:
+            return count(round(value / length), unit)
+    return count(round(value), "second")
+
+
+def ago(value: float | None) -> str:
+    """An age in words.
+
+    >>> ago(None), ago(0.4), ago(90_000)
+    ('never', 'just now', '25 hours ago')
+    """
+    if value is None:
+        return "never"
+    return "just now" if value < 1 else f"{span(value)} ago"
+
+
+def when(at: float) -> str:
+    """A time in UTC, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
+
+
+def listed(counts: Mapping[str, int], nothing: str = "nothing") -> str:
+    """Name what is not zero.
+
+    >>> listed({"new": 2, "changed": 0, "removed": 1})
+    '2 new, 1 removed'
+    """
+    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if value) or nothing
