@@ -2,6 +2,7 @@
 # make airflow  the same project in a local Airflow
 # make test     set up and run the tests
 # make check    ruff, mypy and the tests: what CI runs
+# make check-long   minutes of attack: processes killed at every point
 # make bench    the benchmarks, with a page of results
 # make lock     write requirements.txt anew from pyproject.toml
 
@@ -11,7 +12,7 @@ INSTALL = VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint
 
 export PYTHONPATH := $(CURDIR)/include
 
-.PHONY: demo airflow test check lint bench lock clean
+.PHONY: demo airflow test check check-long lint bench lock clean
 
 demo: .venv/.core
 	$(BIN)/python scripts/demo.py
@@ -21,6 +22,9 @@ airflow: .venv/.airflow
 
 test: .venv/.all
 	$(BIN)/pytest -n auto --dist loadgroup
+
+check-long: .venv/.all
+	$(BIN)/pytest -m long -n auto --dist loadgroup
 
 lint: .venv/.all
 	$(BIN)/ruff check .

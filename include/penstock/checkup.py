@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from penstock import wording
 from penstock.errors import ConfigError, PenstockError
 from penstock.settings import Settings, load
 
@@ -28,7 +29,13 @@ def examine(settings: Settings | None = None) -> list[Check]:
         settings = settings or load()
     except ConfigError as error:
         return [Check("configuration", "bad", str(error), "mend the file, then run `penstock doctor` again")]
-    checks = [Check("configuration", "ok", f"{settings.file}: {len(settings.indexes)} indexes, home {settings.home}")]
+    checks = [
+        Check(
+            "configuration",
+            "ok",
+            f"{settings.file}: {wording.count(len(settings.indexes), 'index', 'indexes')}, home {settings.home}",
+        )
+    ]
     checks += [_guarded(name, settings, check) for name, check in CHECKS.items()]
     checks += [Check(*one) for one in _sources(settings)]
     executor = os.environ.get("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
@@ -83,10 +90,14 @@ def _parser(settings: Settings) -> str:
 
 def _embedders(settings: Settings) -> str:
     from penstock.embedding import open_embedder
+    from penstock.recipe import Recipe
 
     said = []
     for model in {index.embedder for index in settings.indexes.values()}:
         embedder = open_embedder(model)
+        for name, index in settings.indexes.items():
+            if index.embedder == model:
+                Recipe.of(settings, name).require_room(embedder)
         runtime = ", ".join(f"{name} {value}" for name, value in embedder.runtime.items())
         said.append(f"{model.model}: {embedder.dimension} dimensions, fingerprint {embedder.fingerprint}, {runtime}")
     return "; ".join(said) or "no index is configured"

@@ -16,11 +16,12 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.engine import Row
 
 from penstock import decisions, manifest, runs
-from penstock.catalog import batched
+from penstock.catalog import batched, insert_or_update
 from penstock.catalog.schema import (
     chunkings,
     documents,
     entries,
+    erased_bytes,
     generations,
     parses,
     redactions,
@@ -34,6 +35,7 @@ from penstock.errors import UsageError
 from penstock.ids import digest_add
 from penstock.lake import Kind
 from penstock.platform import Platform
+from penstock.preparing import buried_name
 from penstock.provenance import find_document
 from penstock.records import NOBODY, IndexRow
 from penstock.vectors import delete_vectors, texts_only_in
@@ -42,8 +44,9 @@ from penstock.vectors import delete_vectors, texts_only_in
 def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s: float = 0.0) -> dict[str, Any]:
     """Erase one document and what is attached to it; return the certificate, which holds no content.
 
-    A tombstone keeps its source from bringing it back. Interrupted, it may be run again. Takes the lease of every
-    index, so that no run writes the document while it is being forgotten.
+    A tombstone keeps its source from bringing it back, and its bytes from coming under another name. The bytes of an
+    attachment are also a part of what it hangs on: ``bytes_still_inside`` names that document by its id. Interrupted,
+    it may be run again. Takes the lease of every index, so that no run writes the document while it is forgotten.
     """
     why = decisions.reasoned(why)
     if key in why.replace(",", " ").split():
@@ -52,7 +55,7 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
     with _all_leases(platform, wait_s):
         ids = _family(platform, found.id)
         decision = _bury(platform, ids, who, why)
-        certificate = _forget(platform, ids, found.id, decision)
+        certificate = _forget(platform, ids, found, decision)
         _scrub_messages(platform, key)
         _finish_tombstones(platform, ids)
     return certificate
@@ -115,13 +118,15 @@ class _Holding:
     own_revisions: list[str]
     parses: list[str]
     chunk_lists: list[str]
+    shared_chunk_lists: list[str]
 
 
-def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> dict[str, Any]:
+def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: int) -> dict[str, Any]:
     holding = _holding(platform, ids)
-    hashes, shared = texts_only_in(platform, holding.chunk_lists)
+    hashes, shared = texts_only_in(platform, holding.chunk_lists, holding.shared_chunk_lists)
     certificate: dict[str, Any] = {
-        "document_id": id_,
+        "document_id": found.id,
+        "bytes_still_inside": found.parent_id,
         "attachments": len(ids) - 1,
         "revisions_erased": len(holding.own_revisions),
         "revisions_kept_for_others": len(holding.revisions) - len(holding.own_revisions),
@@ -144,7 +149,11 @@ def _forget(platform: Platform, ids: Sequence[str], id_: str, decision: int) -> 
             connection.execute(delete(parses).where(parses.c.key.in_(batch)))
         connection.execute(delete(entries).where(entries.c.document_id.in_(ids)))
         connection.execute(delete(revisions).where(revisions.c.document_id.in_(ids)))
-        connection.execute(update(redactions).where(redactions.c.document_id == id_).values(certificate=certificate))
+        buried = [{"digest": buried_name(one), "decision_id": decision} for one in holding.own_revisions]
+        insert_or_update(connection, erased_bytes, buried)
+        connection.execute(
+            update(redactions).where(redactions.c.document_id == found.id).values(certificate=certificate)
+        )
     return certificate
 
 
@@ -163,7 +172,9 @@ def _holding(platform: Platform, ids: Sequence[str]) -> _Holding:
         own = sorted(mine - others)
         parse_keys = list(connection.execute(select(parses.c.key).where(parses.c.revision.in_(own))).scalars())
         lists = list(connection.execute(select(chunkings.c.key).where(chunkings.c.parse_key.in_(parse_keys))).scalars())
-    return _Holding(sorted(mine), own, parse_keys, lists)
+        shared = select(chunkings.c.key).join(parses, parses.c.key == chunkings.c.parse_key)
+        shared_lists = list(connection.execute(shared.where(parses.c.revision.in_(mine & others))).scalars())
+    return _Holding(sorted(mine), own, parse_keys, lists, shared_lists)
 
 
 def _redact(

@@ -90,7 +90,12 @@ def _open(url: str, retries: int) -> ObjectStore:
 
     if "://" not in url or url.startswith("file://"):
         folder = Path(url.removeprefix("file://"))
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"store.lake: {folder} cannot be made: {error.strerror}; check home (or PENSTOCK_HOME)"
+            ) from error
         return LocalStore(folder)
     if not url.startswith("s3://"):
         raise ConfigError(f"store.lake: {url!r} is neither a folder nor s3://bucket/prefix")

@@ -262,7 +262,7 @@ def _verify_lake(platform: Platform, index: str) -> Iterator[Finding]:
         ).all()
     lake = platform.lake
     lost: Counter[str] = Counter()
-    for sha in sorted({row.revision for row in named if row.revision}):
+    for sha in sorted({row.revision for row in named if row.revision and row.reason != Reason.ERASED}):
         try:
             lake.get(Kind.BYTES, sha)
         except StoreError as error:

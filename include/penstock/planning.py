@@ -20,7 +20,7 @@ from penstock.ids import document_id
 from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
 from penstock.recipe import Recipe
-from penstock.records import NOBODY, Refusal, SourceObject
+from penstock.records import NOBODY, Reason, Refusal, SourceObject
 from penstock.settings import SourceBase
 from penstock.sources.access import Rules
 
@@ -42,6 +42,8 @@ class Known:
     entry_fields: str | None
     in_release: bool
     quarantined: bool
+    unseen: tuple[str, str] | None
+    """Reason and detail, where the document was refused without a look at its bytes."""
     retry: bool
     """Quarantined, and nothing is known of the bytes under today's parser: try it again."""
     principals_pending: bool
@@ -116,16 +118,28 @@ def decide(item: SourceObject, known: Known | None, verify: bool) -> str:
         return "work"
     if known.erased:
         return "erased"
-    if item.problem or verify or known.retry or not known.in_release or item.hint != known.hint:
+    if verify or known.retry or not known.in_release or canonical(dict(item.fields)) != known.entry_fields:
         return "work"
-    if known.revision != known.entry_revision or canonical(dict(item.fields)) != known.entry_fields:
+    refused = (str(item.problem.reason), item.problem.detail) if item.problem else None
+    if refused != known.unseen:
+        return "work"
+    if refused is None and (item.hint != known.hint or known.revision != known.entry_revision):
         return "work"
     return "quarantined_before" if known.quarantined else "unchanged"
 
 
+def too_large(item: SourceObject, source: str, max_bytes: int) -> SourceObject:
+    """The object with a problem, where the listing says that it is larger than its source allows."""
+    if item.problem or item.size_bytes <= max_bytes:
+        return item
+    detail = f"{item.size_bytes} bytes, the source allows {max_bytes}"
+    remedy = f"raise sources.{source}.max_bytes, or exclude it"
+    return replace(item, problem=Refusal(Reason.TOO_LARGE, detail, remedy))
+
+
 def principals_of(item: SourceObject, when_silent: tuple[str, ...]) -> tuple[str, ...]:
     """Who may read: what the source says, else what its settings declare; nobody where it could not be read."""
-    if item.problem:
+    if item.problem and item.problem.reason != Reason.TOO_LARGE:
         return (NOBODY,)
     return item.principals if item.principals is not None else when_silent
 
@@ -160,7 +174,7 @@ def plan_source(
     if not seen and served:
         raise ListingError(
             f"source {name!r} listed nothing, but {len(served)} of its documents are served; nothing was removed. "
-            "Check its path, prefix and permissions"
+            "Check its path, prefix, globs and permissions"
         )
     if not seen and not known:
         raise ListingError(f"source {name!r} listed nothing. Check its path, prefix, globs and permissions")
@@ -259,12 +273,17 @@ def make_plan(
     parser = parser_fingerprint(recipe.parser)
     for name in (only,) if only else settings.sources:
         known = known_documents(platform.catalog, index, name, base, parser)
-        when_silent = platform.settings.source(name).when_silent
+        source = platform.settings.source(name)
+        rules = _rules(name, source)
         before = plan.counts["listed"]
         try:
-            listing = _declared(platform.source(name).list(), recipe.fields)
-            plan_source(name, listing, known, when_silent, plan, verify, _rules(name, platform.settings.source(name)))
+            listing = (
+                too_large(item, name, source.max_bytes)
+                for item in _declared(platform.source(name).list(), recipe.fields)
+            )
+            plan_source(name, listing, known, source.when_silent, plan, verify, rules)
         except ListingError as error:
+            plan.access |= unlisted_access(known, (), rules)  # who may read needs no listing where rules decide it
             plan.errors.append(error)
             plan.sources[name] = {"error": str(error)}
         except SourceError as error:
@@ -298,7 +317,8 @@ def known_documents(catalog: Catalog, index: str, source: str, base: int, parser
     )
     query = (
         select(documents, entries.c.id.label("entry"), entries.c.revision.label("entry_revision"))
-        .add_columns(entries.c.fields.label("entry_fields"), entries.c.reason, parses.c.parser)
+        .add_columns(entries.c.fields.label("entry_fields"), entries.c.reason)
+        .add_columns(entries.c.detail, entries.c.parse_key, parses.c.parser)
         .select_from(
             documents.outerjoin(entries, at_base).outerjoin(
                 parses, and_(parses.c.key == entries.c.parse_key, entries.c.reason.is_not(None))
@@ -325,6 +345,7 @@ def _known(row: Row[Any], parser: str) -> Known:
         entry_fields=row.entry_fields,
         in_release=row.entry is not None,
         quarantined=quarantined,
-        retry=row.problem is not None or (quarantined and row.parser != parser),
+        unseen=(row.reason, row.detail) if quarantined and row.entry_revision is None else None,
+        retry=row.problem is not None or (quarantined and row.parse_key is not None and row.parser != parser),
         principals_pending=row.principals_pending,
     )

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import select
 
 from penstock import chunking
-from penstock.catalog.schema import parses
+from penstock.catalog.schema import documents, erased_bytes, parses
 from penstock.embedding.base import Embedder
 from penstock.embedding.cache import text_hash
 from penstock.errors import FetchError, TransientFetchError
-from penstock.ids import document_id, hash_of
+from penstock.ids import document_id, hash_of, sha256
 from penstock.lake import Kind
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
 from penstock.pending import Item, PendingRows
@@ -32,6 +32,11 @@ from penstock.sources import TooLargeError
 
 FETCH_TRIES = 3
 FETCH_THREADS = 8
+ERASED = Refusal(
+    Reason.ERASED,
+    "a document with these very bytes was erased",
+    "delete it at the source; `penstock log` says who erased it and why",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,11 @@ class Preparer:
     _attached: list[Item] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.recipe.require_room(self.embedder)
         self._parser = parser_fingerprint(self.recipe.parser)
         self._chunker = chunking.chunker_fingerprint(self.recipe.chunker, self.embedder.fingerprint)
         self._fresh = PendingRows(self.platform, self.run_id)
+        self._graves = graves(self.platform)
 
     def prepare(self, work: Iterable[Work]) -> Iterator[tuple[Outcome, dict[str, str]]]:
         level = (Item(one, None, 0) for one in work)
@@ -136,7 +143,10 @@ class Preparer:
                 elif item.revision or item.work.revision:
                     item.revision = item.revision or item.work.revision or ""
                     self._fresh.document(item)
-                    yield item
+                    if buried_name(item.revision) in self._graves.bytes:
+                        ready.append((self._outcome(item, "quarantined", refusal=ERASED), {}))
+                    else:
+                        yield item
                 else:
                     waiting.append((item, threads.submit(self._fetch, item.work)))
                     if len(waiting) >= 2 * FETCH_THREADS:
@@ -145,14 +155,7 @@ class Preparer:
                 yield from self._fetched(*waiting.popleft(), ready)
 
     def _refused_unseen(self, item: Item) -> Outcome | None:
-        limit = self.platform.settings.source(item.work.source).max_bytes
         problem = item.work.problem
-        if problem is None and item.work.size_bytes > limit:
-            problem = Refusal(
-                Reason.TOO_LARGE,
-                f"{item.work.size_bytes} bytes, the source allows {limit}",
-                f"raise sources.{item.work.source}.max_bytes, or exclude it",
-            )
         if problem is None and item.depth > self.recipe.parser.max_attachment_depth:
             problem = Refusal(
                 Reason.TOO_DEEP, f"attached {item.depth} levels deep", "raise parser.max_attachment_depth"
@@ -187,9 +190,15 @@ class Preparer:
             self._fresh.document(item, problem=refusal)
             ready.append((self._outcome(item, "deferred", refusal=refusal), {}))
             return
-        item.revision, item.data = self.platform.lake.put_bytes(data), data
         self.fetched += 1
         self.fetched_bytes += len(data)
+        item.revision = sha256(data)
+        if buried_name(item.revision) in self._graves.bytes:
+            self._fresh.document(item)
+            ready.append((self._outcome(item, "quarantined", refusal=ERASED), {}))
+            return
+        item.data = data
+        self.platform.lake.put_bytes(data)
         self._fresh.revision(item, len(data))
         self._fresh.document(item)
         yield item
@@ -227,11 +236,10 @@ class Preparer:
         chunks = None if parsed_now else self._known_chunks(chunks_key)
         if chunks is None:
             parsed = parsed or from_json(self.platform.lake.get(Kind.PARSED, item.parse_key))
-            chunks = chunking.chunk(parsed, self.embedder.tokenizer, self.recipe.chunker)
+            chunks = chunking.chunk(parsed, self.embedder.tokenizer, self.recipe.chunker, self.embedder.max_tokens)
             self.platform.lake.put(Kind.CHUNKS, chunks_key, chunking.to_json(chunks))
             self._fresh.chunking(chunks_key, item.parse_key, chunks)
-        for name, revision in attachments:
-            self._attach(item, name, revision)
+        kept = [one for one in attachments if self._attach(item, *one)]
         outcome = self._outcome(
             item,
             "indexed",
@@ -239,7 +247,7 @@ class Preparer:
             chunks=len(chunks),
             tokens=sum(chunk.tokens for chunk in chunks),
             title=title,
-            attachments=len(attachments),
+            attachments=len(kept),
             parsed_now=parsed_now,
         )
         return outcome, embedding_texts(chunks, self.recipe)
@@ -249,10 +257,14 @@ class Preparer:
             return None
         return chunking.from_json(self.platform.lake.get(Kind.CHUNKS, chunks_key))
 
-    def _attach(self, parent: Item, name: str, revision: str) -> None:
+    def _attach(self, parent: Item, name: str, revision: str) -> bool:
+        """Take an attachment up as a document of its own, unless that document was erased."""
         key = f"{parent.work.key}{ATTACHMENT}{name}"
+        id_ = document_id(parent.work.source, key)
+        if id_ in self._graves.documents:
+            return False
         work = Work(
-            id=document_id(parent.work.source, key),
+            id=id_,
             source=parent.work.source,
             key=key,
             size_bytes=0,
@@ -266,6 +278,7 @@ class Preparer:
         item = Item(work, parent.work.id, parent.depth + 1, revision=revision)
         self._fresh.revision(item, 0)
         self._attached.append(item)
+        return True
 
     def _outcome(self, item: Item, state: str, **more: Any) -> Outcome:
         return Outcome(
@@ -278,6 +291,25 @@ class Preparer:
             size_bytes=item.work.size_bytes,
             **more,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Graves:
+    """What was erased and must not come back: ids of documents, and names of bytes (see ``buried_name``)."""
+
+    documents: frozenset[str]
+    bytes: frozenset[str]
+
+
+def graves(platform: Platform) -> Graves:
+    with platform.catalog.read() as connection:
+        ids = connection.execute(select(documents.c.id).where(documents.c.erased_at.is_not(None))).scalars()
+        return Graves(frozenset(ids), frozenset(connection.execute(select(erased_bytes.c.digest)).scalars()))
+
+
+def buried_name(revision: str) -> str:
+    """What is kept of erased bytes: enough to know them again, and not the name that a copy elsewhere would have."""
+    return hash_of("erased", revision)
 
 
 def parse_key(revision: str, key: str, parser: str) -> str:

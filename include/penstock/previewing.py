@@ -14,7 +14,7 @@ from penstock.delta import Delta, base_entries, compute_delta
 from penstock.embedding.cache import VectorCache
 from penstock.errors import FetchError
 from penstock.parsing import ParseJob
-from penstock.planning import make_plan
+from penstock.planning import make_plan, too_large
 from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer, file_name
 from penstock.progress import Progress
@@ -33,11 +33,7 @@ def preview(platform: Platform, source: str, n: int = 5) -> list[dict[str, Any]]
     jobs: list[ParseJob] = []
     limit = platform.settings.source(source).max_bytes
     for item in islice(listing.list(), n):
-        refusal = item.problem
-        if refusal is None and item.size_bytes > limit:
-            refusal = Refusal(
-                Reason.TOO_LARGE, f"{item.size_bytes} bytes, the source allows {limit}", "raise max_bytes"
-            )
+        refusal = too_large(item, source, limit).problem
         if refusal is None:
             try:
                 jobs.append(ParseJob(item.key, file_name(item.key), listing.fetch(item)))

@@ -166,9 +166,8 @@ def quarantine(platform: Platform, index: str | None = None, source: str | None 
         for name in [index] if index else platform.settings.indexes:
             platform.settings.index(name)
             query = (
-                select(entries, documents.c.source, documents.c.key, documents.c.problem, parses.c.remedy)
+                select(entries, documents.c.source, documents.c.key, documents.c.problem)
                 .join(documents, documents.c.id == entries.c.document_id)
-                .outerjoin(parses, parses.c.key == entries.c.parse_key)
                 .where(manifest.in_release(name, _newest(connection, name)))
                 .where(entries.c.reason.is_not(None) | documents.c.problem.is_not(None))
                 .order_by(documents.c.source, documents.c.key)

@@ -219,7 +219,8 @@ def _release_expectations(settings: GateSettings, standing: float) -> list[Any]:
             "quarantined_share",
             max(settings.max_quarantined_share, standing),
             "quarantine",
-            "documents that could not be used, empty ones apart; the share of the release before is allowed",
+            "documents that could not be used, empty ones apart"
+            + (f"; {standing:.1%} could not before either" if standing > settings.max_quarantined_share else ""),
         ),
         at_most(
             "rewritten_share", settings.max_embedded_share, "rewritten", "rows made anew for documents known before"

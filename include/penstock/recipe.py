@@ -6,6 +6,8 @@ must not re-embed an index overnight. ``reindex`` is how a new recipe is asked f
 
 from __future__ import annotations
 
+from penstock.embedding.base import Embedder
+from penstock.errors import ConfigError
 from penstock.settings import ChunkerSettings, EmbedderSettings, ParserSettings, Section, Settings
 
 PARSER_CHOICES = ("sentence_model", "html_articles", "max_attachment_depth")
@@ -23,6 +25,14 @@ class Recipe(Section):
         """Today's recipe, as configured."""
         chosen = settings.index(index)
         return cls(parser=settings.parser, chunker=chosen.chunker, embedder=chosen.embedder, fields=chosen.fields)
+
+    def require_room(self, embedder: Embedder) -> None:
+        """Raise ``ConfigError`` where chunks may hold more than the embedder reads."""
+        if self.chunker.max_tokens > embedder.max_tokens:
+            raise ConfigError(
+                f"chunker.max_tokens: {self.chunker.max_tokens} is too much for {self.embedder.model!r}, which reads "
+                f"{embedder.max_tokens} tokens of a text and ignores the rest; write {embedder.max_tokens} or less"
+            )
 
     def with_runtime_of(self, today: Recipe) -> Recipe:
         """This recipe's choices under today's limits, threads and precision, which change nothing that is made."""

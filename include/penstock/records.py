@@ -34,6 +34,7 @@ class Reason(StrEnum):
     PARSER_ERROR = "parser-error"
     SOURCE_ERROR = "source-error"
     BAD_SIDECAR = "bad-sidecar"
+    ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from penstock import leases
 from penstock.catalog.schema import leases as leases_table
@@ -113,8 +113,9 @@ def begin(
     holder = f"run {id_} ({kind} by {getpass.getuser()}, {where})"
     try:
         lease = leases.acquire(catalog, index, holder, platform.settings.store.lease_s, wait_s)
-    except LeaseHeldError as error:
-        _close(platform, id_, FAILED, None, str(error))
+    except LeaseHeldError:
+        with catalog.write() as connection:  # it never began, and would hide the run that goes on
+            connection.execute(delete(runs).where(runs.c.id == id_))
         raise
     _bury_dead(platform, index, id_)
     log.info("run.begin", run=id_, index=index, kind=kind)

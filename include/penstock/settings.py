@@ -7,11 +7,11 @@ Paths in the file are relative to the file. ``PENSTOCK_CONFIG`` names another fi
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from croniter import croniter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from penstock.errors import ConfigError, UnknownNameError, did_you_mean
@@ -128,6 +128,15 @@ class GateSettings(Section):
     max_chunk_ratio: float = Field(default=3.0, gt=0)
     max_duplicate_share: Share = Field(default=0.9, description="chunks whose text stands elsewhere in the release")
     max_chunk_chars: int = Field(default=20_000, ge=100)
+
+    @model_validator(mode="after")
+    def _ratios_leave_room(self) -> Self:
+        if self.min_chunk_ratio > self.max_chunk_ratio:
+            raise ValueError(
+                f"min_chunk_ratio {self.min_chunk_ratio:g} is above max_chunk_ratio {self.max_chunk_ratio:g}, "
+                "so that every release would be refused; lower it"
+            )
+        return self
 
 
 class RetentionSettings(Section):
@@ -261,7 +270,7 @@ def checked_schedule(value: str | None) -> str | None:
     """
     if value is None or value in SCHEDULE_WORDS:
         return value
-    if len(value.split()) != 5 or not all(re.fullmatch(r"[\w*/,#?-]+", part) for part in value.split()):
+    if len(value.split()) != 5 or not croniter.is_valid(value):
         raise ValueError(f"{value!r} is no schedule: write five cron fields, or one of {', '.join(SCHEDULE_WORDS)}")
     return value
 

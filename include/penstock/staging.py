@@ -261,6 +261,7 @@ class Stager:
             "fields": outcome.fields,
             "reason": reason_of(outcome),
             "detail": outcome.refusal.detail if outcome.refusal else None,
+            "remedy": outcome.refusal.remedy if outcome.refusal else None,
             "run_id": self.run_id,
         }
 

@@ -102,9 +102,9 @@ def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify
     run.counts.update(plan.counts)
     run.sources = plan.sources
     _note_sources(platform, run, plan)
-    plan.require_a_listing()
     with run.clock("access"):
         run.counts["access_changed"] = apply_access(platform, plan.access)
+    plan.require_a_listing()
     return plan
 
 

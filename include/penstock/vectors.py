@@ -16,8 +16,8 @@ from penstock.platform import Platform
 from penstock.recipe import Recipe
 
 
-def texts_only_in(platform: Platform, lists: Collection[str]) -> tuple[set[str], int]:
-    """Hashes of the texts that only these chunk lists hold, and how many of theirs others hold too.
+def texts_only_in(platform: Platform, lists: Collection[str], kept: Collection[str] = ()) -> tuple[set[str], int]:
+    """Hashes of the texts that only these chunk lists hold, and how many of theirs, and of ``kept``, others hold too.
 
     Reads every chunk list there is: forgetting is rare, and being sure is worth it.
     """
@@ -37,7 +37,7 @@ def texts_only_in(platform: Platform, lists: Collection[str]) -> tuple[set[str],
 
     own = hashes(lists)
     shared = own & hashes(others) if own else set()
-    return own - shared, len(shared)
+    return own - shared, len(shared | hashes(kept))
 
 
 def delete_vectors(platform: Platform, hashes: Collection[str]) -> int:

@@ -15,6 +15,7 @@ from penstock import inspection, maintenance, manifest, provenance, quality, rel
 from penstock.catalog.schema import decisions, documents, parses, releases, runs, texts
 from penstock.erasure import erase
 from penstock.errors import AccountingError, ListingError, RefusedError, UsageError
+from penstock.ids import document_id
 from penstock.lake import Kind
 from penstock.retrieval import search
 from penstock.settings import AccessRule
@@ -252,12 +253,35 @@ class TestInvariant7ABadDocumentHurtsOnlyItself:
         assert "bread.md" not in full.found("rye bread")
         assert "quarantine" in provenance.explain(full.platform, "docs", "bread.md")["verdict"][0]
 
+    def test_what_was_refused_unseen_costs_nothing_until_something_changes(
+        self, make_workspace: Callable[..., Workspace]
+    ) -> None:
+        w = make_workspace(max_bytes=20_000)
+        w.write("mill.md", MILL)
+        w.write("long.txt", "a mill " * 5000)
+        w.write("locked.md", "# Locked\n\nNobody knows who may read this.\n")
+        (w.folder / "locked.md.access.json").write_text("{")
+        w.write("deep.eml", nested_mail(6))
+        w.sync()
+        waiting = {one["key"]: one for one in provenance.quarantine(w.platform)}
+        assert {one["reason"] for one in waiting.values()} == {"too-large", "bad-sidecar", "too-deep"}
+        assert all(one["remedy"] for one in waiting.values())
+        again = w.sync()
+        assert (again.state, again.counts["work"], again.counts["quarantined_before"]) == ("unchanged", 0, 2)
+        docs = w.settings.sources["docs"].model_copy(update={"max_bytes": 100_000})
+        w.settings = w.settings.model_copy(update={"sources": {"docs": docs}})
+        w.platform = w.open()
+        w.allow("locked.md", ["public"])
+        assert w.sync().counts["work"] == 2
+        assert w.found("a mill")[0] == "long.txt"
+        assert w.found("nobody knows")[0] == "locked.md"
+
 
 class TestInvariant8WhoMayRead:
     def test_a_right_taken_away_is_gone_from_every_release_at_once(self, full: Workspace) -> None:
         full.write("bread.md", BREAD.replace("Fridays", "Sundays"))
         full.sync()
-        allow(full, "bread.md", ["group:bakers"])
+        full.allow("bread.md", ["group:bakers"])
         report = full.sync()
         assert (report.state, report.counts["access_changed"], report.counts["work"]) == ("unchanged", 1, 0)
         for release_ in (None, 1, 2):
@@ -281,7 +305,7 @@ class TestInvariant8WhoMayRead:
         full.sync()
         full.write("note.eml", mail("The list is gone."))
         full.sync()
-        allow(full, "note.eml", ["group:stores"])
+        full.allow("note.eml", ["group:stores"])
         full.sync()
         assert "note.eml!/list.txt" not in full.found("spare paddles and a rope", as_of=2)
         assert "note.eml!/list.txt" in full.found("spare paddles and a rope", as_of=2, principals=("group:stores",))
@@ -308,15 +332,31 @@ class TestInvariant8WhoMayRead:
         w.sync()
         assert "pay/bands.md" not in w.found("eleven crowns", as_of=1)
 
+    def test_a_rule_holds_also_while_the_source_cannot_be_listed(
+        self, make_workspace: Callable[..., Workspace]
+    ) -> None:
+        w = make_workspace(access_from="rules")
+        w.write("pay/bands.md", "# Pay\n\nThe miller earns eleven crowns.\n")
+        w.sync()
+        docs = w.settings.sources["docs"]
+        rule = AccessRule(prefix="pay/", principals=("group:hr",))
+        w.settings = w.settings.model_copy(update={"sources": {"docs": docs.model_copy(update={"access": (rule,)})}})
+        w.platform = w.open()
+        w.folder.rename(w.folder.with_name("elsewhere"))
+        with pytest.raises(ListingError):
+            w.sync()
+        assert w.found("eleven crowns") == []
+        assert w.found("eleven crowns", principals=("group:hr",)) == ["pay/bands.md"]
+
     def test_nobody_is_not_a_reader(self, full: Workspace) -> None:
-        allow(full, "bread.md", ["nobody"])
+        full.allow("bread.md", ["nobody"])
         full.sync()
         assert "bread.md" not in full.found("rye bread")
         with pytest.raises(UsageError, match="'nobody' is not a reader"):
             full.found("rye bread", principals=("nobody",))
 
     def test_a_change_that_was_cut_short_is_made_good(self, full: Workspace) -> None:
-        allow(full, "bread.md", ["group:bakers"])
+        full.allow("bread.md", ["group:bakers"])
         with full.platform.catalog.write() as connection:
             connection.execute(
                 update(documents)
@@ -381,6 +421,39 @@ class TestInvariant12Forgetting:
         assert (certificate["revisions_kept_for_others"], certificate["revisions_erased"]) == (1, 0)
         assert full.found("the miller grinds barley")[0] == "mill.md"
         assert maintenance.verify(full.platform, "main") == []
+        assert certificate["texts_kept_for_others"] == 1
+
+    def test_erased_bytes_do_not_come_back_under_another_name(self, full: Workspace) -> None:
+        full.write("secret.md", "# Secret\n\nThe quetzalcoatlus nests under the millrace.\n")
+        full.sync()
+        erase(full.platform, "docs", "secret.md", WHO, "asked to")
+        full.rename("secret.md", "moved.md")
+        report = full.sync()
+        assert report.counts["quarantined"] == 1
+        assert [(one["key"], one["reason"]) for one in provenance.quarantine(full.platform)] == [("moved.md", "erased")]
+        assert full.sync().state == "unchanged"
+        full.reindex()
+        full.sync(verify=True)
+        full.remove("moved.md")
+        full.platform.close()
+        assert traces_of(full, b"quetzalcoatlus") == []
+        assert maintenance.verify(full.platform, "main") == []
+
+    def test_an_erased_attachment_stays_away_and_its_mail_stays_usable(self, full: Workspace) -> None:
+        letter = mail("The list is attached.", ("list.txt", "Spare paddles and a rope."), ("map.txt", "Here be fords."))
+        full.write("note.eml", letter)
+        full.sync()
+        certificate = erase(full.platform, "docs", "note.eml!/list.txt", WHO, "asked to")
+        assert certificate["bytes_still_inside"] == document_id("docs", "note.eml")
+        full.sync(verify=True)
+        full.reindex()
+        full.write("copy.eml", letter)
+        full.rename("note.eml", "moved.eml")
+        full.sync()
+        assert maintenance.verify(full.platform, "main") == []
+        assert "moved.eml!/map.txt" in full.found("here be fords")
+        assert not [key for key in full.found("spare paddles and a rope") if key.endswith("list.txt")]
+        assert {one["reason"] for one in provenance.quarantine(full.platform)} == {"erased"}
 
 
 class TestInvariant13SomebodyDecided:
@@ -538,10 +611,6 @@ def crash_after_rows(w: Workspace) -> None:
         Stager._close = original  # type: ignore[method-assign]
 
 
-def allow(w: Workspace, key: str, principals: list[str]) -> None:
-    (w.folder / f"{key}.access.json").write_text(json.dumps({"principals": principals}))
-
-
 def mail(body: str, *attached: tuple[str, str]) -> bytes:
     from email.message import EmailMessage
 
@@ -551,6 +620,20 @@ def mail(body: str, *attached: tuple[str, str]) -> bytes:
     for name, text in attached:
         message.add_attachment(text.encode(), maintype="text", subtype="plain", filename=name)
     return message.as_bytes()
+
+
+def nested_mail(depth: int) -> bytes:
+    """A mail in a mail in a mail …"""
+    from email.message import EmailMessage
+
+    inner = mail("The innermost one.")
+    for level in range(depth):
+        outer = EmailMessage()
+        outer["Subject"], outer["From"], outer["To"] = f"Level {level}", "a@example.org", "b@example.org"
+        outer.set_content(f"The mail of level {level}.")
+        outer.add_attachment(inner, maintype="application", subtype="octet-stream", filename="inner.eml")
+        inner = outer.as_bytes()
+    return inner
 
 
 def traces_of(w: Workspace, needle: bytes) -> list[Path]:

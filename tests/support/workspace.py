@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ class Workspace:
     def rename(self, key: str, to: str) -> None:
         (self.folder / to).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(self.folder / key, self.folder / to)
+
+    def allow(self, key: str, principals: list[str]) -> None:
+        (self.folder / f"{key}.access.json").write_text(json.dumps({"principals": principals}))
 
     def sync(self, **options: Any) -> RunReport:
         return sync(self.platform, "main", **options)

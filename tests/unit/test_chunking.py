@@ -361,3 +361,14 @@ def test_the_real_tokenizer_agrees_with_the_counts() -> None:
     chunks = chunk(parsed, Real(), ChunkerSettings(max_tokens=120))
     assert [each.tokens for each in chunks] == [len(each) for each in Real().spans(texts(chunks))]
     assert max(each.tokens for each in chunks) <= 120
+
+
+@pytest.mark.parametrize("words", [1, 5, 60])
+def test_below_a_long_heading_path_nothing_of_a_chunk_is_beyond_what_the_embedder_reads(words: int) -> None:
+    titles = [("title", f"Part {depth} {'mill ' * words}".strip(), depth) for depth in (1, 2, 3)]
+    parsed = document(*titles, *(("text", part) for part in paragraphs(12)))
+    chunks = chunk(parsed, WORDS, ChunkerSettings(max_tokens=40), max_input=50)
+    read = [len(tokens) for tokens in WORDS.spans([embedding_text(each, SMALL) for each in chunks])]
+    assert max(read) <= 50
+    assert max(each.tokens for each in chunks) <= 40
+    assert all(embedding_text(each, SMALL).endswith(each.text) for each in chunks)

@@ -151,7 +151,7 @@ def test_a_run_report_accounts_for_everything(capsys: pytest.CaptureFixture[str]
         "handbook, run 7 (sync), 7.7 s\n"
         "\n"
         "  listed   1,236 documents\n"
-        "           1 attachment, counted as documents of their own\n"
+        "           1 attachment, each counted as a document\n"
         "           1 new\n"
         "           1 changed\n"
         "           1,233 unchanged\n"

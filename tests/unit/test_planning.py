@@ -29,6 +29,7 @@ def known(key: str, **changes: object) -> Known:
         "entry_fields": "{}",
         "in_release": True,
         "quarantined": False,
+        "unseen": None,
         "retry": False,
         "principals_pending": False,
     }

@@ -63,6 +63,8 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         (GOOD.replace('["docs"]', '["docs", "docs"]'), "indexes.main.sources: names 'docs' twice"),
         (GOOD + 'fields = ["source"]', "indexes.main.fields: 'source' can be filtered on anyway"),
         (GOOD + 'schedule = "nonsense"', "indexes.main.schedule: 'nonsense' is no schedule: write five"),
+        (GOOD + 'schedule = "99 99 * * *"', "indexes.main.schedule: '99 99 * * *' is no schedule: write five"),
+        (GOOD + "[indexes.main.gates]\nmin_chunk_ratio = 5", "min_chunk_ratio 5 is above max_chunk_ratio 3"),
         ("home = 3" + GOOD, "home: 3 will not do: it is the path of a folder, in quotes"),
         (GOOD + '[store]\nlake = "{hom}/lake"', "store.lake: '{hom}/lake': only {home} stands for something"),
         (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
 from penstock.errors import ConfigError, StoreError, TransientError
 
@@ -36,7 +36,7 @@ class Catalog:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         try:
             self._migrate()
-        except OperationalError as error:
+        except DatabaseError as error:
             raise StoreError(
                 f"the catalog at {self.engine.url.render_as_string(hide_password=True)} does not open: {error.orig}; "
                 "check store.catalog (or PENSTOCK_CATALOG)"
@@ -116,6 +116,8 @@ def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ArgumentError(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.drivername == "sqlite" and parsed.database:
@@ -123,6 +125,10 @@ def _engine(url: str) -> Engine:
         engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(f"store.catalog: {url!r} is not a database URL (sqlite:///… or postgresql://…)") from error
+    except OSError as error:
+        raise ConfigError(
+            f"store.catalog: the folder of {url} cannot be made: {error.strerror}; check home (or PENSTOCK_HOME)"
+        ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine

@@ -151,11 +151,19 @@ entries = Table(
     Column("fields", Text, nullable=False),
     Column("reason", String(32), comment="why it is in quarantine; null where it is indexed"),
     Column("detail", Text),
+    Column("remedy", Text),
     Column("run_id", Integer, nullable=False),
     Index(None, "index_name", "document_id"),
     Index(None, "index_name", "removed_in"),
     Index(None, "index_name", "added_in"),
     Index(None, "document_id"),
+)
+
+erased_bytes = Table(
+    "erased_bytes",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="hash of the SHA-256 of bytes that must not come back"),
+    Column("decision_id", Integer, nullable=False),
 )
 
 pointers = Table(

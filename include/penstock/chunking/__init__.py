@@ -23,18 +23,30 @@ CHUNKER_REVISION = 1
 """Raised whenever the same elements may come out cut differently."""
 
 
-def chunk(parsed: Parsed, tokenizer: Tokenizer, settings: ChunkerSettings) -> list[Chunk]:
+MAX_PATH_CHARS = 120
+"""So much of a heading path is embedded with a chunk; its outer headings give way first."""
+
+
+def chunk(parsed: Parsed, tokenizer: Tokenizer, settings: ChunkerSettings, max_input: int | None = None) -> list[Chunk]:
     """Cut a document into chunks of at most ``settings.max_tokens`` tokens, in the order of the text.
 
+    ``max_input`` is what the embedder reads of one text, in tokens: below a long heading path chunks are smaller, so
+    that nothing of them is ignored.
     Spans do not overlap, and hold every character but space; a title that stands directly above a deeper title
     is the one exception, since the ``headings`` of the chunks below carry it.
     """
     text = parsed.text
     count = TokenCount(parsed.elements, tokenizer)
-    limit = settings.max_tokens
+    sections = [
+        (section, next((e.headings for e in section if e.kind != "title"), _path_below(section[0])))
+        for section in _sections(parsed.elements)
+    ]
+    contexts = tokenizer.spans([_context(path) for _, path in sections])
     chunks: list[Chunk] = []
-    for section in _sections(parsed.elements):
-        path = next((e.headings for e in section if e.kind != "title"), _path_below(section[0]))
+    for (section, path), context in zip(sections, contexts, strict=True):
+        limit = settings.max_tokens
+        if max_input is not None:
+            limit = max(min(limit, max_input - len(context)), 1)
         units = _units(text, section, count, limit)
         for run in cut(text, units, limit):
             chunks.append(_chunk(text, run, path, section))
@@ -58,7 +70,14 @@ def embedding_text(chunk: Chunk, settings: ChunkerSettings) -> str:
     path = chunk.headings
     if path and (chunk.text == path[-1] or chunk.text.startswith(f"{path[-1]}\n")):
         path = path[:-1]
-    return f"{' > '.join(path)}\n{chunk.text}" if path else chunk.text
+    return f"{_context(path)}\n{chunk.text}" if path else chunk.text
+
+
+def _context(path: Sequence[str]) -> str:
+    """The innermost headings that fit; of one that is too long by itself, its beginning."""
+    while len(path) > 1 and len(" > ".join(path)) > MAX_PATH_CHARS:
+        path = path[1:]
+    return " > ".join(path)[:MAX_PATH_CHARS]
 
 
 def _sections(elements: Sequence[Element]) -> Iterator[list[Element]]:

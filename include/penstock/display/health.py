@@ -64,7 +64,7 @@ def _source(source: dict[str, Any]) -> None:
 
 def _freshness(source: dict[str, Any]) -> Part:
     if not source["configured"]:
-        return ("no longer configured; its documents stay until a sync is told otherwise", WARN)
+        return ("no longer configured; its documents stay, and `penstock erase` withdraws one", WARN)
     allowed = f", allowed {wording.span(source['max_age_s'])}" if source["max_age_s"] else ""
     listed = f"last listed {wording.ago(source['age_s'])}" if source["age_s"] is not None else "never listed"
     return (f"stale: {listed}{allowed}", BAD) if source["stale"] else (f"{listed}{allowed}", QUIET)

@@ -76,7 +76,7 @@ def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
     n = counts.get
     figures: list[tuple[Part, Part]] = [("listed", wording.count(n("listed", 0), "document"))]
     if attachments := n("attachments", 0):
-        figures.append(("", f"{wording.count(attachments, 'attachment')}, counted as documents of their own"))
+        figures.append(("", f"{wording.count(attachments, 'attachment')}, each counted as a document"))
     figures += [
         ("", f"{n(name, 0):,} {NAMES.get(name, name)}") for name in OUTCOMES if n(name, 0) or name == "unchanged"
     ]

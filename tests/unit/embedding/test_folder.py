@@ -111,7 +111,7 @@ def test_an_incomplete_folder_is_refused(make_model: Any, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["package:no_such_model", "package:os.path", "package:../x", "package:json"])
 def test_a_package_without_a_model_is_refused(name: str) -> None:
-    package = name.removeprefix("package:").replace("_", "-")
     assert refusal(name) == (
-        f"{name!r} is not installed or has no model folder inside; run `pip install {package}` or name a local folder"
+        f"{name!r} is not installed or has no model folder inside; is its name right? "
+        "Install the package that holds the model, or name a local folder"
     )

@@ -76,6 +76,7 @@ def upgrade() -> None:
             "reason", sa.String(length=32), nullable=True, comment="why it is in quarantine; null where it is indexed"
         ),
         sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("remedy", sa.Text(), nullable=True),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
     )
@@ -88,6 +89,18 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_entries_index_name_removed_in"), ["index_name", "removed_in"], unique=False
         )
+
+    op.create_table(
+        "erased_bytes",
+        sa.Column(
+            "digest",
+            sa.String(length=64),
+            nullable=False,
+            comment="hash of the SHA-256 of bytes that must not come back",
+        ),
+        sa.Column("decision_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_erased_bytes")),
+    )
 
     op.create_table(
         "gates",
