@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ from sqlalchemy import Connection, select, update
 from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import leases
 from penstock.errors import LeaseHeldError, LeaseLostError, TransientError
+from penstock.processes import died_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +54,6 @@ def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
             )
         connection.execute(update(leases).where(leases.c.index_name == index).values(token=row.token + 1, **values))
         return Lease(index, holder, row.token + 1, lease_s)
-
-
-def this_process() -> str:
-    """How a holder that is one process names itself; ``died_here`` reads it."""
-    return f"pid {os.getpid()} on {socket.gethostname()}"
-
-
-def died_here(holder: str) -> bool:
-    """Whether the holder was a process of this machine that is no more: nobody need wait for its lease to run out."""
-    found = re.search(r"\bpid (\d+) on (\S+?)\)?$", holder)
-    if found is None or found[2] != socket.gethostname():
-        return False
-    try:
-        os.kill(int(found[1]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
 
 
 def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:

@@ -18,6 +18,7 @@ from penstock.catalog.schema import runs
 from penstock.errors import AccountingError, LeaseHeldError, PenstockError, UnknownNameError
 from penstock.leases import Lease
 from penstock.platform import Platform
+from penstock.processes import this_process
 
 log = structlog.get_logger("penstock")
 
@@ -109,7 +110,7 @@ def begin(
             .returning(runs.c.id)
         ).scalar_one()
     # An orchestrated run goes from process to process; its lease ends only by time.
-    where = external or leases.this_process()
+    where = external or this_process()
     holder = f"run {id_} ({kind} by {getpass.getuser()}, {where})"
     try:
         lease = leases.acquire(catalog, index, holder, platform.settings.store.lease_s, wait_s)

@@ -10,7 +10,7 @@ import threading
 import pytest
 from sqlalchemy import inspect, text
 
-from penstock import leases
+from penstock import leases, processes
 from penstock.catalog import HEAD, Catalog
 from penstock.catalog.migrate import known_versions
 from penstock.catalog.schema import metadata
@@ -80,7 +80,7 @@ def test_a_dead_writers_lease_expires_and_the_late_one_is_fenced_off(catalog: Ca
 def test_nobody_waits_for_a_process_of_this_machine_that_is_dead(catalog: Catalog) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    here = leases.this_process()
+    here = processes.this_process()
     first = leases.acquire(catalog, "main", f"run 1 (sync by a, {here})", lease_s=60)
     with pytest.raises(LeaseHeldError, match="run 1"):
         leases.acquire(catalog, "main", "run 2", lease_s=60)
@@ -88,7 +88,7 @@ def test_nobody_waits_for_a_process_of_this_machine_that_is_dead(catalog: Catalo
     gone = here.replace(f"pid {os.getpid()}", f"pid {dead.pid}")
     leases.acquire(catalog, "main", f"run 3 (sync by a, {gone})", lease_s=60)
     assert leases.acquire(catalog, "main", "run 4", lease_s=60).token == 3
-    assert not leases.died_here(f"run 5 (sync by a, pid {dead.pid} on another-machine)")
+    assert not processes.died_here(f"run 5 (sync by a, pid {dead.pid} on another-machine)")
 
 
 def test_of_many_that_want_it_one_gets_the_lease(catalog: Catalog) -> None:

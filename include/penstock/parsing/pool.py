@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from penstock.errors import PenstockError
-from penstock.parsing.worker import CHILD_COMMAND, DiedIdle, Worker
+from penstock.parsing.worker import CHILD_COMMAND, DiedIdle, Worker, remove_orphans
 from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
 
@@ -56,6 +56,7 @@ class ParserPool:
     def warm(self) -> None:
         """Start all children now, in the background: they import while the caller fetches."""
         self._warm.set()
+        remove_orphans()
         self._start_threads(self._size)
 
     def parse_many(self, jobs: Iterable[ParseJob]) -> Iterator[tuple[ParseJob, Outcome]]:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import penstock
 from penstock.errors import ModelError, StoreError
 from penstock.parsing.codec import from_json
 from penstock.parsing.protocol import BrokenFrame, FrameTooLarge, read_frame, write_frame
+from penstock.processes import is_gone
 from penstock.records import Attachment, Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
 
@@ -35,6 +37,17 @@ KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIB
 """A child reads hostile bytes: it gets none of the parent's credentials."""
 
 CHILD_COMMAND = (sys.executable, "-P", "-m", "penstock.parsing.child")
+
+
+FOLDERS = f"penstock-parse-{socket.gethostname()}-"
+
+
+def remove_orphans() -> None:
+    """Remove the children's folders of processes that were killed before they could do it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
+        pid = folder.name.removeprefix(FOLDERS).partition("-")[0]
+        if pid.isdigit() and is_gone(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class DiedIdle(Exception):  # noqa: N818
@@ -64,7 +77,7 @@ class Worker:
         if self._process and self._process.poll() is None:
             return
         self.kill()
-        self._folder = tempfile.mkdtemp(prefix="penstock-parse-")
+        self._folder = tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-")
         child_reads, self._to_child = os.pipe()
         self._from_child, child_writes = os.pipe()
         options = json.dumps(self._settings.model_dump(mode="json"))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from penstock.errors import ModelError, StoreError
 from penstock.parsing import ParseJob, ParserPool
+from penstock.parsing.worker import FOLDERS
 from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
 
@@ -104,6 +106,20 @@ def test_closing_ends_the_children_and_removes_their_folders(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(RuntimeError, match="this ParserPool is closed; make another"):
         outcomes(pool, "fine")
+
+
+def test_a_pool_removes_what_a_killed_process_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left, used, foreign = (tmp_path / name for name in (f"{FOLDERS}{dead.pid}-a", f"{FOLDERS}{os.getpid()}-b", "other"))
+    for folder in (left, used, foreign):
+        folder.mkdir()
+    with fake_pool() as pool:
+        pool.warm()
+        assert not left.exists()
+        assert used.exists()
+        assert foreign.exists()
 
 
 def test_closing_does_not_wait_for_a_slow_document():
