@@ -7,7 +7,8 @@ difference as the next release, which nobody sees yet; **check** runs the gates;
 
 * Nothing changed: the run is green, and everything after *stage* is skipped.
 * The gates refused the release: *publish* is skipped, and `approve_<index>` asks a person. Readers stay where they are.
-* The asset `penstock://<index>` gets an event when a release goes live, and at no other time.
+* The asset `penstock://<index>` gets an event when a DAG makes a release live, and at no other time. What goes live by
+  the command line (`approve`, `rollback`, `resume`) is not heard of by Airflow.
 * A source that could not be listed removes nothing; the others go on, and the run ends red and names it.
 
 There is one Airflow DAG for each index in the configuration. Any task may be tried again, on any worker.

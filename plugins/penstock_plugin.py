@@ -40,7 +40,7 @@ def run_report(request: Request, run_id: int) -> HTMLResponse:
     from penstock.orchestration import opened
 
     with opened() as platform:
-        return HTMLResponse(reports.run_report_html(platform, run_id, home=f"{_here(request)}/"))
+        return _html(reports.run_report_html(platform, run_id, home=f"{_here(request)}/"))
 
 
 @app.get("/releases/{index}/{number}")
@@ -49,7 +49,7 @@ def release_report(request: Request, index: str, number: int) -> HTMLResponse:
     from penstock.orchestration import opened
 
     with opened() as platform:
-        return HTMLResponse(reports.release_report_html(platform, index, number, home=f"{_here(request)}/"))
+        return _html(reports.release_report_html(platform, index, number, home=f"{_here(request)}/"))
 
 
 @app.get("/of/{dag_id}/{dag_run_id:path}")
@@ -74,7 +74,11 @@ def _page(request: Request, template: str, status: int = 200, **values: Any) -> 
 
     here = _here(request)
     values |= {"here": here, "airflow": here.removesuffix(PREFIX)}
-    return HTMLResponse(environment(TEMPLATES).get_template(template).render(**values), status)
+    return _html(environment(TEMPLATES).get_template(template).render(**values), status)
+
+
+def _html(content: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(content, status, {"Cache-Control": "no-store"})
 
 
 def _here(request: Request) -> str:
@@ -82,12 +86,12 @@ def _here(request: Request) -> str:
 
 
 class ReportLink(BaseOperatorLink):
-    """From a task that publishes or ends to the report of its run."""
+    """From a task of the line to the report of its run."""
 
     name = "Penstock report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - called so
-        line = ti_key.dag_id.startswith(("ingest_", "reindex_")) and ti_key.task_id in ("publish", "end")
+        line = ti_key.dag_id.startswith(("ingest_", "reindex_"))
         return f"/plugin{PREFIX}{PREFIX}/of/{quote(ti_key.dag_id)}/{quote(ti_key.run_id)}" if line else ""
 
 

@@ -26,9 +26,51 @@ if [ -z "${AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE:-}" ]; then
     export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE="$AIRFLOW_HOME/passwords.json"
     [ -e "$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" ] ||
         echo '{"admin": "admin"}' >"$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
-    echo "Airflow: http://localhost:$AIRFLOW__API__PORT (user admin, password admin)"
+    user="user admin, password admin"
 fi
 
 airflow="$PWD/.venv/bin/airflow"
 [ -x "$airflow" ] || airflow=airflow
-PATH="$(dirname "$(command -v "$airflow")"):$PATH" exec "$airflow" standalone
+export PATH="$(dirname "$(command -v "$airflow")"):$PATH"
+
+# Its four components write hundreds of lines a minute, so they get a file; and they do not all end by themselves, so
+# they get a process group, which is ended as one.
+log="$AIRFLOW_HOME/standalone.log"
+set -m
+"$airflow" standalone >"$log" 2>&1 &
+group=$!
+set +m
+
+stop() {
+    trap - INT TERM EXIT
+    kill -TERM -- "-$group" 2>/dev/null || true
+    for _ in $(seq 20); do
+        kill -0 -- "-$group" 2>/dev/null || exit 0
+        sleep 0.5
+    done
+    kill -KILL -- "-$group" 2>/dev/null || true
+    exit 0
+}
+trap stop INT TERM EXIT
+
+echo "Airflow starts; its log is $log"
+until "$(dirname "$(command -v "$airflow")")/python" - "$AIRFLOW__API__PORT" <<'PYTHON'
+import sys, urllib.request
+try:
+    urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/api/v2/version", timeout=2)
+except OSError:
+    sys.exit(1)
+PYTHON
+do
+    kill -0 "$group" 2>/dev/null || { echo "Airflow ended; the last lines of $log:"; tail -n 20 "$log"; exit 3; }
+    sleep 1
+done
+cat <<EOF
+
+Airflow is at http://localhost:$AIRFLOW__API__PORT (${user:-as you configured}). Ctrl-C ends it.
+
+  1. Dags: switch ingest_… on. Dags start switched off; switched on, it runs at once and then on its schedule.
+  2. Penstock, in the navigation: what is live, what waits for a person, what is in quarantine.
+  3. What a gate refuses is asked in approve_…, under Required Actions.
+EOF
+wait "$group"

@@ -66,12 +66,20 @@ def compute_delta(
         delta.put.append(outcome)
         if entry is not None:
             delta.known.add(outcome.id)
-        delta.counts["quarantined" if reason_of(outcome) else "new" if entry is None else "changed"] += 1
+        delta.counts[_change(entry, outcome, rebuild)] += 1
     for id_, entry in before.items():
         if entry.parent_id in looked_at and id_ not in reported and id_ not in delta.gone:
             delta.gone.append(id_)
             delta.counts["attachments_removed"] += 1
     return delta
+
+
+def _change(entry: Row[Any] | None, outcome: Outcome, rebuild: bool) -> str:
+    if outcome.refusal:
+        return "quarantined"
+    if entry is None:
+        return "new"
+    return "rebuilt" if rebuild and entry.revision == outcome.revision else "changed"
 
 
 def reason_of(outcome: Outcome) -> str | None:

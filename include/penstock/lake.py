@@ -115,6 +115,11 @@ def _translated(url: str, kind: Kind, name: str) -> Iterator[None]:
     except (NotFoundError, FileNotFoundError) as error:
         raise MissingObjectError(f"lake object {path} is missing from {url}; run a sync") from error
     except PermissionError as error:
-        raise StoreError(f"no permission for {path} in {url}: {error}") from error
+        raise StoreError(f"no permission for {path} in {url}: {_first_line(error)}") from error
     except (BaseError, OSError) as error:
-        raise TransientError(f"the lake at {url} failed on {path}: {error}") from error
+        raise TransientError(f"the lake at {url} failed on {path}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What happened; the lines below it are the client's own structures."""
+    return str(error).strip().partition("\n")[0]

@@ -157,7 +157,6 @@ def start(index: str, rebuild: bool) -> list[int]:
     context = get_current_context()
     params = context["params"]
     with opened() as platform:
-        steps.require_shared_stores(platform.settings, conf.get("core", "executor"))
         begun = steps.start(
             platform,
             index,
@@ -227,13 +226,14 @@ def publish(index: str, run: int, release: int) -> dict[str, Any]:
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def end() -> dict[str, Any]:
-    """The last task, so the one that decides whether the DAG run is green."""
-    from penstock import runs, steps
+    """The last task: it prints the run's report, and decides whether the DAG run is green."""
+    from penstock import display, runs, steps
 
     with opened() as platform:
         report = steps.end(platform, external_name(get_current_context()))
     if report is None:
         raise AirflowFailException("no run was begun; the log of `start` says why")
+    display.run(report)
     if report.state == runs.FAILED:
         raise AirflowFailException(f"run {report.id} failed: {report.message}")
     if broken := {name: state["error"] for name, state in report.sources.items() if "error" in state}:
@@ -353,7 +353,7 @@ def freshness() -> None:
             f"{one['source']} of {status['index']}: listed {_ago(one['age_s'])}, allowed {one['max_age_s']:.0f} s"
             for status in inspection.status(platform)
             for one in status["sources"]
-            if one["stale"]
+            if one["stale"] and (status["live"] or one["age_s"] is not None)  # an index that never ran is not late
         ]
     if stale:
         raise AirflowFailException("stale sources: " + "; ".join(stale))
@@ -368,9 +368,13 @@ def _ago(age_s: float | None) -> str:
 
 @contextmanager
 def opened() -> Iterator[Platform]:
+    """The stores. Raises ``ConfigError`` where tasks run on several machines and a store is one machine's own."""
+    from penstock import steps
     from penstock.platform import Platform
 
-    platform = Platform(connections=airflow_connection)
+    settings = load()
+    steps.require_shared_stores(settings, conf.get("core", "executor"))
+    platform = Platform(settings, connections=airflow_connection)
     try:
         yield platform
     finally:

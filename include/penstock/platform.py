@@ -64,7 +64,7 @@ class Platform:
             if connection is None:
                 raise ConfigError(
                     f"{self.settings.file}: sources.{name}.connection: there is no connection {wanted!r}; "
-                    f"add it in Airflow or set AIRFLOW_CONN_{wanted.upper()}"
+                    f"set AIRFLOW_CONN_{wanted.upper()}, or add it in Airflow, where only its tasks see it"
                 )
         return open_source(name, settings, connection)
 

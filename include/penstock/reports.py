@@ -39,7 +39,8 @@ Against release {row.base or "none"}: {_changes(row.delta)}.
 |---|---|---|---|---|
 {table}
 
-Approve to publish it, reject to discard it. **Say why**: without a reason nothing is decided, and you are asked again.
+Approve to publish it, reject to discard it; while the source and the limits stay as they are, the next sync stages the
+same again. **Say why**: without a reason nothing is decided, and you are asked again.
 """
     names = ", ".join(gate.name for gate in failed)
     return {"subject": f"Publish release {number} of {index}? Refused by: {names}", "body": body}
@@ -95,8 +96,9 @@ def standing(platform: Platform, run: RunReport) -> tuple[str, str]:
     if run.release is None or run.state not in (runs.WAITING, runs.HELD):
         return run.state, run.message
     with platform.catalog.read() as connection:
-        state = str(manifest.release_row(connection, run.index, run.release).state)
-    if state in manifest.PENDING:
+        row = manifest.release_row(connection, run.index, run.release)
+        state = str(row.state)
+    if state in manifest.PENDING or row.run_id != run.id:
         return run.state, run.message
     history = decisions.history(platform.catalog, run.index)
     said = next(
@@ -174,8 +176,18 @@ def _page(
 
 GROUPS = {
     "Documents listed": ("listed", "unchanged", "quarantined_before", "erased", "work"),
-    "Documents looked at": ("work", "attachments", "new", "changed", "same", "quarantined", "deferred", "removed"),
-    "Work done": ("fetched", "fetched_bytes", "parsed", "texts", "embedded", "rows_added", "rows_removed"),
+    "Documents looked at": (
+        "work",
+        "attachments",
+        "new",
+        "changed",
+        "rebuilt",
+        "same",
+        "quarantined",
+        "deferred",
+        "removed",
+    ),
+    "Work done": ("fetched", "fetched_bytes", "parsed", "texts", "embedded", "reused", "rows_added", "rows_removed"),
 }
 WORDS = {
     "work": "to be looked at",
@@ -183,6 +195,7 @@ WORDS = {
     "fetched_bytes": "bytes fetched",
     "texts": "distinct texts",
     "embedded": "texts embedded",
+    "reused": "from the cache",
     "rows_added": "rows added",
     "rows_removed": "rows retired",
 }
@@ -191,6 +204,8 @@ WORDS = {
 def _groups(counts: dict[str, int]) -> list[tuple[str, list[tuple[str, str]]]]:
     """The run's counts as they add up, by group; a group of which nothing was counted is left out."""
     found = []
+    if "texts" in counts:
+        counts = counts | {"reused": counts["texts"] - counts.get("embedded", 0)}
     for group, names in GROUPS.items():
         pairs = [
             (WORDS.get(name, name), wording.size(counts[name]) if name == "fetched_bytes" else f"{counts[name]:,}")

@@ -129,7 +129,7 @@ def _bury_dead(platform: Platform, index: str, id_: int) -> None:
         connection.execute(
             update(runs)
             .where(runs.c.index_name == index, runs.c.state == RUNNING, runs.c.id < id_)
-            .values(state=FAILED, message="it died: its lease ended without a word", finished_at=runs.c.started_at)
+            .values(state=FAILED, message="it died: its lease ended without a word")
         )
 
 
@@ -197,7 +197,7 @@ def account(counts: dict[str, int]) -> str:
     decided = sum(n(name, 0) for name in ("unchanged", "quarantined_before", "erased", "work"))
     if decided != n("listed", 0):
         return f"of {n('listed', 0)} listed documents {decided} are accounted for"
-    ended = sum(n(name, 0) for name in ("new", "changed", "same", "quarantined", "deferred"))
+    ended = sum(n(name, 0) for name in ("new", "changed", "rebuilt", "same", "quarantined", "deferred"))
     begun = n("work", 0) + n("attachments", 0)
     if ended != begun:
         return f"of {begun} documents that were looked at {ended} have an outcome"

@@ -249,7 +249,7 @@ def decide(platform: Platform, index: str, number: int, approved: bool, who: Who
     """Carry out a person's answer about a release that waits.
 
     Returns ``{"published": whether it went live by this answer, "message": what happened}``. A blank reason decides
-    nothing; neither does an answer that came too late: the message then says who decided, or what superseded it.
+    nothing. Raises ``RefusedError`` where the answer came too late, saying who decided, or what superseded the release.
     """
     if not why.strip():
         return {"published": False, "message": f"release {number} still waits: a decision needs a reason"}
@@ -257,13 +257,15 @@ def decide(platform: Platform, index: str, number: int, approved: bool, who: Who
     try:
         moved = move(platform, index, number, who, why)
     except RefusedError as error:
-        return {"published": approved and _decided_by(platform, index, number, who, why), "message": str(error)}
+        if not _decided_by(platform, index, number, move.__name__, who, why):
+            raise
+        return {"published": approved, "message": str(error)}
     return {"published": approved, "message": moved.message}
 
 
-def _decided_by(platform: Platform, index: str, number: int, who: Who, why: str) -> bool:
-    """Whether this very answer approved the release: the task died after it did, and was started again."""
-    mine = {"release": number, "what": "approve", "who": who.name, "via": who.via, "why": why.strip()}
+def _decided_by(platform: Platform, index: str, number: int, what: str, who: Who, why: str) -> bool:
+    """Whether this very answer decided: the task died after it did, and was started again."""
+    mine = {"release": number, "what": what, "who": who.name, "via": who.via, "why": why.strip()}
     rows = decisions.history(platform.catalog, index)
     return any(all(row[name] == value for name, value in mine.items()) for row in rows)
 

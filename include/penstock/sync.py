@@ -226,6 +226,7 @@ DELTA_COUNTS = (
     "new",
     "changed",
     "same",
+    "rebuilt",
     "quarantined",
     "deferred",
     "removed",
@@ -241,7 +242,8 @@ def close_unchanged(platform: Platform, run: Run) -> RunReport:
         live, on_hold = manifest.pointer(connection, run.index)
     if waiting is not None and run.counts.get("waiting"):
         state = runs.WAITING if waiting.state == manifest.WAITING else runs.HELD
-        message = f"nothing new since release {waiting.number}, which still waits ({waiting.state})"
+        until = "a person" if state == runs.WAITING else "the hold to end"
+        message = f"nothing new since release {waiting.number}, which waits for {until}"
         return runs.finish(platform, run, state, waiting.number, message)
     moved = release.follow_head(platform, run.index)
     live = moved or live

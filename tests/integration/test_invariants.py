@@ -504,7 +504,7 @@ class TestHoldAndSupersede:
         w.sync()
         w.remove("bread.md")
         assert w.sync().release == 2
-        assert w.sync().message == "nothing new since release 2, which still waits (waiting)"
+        assert w.sync().message == "nothing new since release 2, which waits for a person"
         w.write("new.md", "# New\n\nSomething new.\n")
         assert w.sync().release == 3
         with pytest.raises(RefusedError, match="release 2 of 'main' was superseded by a newer sync"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from penstock.runs import RunReport
 
 STYLES = {"published": GOOD, "unchanged": GOOD, "held": WARN, "waiting": WARN, "failed": BAD, "running": WARN}
-OUTCOMES = ("new", "changed", "same", "unchanged", "quarantined", "quarantined_before", "deferred", "erased")
+OUTCOMES = ("new", "changed", "rebuilt", "same", "unchanged", "quarantined", "quarantined_before", "deferred", "erased")
 NAMES = {"same": "fetched and found the same", "quarantined_before": "in quarantine already", "erased": "erased before"}
 
 

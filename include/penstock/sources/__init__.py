@@ -27,7 +27,7 @@ def open_source(name: str, settings: FolderSource | S3Source, connection: Mappin
         if connection is None:
             raise ConfigError(
                 f"sources.{name}.connection: there is no connection {settings.connection!r}; "
-                f"set AIRFLOW_CONN_{settings.connection.upper()}, or add it in Airflow"
+                f"set AIRFLOW_CONN_{settings.connection.upper()}, or add it in Airflow, where only its tasks see it"
             )
     from penstock.sources.s3 import S3Documents  # boto3 takes a third of a second to import
 
