@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock.catalog import Catalog
 from penstock.embedding.base import Embedder
@@ -12,12 +11,10 @@ from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
 from penstock.settings import EmbedderSettings, ParserSettings, Settings, load
-from penstock.sources.base import Source
+from penstock.sources import Connections, Source, connection_from_environment, open_source
 
 if TYPE_CHECKING:
     from penstock.parsing import ParserPool
-
-Connections = Callable[[str], Mapping[str, Any] | None]
 
 
 class Platform:
@@ -29,7 +26,7 @@ class Platform:
     def __init__(
         self,
         settings: Settings | None = None,
-        connections: Connections | None = None,
+        connections: Connections = connection_from_environment,
         pools: dict[ParserSettings, ParserPool] | None = None,
     ) -> None:
         self.settings = settings or load()
@@ -50,23 +47,12 @@ class Platform:
 
     def source(self, name: str) -> Source:
         if name not in self._sources:
-            self._sources[name] = self._open_source(name)
+            settings = self.settings.source(name)
+            try:
+                self._sources[name] = open_source(name, settings, self._connections)
+            except ConfigError as error:
+                raise ConfigError(f"{self.settings.file}: {error}") from error
         return self._sources[name]
-
-    def _open_source(self, name: str) -> Source:
-        from penstock.sources import connection_from_environment, open_source
-
-        settings = self.settings.source(name)
-        wanted = getattr(settings, "connection", None)
-        connection = None
-        if wanted:
-            connection = (self._connections or connection_from_environment)(wanted)
-            if connection is None:
-                raise ConfigError(
-                    f"{self.settings.file}: sources.{name}.connection: there is no connection {wanted!r}; "
-                    f"set AIRFLOW_CONN_{wanted.upper()}, or add it in Airflow, where only its tasks see it"
-                )
-        return open_source(name, settings, connection)
 
     def embedder(self, settings: EmbedderSettings) -> Embedder:
         """The loaded model; loading costs about a second, so it is kept."""

@@ -61,7 +61,10 @@ def bucket(s3: Any, request: pytest.FixtureRequest) -> str:
 
 def source(endpoint: str, bucket: str, given: dict[str, Any] | None = None, **options: Any) -> Source:
     settings: dict[str, Any] = {"when_silent": ("public",), "endpoint_url": endpoint, "concurrency": 4} | options
-    return open_source("docs", S3Source(type="s3", bucket=bucket, **settings), given)
+    if given is None:
+        return open_source("docs", S3Source(type="s3", bucket=bucket, **settings))
+    named = S3Source(type="s3", bucket=bucket, connection="given", **settings)
+    return open_source("docs", named, {"given": given}.get)
 
 
 def put(s3: Any, bucket: str, *keys: str, body: bytes = b"hello", **options: Any) -> None:

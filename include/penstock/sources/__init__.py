@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from penstock.errors import ConfigError
 from penstock.settings import FolderSource, S3Source
 from penstock.sources.base import Source, TooLargeError
-from penstock.sources.connection import connection_from_environment
+from penstock.sources.connection import Connections, connection_from_environment
 from penstock.sources.folder import FolderDocuments
 
-__all__ = ["Source", "TooLargeError", "connection_from_environment", "open_source"]
+__all__ = ["Connections", "Source", "TooLargeError", "connection_from_environment", "open_source"]
 
 
-def open_source(name: str, settings: FolderSource | S3Source, connection: Mapping[str, Any] | None = None) -> Source:
+def open_source(
+    name: str,
+    settings: FolderSource | S3Source,
+    connections: Connections = connection_from_environment,
+) -> Source:
     """Return the source ``name``. Nothing is read yet: what does not exist shows when it is listed.
 
-    ``connection`` is the resolved Airflow connection that ``settings`` names; without it the environment is asked for
-    ``AIRFLOW_CONN_<NAME>``. Raises ``ConfigError``: no such connection, a bad pattern, two rules for one prefix.
+    ``connections`` resolves the Airflow connection that ``settings`` names; by default from ``AIRFLOW_CONN_<NAME>``.
+    Raises ``ConfigError``: no such connection, a bad pattern, two rules for one prefix.
     """
     if isinstance(settings, FolderSource):
         return FolderDocuments(name, settings)
+    connection = connections(settings.connection) if settings.connection else None
     if settings.connection and connection is None:
-        connection = connection_from_environment(settings.connection)
-        if connection is None:
-            raise ConfigError(
-                f"sources.{name}.connection: there is no connection {settings.connection!r}; "
-                f"set AIRFLOW_CONN_{settings.connection.upper()}, or add it in Airflow, where only its tasks see it"
-            )
+        raise ConfigError(
+            f"sources.{name}.connection: there is no connection {settings.connection!r}; "
+            f"set AIRFLOW_CONN_{settings.connection.upper()}, or add it in Airflow, where only its tasks see it"
+        )
     from penstock.sources.s3 import S3Documents  # boto3 takes a third of a second to import
 
     return S3Documents(name, settings, connection)

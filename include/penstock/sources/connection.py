@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from penstock.errors import ConfigError
+
+Connections = Callable[[str], Mapping[str, Any] | None]
+"""A connection's name to its parts; ``None`` where there is none of that name."""
 
 
 def connection_from_environment(name: str) -> dict[str, Any] | None:

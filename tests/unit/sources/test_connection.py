@@ -51,7 +51,8 @@ def test_a_named_connection_that_is_nowhere_is_an_error(monkeypatch: pytest.Monk
     with pytest.raises(ConfigError) as error:
         open_source("docs", settings)
     assert str(error.value) == (
-        "sources.docs.connection: there is no connection 'aws_docs'; set AIRFLOW_CONN_AWS_DOCS, or add it in Airflow"
+        "sources.docs.connection: there is no connection 'aws_docs'; set AIRFLOW_CONN_AWS_DOCS, "
+        "or add it in Airflow, where only its tasks see it"
     )
 
 
