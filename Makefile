@@ -24,7 +24,7 @@ test: .venv/.all
 	$(BIN)/pytest -n auto --dist loadgroup
 
 check-long: .venv/.all
-	$(BIN)/pytest -m long -n auto --dist loadgroup
+	$(BIN)/pytest -m long -n auto --dist loadgroup --hypothesis-profile=seek
 
 lint: .venv/.all
 	$(BIN)/ruff check .

@@ -7,12 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from penstock.parsing import ParserPool
 from penstock.settings import ParserSettings
 from support.postgres import Postgres, start_postgres
 from support.workspace import Workspace
+
+# No deadlines: a machine under load is slow and not wrong. The same examples every time decide whether a change may
+# land; `make check-long` looks for new ones with `--hypothesis-profile=seek`.
+hypothesis.settings.register_profile("seek", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("steady", hypothesis.settings.get_profile("seek"), derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -247,7 +247,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(operations=OPERATIONS)
 def test_any_sequence_of_releases_agrees_with_a_simple_model(store: Store, operations: list[Operation]) -> None:
     """Release n+1 replaces the drawn documents; the model is a dict of rows changed one by one."""

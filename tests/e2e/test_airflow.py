@@ -102,7 +102,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         [*airflow, "dags", "reserialize"],
         [sys.executable, str(home / "script.py"), str(home), str(docs)],
     ):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result: list[dict[str, Any]] = json.loads((home / "found.json").read_text())
     return result

@@ -82,7 +82,7 @@ class Shell:
             env={**self.env, **env},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         return Said(ended.returncode, ended.stdout, ended.stderr)
 

@@ -25,7 +25,7 @@ from support.workspace import Workspace
 
 Make = Callable[..., Workspace]
 N_DOCUMENTS = 40
-GIVE_UP_S = 120.0
+GIVE_UP_S = 600.0
 
 
 class Killer:

@@ -245,7 +245,6 @@ def test_any_history_matches_the_model(pools: dict[ParserSettings, ParserPool]) 
         settings=settings(
             max_examples=8,
             stateful_step_count=14,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),

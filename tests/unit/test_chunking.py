@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penstock.chunking import chunk, chunker_fingerprint, embedding_text, from_json, to_json
@@ -21,7 +21,7 @@ from penstock.settings import ChunkerSettings
 
 BUDGET = 16
 SMALL = ChunkerSettings(max_tokens=BUDGET)
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=40)
 
 
 class Words:
