@@ -132,16 +132,15 @@ def _note_sources(platform: Platform, run: Run, plan: Plan) -> None:
 def prepare_and_embed(
     platform: Platform, run: Run, recipe: Recipe, work: list[Work], progress: Progress
 ) -> list[Outcome]:
-    """Prepare the work in a thread (its parsing is in child processes) while this one embeds what comes out."""
+    """Prepare the work in a thread (its parsing is in child processes) beside the embedding of what comes out."""
     if not work:
         return []
     platform.parsers(recipe.parser).warm()  # children start while the model loads
     embedder = platform.embedder(recipe.embedder)
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-    texts = EmbeddingQueue(cache, lambda: embedder)
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))
-    with run.clock("prepare"):
+    with run.clock("prepare"), EmbeddingQueue(cache, embedder) as texts:
         preparer = Preparer(platform, recipe, run.id, embedder, platform.parsers(recipe.parser))
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
             outcomes.append(outcome)
@@ -149,10 +148,10 @@ def prepare_and_embed(
                 texts.add(candidates)
             progress.advance()
         with run.clock("embed"):
-            texts.flush()
-    # The two go side by side: what is left of the wall time is what embedding waited for.
+            texts.finish()
+    # The two go side by side: "embed" is the time for which this thread waited for vectors, "prepare" the rest.
     run.seconds["prepare"] = round(run.seconds["prepare"] - run.seconds["embed"], 3)
-    run.counts["embedded"] = cache.embedded
+    run.counts["embedded"] = texts.embedded
     run.counts["texts"] = texts.distinct
     count_prepared(run, outcomes, preparer.fetched, preparer.fetched_bytes)
     return outcomes

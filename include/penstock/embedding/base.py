@@ -23,7 +23,7 @@ class Tokenizer(Protocol):
 
 
 class Embedder(Protocol):
-    """One loaded model.
+    """One loaded model. Safe to call from several threads at once.
 
     ``fingerprint`` is the hash of weights, tokenizer, pooling and prompts (never of runtime, precision or machine).
     ``max_tokens`` is what one input may hold besides special tokens; longer texts are truncated there.

@@ -7,8 +7,10 @@ SHA-256); the catalog knows which row of which pack belongs to a text.
 from __future__ import annotations
 
 import io
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import numpy as np
 from sqlalchemy import select
@@ -28,12 +30,11 @@ def text_hash(text: str) -> str:
 
 
 class VectorCache:
-    """The vectors of one embedder. ``embedded`` counts the texts that this object has embedded."""
+    """The vectors of one embedder."""
 
     def __init__(self, catalog: Catalog, lake: Lake, fingerprint: str) -> None:
         self._catalog, self._lake, self._fingerprint = catalog, lake, fingerprint
         self._packs: OrderedDict[str, Vectors] = OrderedDict()
-        self.embedded = 0
 
     def places(self, hashes: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Text hash → (pack, row) for those that are known."""
@@ -57,8 +58,7 @@ class VectorCache:
         """Embed what is missing and keep it; return how many texts that was."""
         wanted = self.missing(candidates)
         if wanted:
-            self.put(list(wanted), checked(embedder.embed_documents(list(wanted.values())), embedder, len(wanted)))
-            self.embedded += len(wanted)
+            self.put(list(wanted), embed_checked(list(wanted.values()), embedder))
         return len(wanted)
 
     def put(self, hashes: Sequence[str], vectors: Vectors) -> None:
@@ -97,13 +97,14 @@ class VectorCache:
             self._packs.popitem(last=False)
 
 
-def checked(vectors: Vectors, embedder: Embedder, count: int) -> Vectors:
-    """Refuse what no index should hold: a wrong shape, NaN, or a length that is not 1.
+def embed_checked(texts: Sequence[str], embedder: Embedder) -> Vectors:
+    """Embed, and refuse what no index should hold: a wrong shape, NaN, or a length that is not 1.
 
     The gate looks at the same again over the staged rows; here it keeps a bad vector from being cached for ever.
     """
-    if vectors.shape != (count, embedder.dimension):
-        raise ModelError(f"the embedder returned shape {vectors.shape} for {count} texts of {embedder.dimension}")
+    vectors = embedder.embed_documents(texts)
+    if vectors.shape != (len(texts), embedder.dimension):
+        raise ModelError(f"the embedder returned shape {vectors.shape} for {len(texts)} texts of {embedder.dimension}")
     lengths = np.linalg.norm(vectors, axis=1)
     if not np.all(np.isfinite(lengths)) or np.any(np.abs(lengths - 1.0) > 1e-2):
         raise ModelError(f"the embedder returned vectors of length {lengths.min():.3f} to {lengths.max():.3f}, not 1")
@@ -113,30 +114,63 @@ def checked(vectors: Vectors, embedder: Embedder, count: int) -> Vectors:
 class EmbeddingQueue:
     """Collects texts and embeds them in large batches, so that the embedder can sort by length.
 
-    ``add`` takes hash → text; each text is looked at once per run. The first batches are small, so that the embedder
-    does not idle while the first documents are parsed.
+    Batches are embedded in threads, two at a time: one keeps the cores busy while the other is cut into tokens or ends.
+    ``add`` takes hash → text, looks at each text once, and waits only where two batches are still being embedded.
+    Use it as a context manager: leaving it keeps every vector, or raises what the embedder raised.
     """
 
+    AT_ONCE = 2
     FIRST, LARGEST = 96, 768
+    """Texts a batch: the first are small, so that the embedder does not idle while the first documents are parsed."""
 
-    def __init__(self, cache: VectorCache, embedder: Callable[[], Embedder]) -> None:
+    def __init__(self, cache: VectorCache, embedder: Embedder) -> None:
         self._cache, self._embedder, self._batch = cache, embedder, self.FIRST
         self._seen: set[bytes] = set()
         self._waiting: dict[str, str] = {}
-        self.distinct = 0
+        self._threads = ThreadPoolExecutor(self.AT_ONCE, thread_name_prefix="embed")
+        self._running: deque[tuple[list[str], Future[Vectors]]] = deque()
+        self.embedded = 0
 
-    def add(self, candidates: Mapping[str, str]) -> int:
-        """Return the number of texts that were embedded now."""
+    @property
+    def distinct(self) -> int:
+        return len(self._seen)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self._threads.shutdown(cancel_futures=True)
+
+    def add(self, candidates: Mapping[str, str]) -> None:
         for name, text in candidates.items():
             key = bytes.fromhex(name)
             if key not in self._seen:
                 self._seen.add(key)
                 self._waiting[name] = text
-        self.distinct = len(self._seen)
-        return self.flush() if len(self._waiting) >= self._batch else 0
+        if len(self._waiting) >= self._batch:
+            self._start()
 
-    def flush(self) -> int:
+    def finish(self) -> None:
+        """Embed what is left and keep every vector."""
+        self._start()
+        while self._running:
+            self._keep_oldest()
+
+    def _start(self) -> None:
         waiting, self._waiting = self._waiting, {}
         self._batch = min(2 * self._batch, self.LARGEST)
         wanted = self._cache.missing(waiting)
-        return self._cache.embed(wanted, self._embedder()) if wanted else 0
+        if not wanted:
+            return
+        while len(self._running) >= self.AT_ONCE:
+            self._keep_oldest()
+        self._running.append((list(wanted), self._threads.submit(embed_checked, list(wanted.values()), self._embedder)))
+
+    def _keep_oldest(self) -> None:
+        hashes, vectors = self._running.popleft()
+        self._cache.put(hashes, vectors.result())
+        self.embedded += len(hashes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ class SentenceTransformersEmbedder:
         self.tokenizer: Tokenizer = tokens
         self.max_tokens = max_tokens(folder, tokens, settings)
         self._settings = settings
+        self._alone = threading.Lock()  # its tokenizer refuses a second caller: "Already borrowed"
         sentence_transformers, torch = _import()
         if settings.threads:
             torch.set_num_threads(settings.threads)
@@ -56,13 +58,14 @@ class SentenceTransformersEmbedder:
     def _embed(self, texts: Sequence[str], prompt: str) -> Vectors:
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        vectors = self._model.encode(
-            list(texts),
-            prompt=prompt or None,  # by name, so that pooling can leave it out where the model says so
-            batch_size=BATCH_TEXTS,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
+        with self._alone:
+            vectors = self._model.encode(
+                list(texts),
+                prompt=prompt or None,  # by name, so that pooling can leave it out where the model says so
+                batch_size=BATCH_TEXTS,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
         return np.asarray(vectors, dtype=np.float32)
 
 
