@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -16,6 +18,9 @@ from penstock.settings import ParserSettings
 
 Outcome = Parsed | Refusal
 QUEUED_PER_WORKER = 2
+GROW_AFTER_S = 8.0
+"""So long its callers have waited in all until a pool starts one more child. A child takes three seconds of a core and
+hundreds of megabytes to start, in which one that runs parses a thousand pages."""
 IDLE_DEATHS = 3
 """How often a child may die before it has read the document until the document is blamed."""
 
@@ -35,7 +40,8 @@ Results = queue.SimpleQueue[tuple[ParseJob, Outcome | BaseException]]
 class ParserPool:
     """Children that parse one document at a time each. Use it as a context manager; leaving it ends the children.
 
-    A child starts with the first document that needs it (or at ``warm``), serves many, and is replaced when it dies.
+    The first child starts with the first document (or at ``warm``), the next when callers wait too long for the others;
+    each serves many documents, and is replaced when it dies.
     """
 
     def __init__(self, settings: ParserSettings, command: Sequence[str] = CHILD_COMMAND) -> None:
@@ -45,6 +51,7 @@ class ParserPool:
         self._threads: list[threading.Thread] = []
         self._warm = threading.Event()
         self._closed = False
+        self._patience_s = GROW_AFTER_S
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -54,10 +61,10 @@ class ParserPool:
         self.close()
 
     def warm(self) -> None:
-        """Start all children now, in the background: they import while the caller fetches."""
+        """Start the first child now, in the background: it imports while the caller fetches."""
         self._warm.set()
         remove_orphans()
-        self._start_threads(self._size)
+        self._start_threads(1)
 
     def parse_many(self, jobs: Iterable[ParseJob]) -> Iterator[tuple[ParseJob, Outcome]]:
         """Yield each job with its outcome as it finishes. At most three jobs a child are pulled ahead of the results.
@@ -68,21 +75,32 @@ class ParserPool:
         waiting = iter(jobs)
         in_flight, more = 0, True
         while True:
-            while more and in_flight < self._size * (1 + QUEUED_PER_WORKER):
+            while more and in_flight < max(len(self._threads), 1) * (1 + QUEUED_PER_WORKER):
                 job = next(waiting, None)
                 if job is None:
                     more = False
                     break
                 in_flight += 1
-                self._start_threads(in_flight)
+                self._start_threads(1)
                 self._jobs.put((job, results))
             if not in_flight:
                 return
-            done, outcome = results.get()
+            done, outcome = self._next_of(results)
             in_flight -= 1
             if isinstance(outcome, BaseException):
                 raise outcome
             yield done, outcome
+
+    def _next_of(self, results: Results) -> tuple[ParseJob, Outcome | BaseException]:
+        while len(self._threads) < self._size:
+            began = time.monotonic()
+            with contextlib.suppress(queue.Empty):
+                found = results.get(timeout=max(self._patience_s, 0))
+                self._patience_s -= time.monotonic() - began
+                return found
+            self._patience_s = GROW_AFTER_S
+            self._start_threads(len(self._threads) + 1)
+        return results.get()
 
     def pids(self) -> list[int]:
         """The children that were started, for tests and for the curious."""

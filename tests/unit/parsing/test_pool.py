@@ -89,6 +89,16 @@ def test_documents_are_pulled_a_few_at_a_time():
     assert len(pulled) == 100
 
 
+def test_a_second_child_starts_only_when_the_first_keeps_its_callers_waiting(monkeypatch):
+    monkeypatch.setattr("penstock.parsing.pool.GROW_AFTER_S", 0.2)
+    with fake_pool(workers=2) as pool:
+        first, _ = next(pool.parse_many([ParseJob("0", "sleep", b""), ParseJob("1", "fine", b"")]))
+        assert first.name == "fine"
+    monkeypatch.setattr("penstock.parsing.pool.GROW_AFTER_S", 600)
+    with fake_pool(workers=2) as pool:
+        assert len({pid_in(outcome) for outcome in outcomes(pool, *["fine"] * 50)}) == 1
+
+
 def test_leaving_a_parse_early_leaves_the_pool_usable():
     with fake_pool() as pool:
         for _ in pool.parse_many(ParseJob(str(i), "fine", b"") for i in range(10)):
