@@ -55,7 +55,7 @@ class Platform:
         return self._sources[name]
 
     def embedder(self, settings: EmbedderSettings) -> Embedder:
-        """The loaded model; loading costs about a second, so it is kept."""
+        """The model, kept: opening it hashes its weights, and its first vector costs a second."""
         from penstock.embedding import open_embedder
 
         if settings not in self._embedders:

@@ -27,14 +27,16 @@ class Embedder(Protocol):
 
     ``fingerprint`` is the hash of weights, tokenizer, pooling and prompts (never of runtime, precision or machine).
     ``max_tokens`` is what one input may hold besides special tokens; longer texts are truncated there.
-    ``runtime`` says what runs it here (library, version, precision), for the record.
+    ``runtime`` says what runs it here (library, version, precision), for the record; asking may load the model.
     """
 
     fingerprint: str
     dimension: int
     max_tokens: int
     tokenizer: Tokenizer
-    runtime: Mapping[str, str]
+
+    @property
+    def runtime(self) -> Mapping[str, str]: ...
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return float32 of shape (len(texts), dimension), L2-normalised, in the order given."""

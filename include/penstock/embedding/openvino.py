@@ -7,6 +7,7 @@ one inference stream per core works on a batch each.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ LAST_CPUID_LEAF_OF_AMX = 0x1E
 
 
 class OpenVinoEmbedder:
-    """See ``Embedder``. Safe to call from several threads at once."""
+    """See ``Embedder``. The model is compiled when a vector is first asked for: many steps need the tokenizer only."""
 
     def __init__(self, settings: EmbedderSettings) -> None:
         folder = open_folder(settings.model)
@@ -44,14 +45,16 @@ class OpenVinoEmbedder:
         self.tokenizer: Tokenizer = self._tokens
         self.max_tokens = max_tokens(folder, self._tokens, settings)
         self._settings = settings
-        threads = settings.threads or available_cores()
-        self._streams = min(threads, MAX_STREAMS)
-        self._compiled, precision = _compile(folder, self._tokens, settings.precision, threads, self._streams)
-        self.runtime: Mapping[str, str] = {
-            "library": f"openvino {_version()}",
-            "precision": precision,
-            "threads": str(threads),
-        }
+        self._folder = folder
+        self._threads = settings.threads or available_cores()
+        self._streams = min(self._threads, MAX_STREAMS)
+        self._compiling = threading.Lock()
+        self._engine: tuple[Any, str] | None = None
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        _, precision = self._compiled()
+        return {"library": f"openvino {_version()}", "precision": precision, "threads": str(self._threads)}
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         return self._embed([self._settings.document_prompt + text for text in texts])
@@ -64,8 +67,17 @@ class OpenVinoEmbedder:
         ids = self._tokens.encode(texts)
         vectors = np.empty((len(ids), self.dimension), dtype=np.float32)
         batches = plan_batches([len(i) for i in ids])
-        run_batches(self._compiled, self._streams, ids, batches, vectors)
+        compiled, _ = self._compiled()
+        run_batches(compiled, self._streams, ids, batches, vectors)
         return vectors
+
+    def _compiled(self) -> tuple[Any, str]:
+        """The compiled model and the precision it runs in. Raises ``ModelError`` where the weights do not fit."""
+        with self._compiling:
+            if self._engine is None:
+                precision, threads = self._settings.precision, self._threads
+                self._engine = _compile(self._folder, self._tokens, precision, threads, self._streams)
+            return self._engine
 
 
 def plan_batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[list[int]]:

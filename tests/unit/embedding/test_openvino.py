@@ -102,7 +102,7 @@ def test_cls_pooling_takes_the_first_token(make_model: Any, prefix: str) -> None
 def test_what_it_cannot_run_is_refused_by_name(make_model: Any, changes: dict[str, Any], reason: str) -> None:
     model = str(make_model(**changes))
     with pytest.raises(ModelError) as refused:
-        open_embedder(EmbedderSettings(model=model))
+        open_embedder(EmbedderSettings(model=model)).embed_query("")
     expected = reason.format(m=model, tensor="embeddings.word_embeddings.weight")
     assert str(refused.value) == f'{expected}set backend = "sentence-transformers" for it'
 
