@@ -27,7 +27,7 @@ from penstock.pending import Item, PendingRows
 from penstock.planning import ATTACHMENT, Work, canonical
 from penstock.platform import Platform
 from penstock.recipe import Recipe
-from penstock.records import Chunk, Parsed, Reason, Refusal, SourceObject
+from penstock.records import Attachment, Chunk, Parsed, Reason, Refusal, SourceObject
 from penstock.sources import TooLargeError
 
 FETCH_TRIES = 3
@@ -223,7 +223,7 @@ class Preparer:
         if isinstance(result, Refusal):
             self._fresh.parse(item, self._parser, refusal=result)
             return self._outcome(item, "quarantined", refusal=result, parsed_now=True), {}
-        attachments = [[one.name, self.platform.lake.put_bytes(one.data)] for one in result.attachments]
+        attachments = [self._kept_attachment(one) for one in result.attachments]
         self.platform.lake.put(Kind.PARSED, item.parse_key, to_json(result))
         self._fresh.parse(item, self._parser, parsed=result, attachments=attachments)
         return self._chunked(item, result, result.title, attachments)
@@ -257,7 +257,13 @@ class Preparer:
             return None
         return chunking.from_json(self.platform.lake.get(Kind.CHUNKS, chunks_key))
 
-    def _attach(self, parent: Item, name: str, revision: str) -> bool:
+    def _kept_attachment(self, one: Attachment) -> list[str]:
+        """As the catalog keeps it: name and hash, or name, no hash, and why there are no bytes."""
+        if one.problem:
+            return [one.name, "", one.problem.reason, one.problem.detail, one.problem.remedy]
+        return [one.name, self.platform.lake.put_bytes(one.data)]
+
+    def _attach(self, parent: Item, name: str, revision: str, *problem: str) -> bool:
         """Take an attachment up as a document of its own, unless that document was erased."""
         key = f"{parent.work.key}{ATTACHMENT}{name}"
         id_ = document_id(parent.work.source, key)
@@ -273,10 +279,11 @@ class Preparer:
             fields=parent.work.fields,
             version=None,
             revision=revision,
-            problem=None,
+            problem=Refusal(Reason(problem[0]), *problem[1:]) if problem else None,
         )
         item = Item(work, parent.work.id, parent.depth + 1, revision=revision)
-        self._fresh.revision(item, 0)
+        if revision:
+            self._fresh.revision(item, 0)
         self._attached.append(item)
         return True
 

@@ -88,10 +88,14 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file inside a document (of a mail, say): a document of its own, named below its parent."""
+    """A file inside a document (a mail, an archive): a document of its own, named below its parent.
+
+    ``problem`` says why there are no bytes, where the parent is readable and this one part of it is not.
+    """
 
     name: str
     data: bytes
+    problem: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import faulthandler  # noqa: E402
 import gc  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+from dataclasses import asdict  # noqa: E402
 from typing import Any  # noqa: E402
 
 from penstock.errors import ModelError  # noqa: E402
@@ -70,7 +71,7 @@ def _reply(outcome: Any, settings: ParserSettings) -> tuple[dict[str, Any], byte
     encoded = to_json(outcome)
     if len(encoded) > settings.max_output_mb * 2**20:
         return _refusal(too_large(settings.max_output_mb))
-    sizes = [(a.name, len(a.data)) for a in outcome.attachments]
+    sizes = [(a.name, len(a.data), a.problem and asdict(a.problem)) for a in outcome.attachments]
     return {"parsed": len(encoded), "attachments": sizes}, b"".join([encoded, *(a.data for a in outcome.attachments)])
 
 

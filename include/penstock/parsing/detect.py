@@ -24,7 +24,8 @@ EXTENSIONS = {
     **dict.fromkeys(("xlsx", "xlsm"), "xlsx"),
     **dict.fromkeys(("xml", "nxml"), "xml"),
     **{x: x for x in ("rst", "org", "csv", "tsv", "json", "pdf", "docx", "pptx")},
-    **{x: x for x in ("odt", "rtf", "epub", "eml", "msg", "xls")},
+    **{x: x for x in ("odt", "rtf", "epub", "eml", "msg", "xls", "zip", "tar")},
+    **dict.fromkeys(("gz", "tgz"), "gz"),
 }
 TEXTS = {"md", "txt", "rst", "org", "csv", "tsv", "json", "ndjson", "eml"}
 
@@ -49,6 +50,9 @@ MEDIA_TYPES = {
     "epub": "application/epub+zip",
     "eml": "message/rfc822",
     "msg": "application/vnd.ms-outlook",
+    "zip": "application/zip",
+    "tar": "application/x-tar",
+    "gz": "application/gzip",
 }
 
 IMAGES = ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "heic", "svg")
@@ -58,7 +62,7 @@ REMEDIES = {
     "ods": "save it as .xlsx or .csv",
     "odp": "save it as .pptx or .pdf",
     **dict.fromkeys(IMAGES, "an image needs OCR, which penstock does not do: store its text beside it"),
-    **dict.fromkeys(("zip", "gz", "gzip", "tar", "tgz", "7z", "rar", "bz2", "xz"), "unpack it at the source"),
+    **dict.fromkeys(("7z", "rar", "bz2", "xz", "zst"), "unpack it at the source, or pack it as .zip or .tar.gz"),
 }
 LEAVE_OUT = "convert it to one of {}, or leave it out by the source's `exclude`"
 

@@ -5,17 +5,18 @@ A library's message may quote the document, so a refusal keeps the exception's t
 
 from __future__ import annotations
 
-from penstock.parsing.archives import check_gzip, check_tar, check_zip
+from penstock.parsing.archives import check_archive, check_nested
 from penstock.parsing.assemble import assemble
-from penstock.parsing.detect import checked_type, claimed_type, true_type, unsupported
+from penstock.parsing.detect import checked_type, claimed_type, true_type
 from penstock.parsing.formats import draft_of
 from penstock.parsing.refused import RefusedDocument
+from penstock.parsing.unpacking import ARCHIVES
 from penstock.parsing.unstructured_setup import prepare_unstructured
 from penstock.parsing.xmlcheck import check_xml
 from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
 
-ZIPS = ("docx", "pptx", "xlsx", "odt", "epub", "zip", "ods", "odp")
+PACKED = (*ARCHIVES, "docx", "pptx", "xlsx", "odt", "epub", "ods", "odp")
 
 
 def prepare(settings: ParserSettings) -> None:
@@ -27,7 +28,9 @@ def parse(name: str, data: bytes, settings: ParserSettings) -> Parsed | Refusal:
     """Return the parse, or the reason why there is none. Raises ``MemoryError`` only."""
     try:
         kind = _checked(name, data)
-        parsed = assemble(draft_of(kind, name, data, settings), name)
+        draft = draft_of(kind, name, data, settings)
+        check_nested((one.data for one in draft.attachments), len(data))
+        parsed = assemble(draft, name)
         if not parsed.elements and not parsed.attachments:
             raise RefusedDocument(Reason.EMPTY, "no text was found in the document")
         return parsed
@@ -51,14 +54,8 @@ def _checked(name: str, data: bytes) -> str:
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise RefusedDocument(Reason.EMPTY, "the file is empty")
     actual = true_type(data)
-    if actual in ZIPS:
-        check_zip(data)
-    elif actual == "gz":
-        check_gzip(data)
-    elif actual == "tar":
-        check_tar(data)
+    if actual in PACKED:
+        check_archive("office" if actual == "zip" and claimed_type(name) not in ARCHIVES else actual, data)
     elif actual == "xml" or claimed_type(name) in ("xml", "svg", "html"):
         check_xml(data)
-    if actual in ("zip", "gz", "tar") and claimed_type(name) not in ZIPS:
-        raise unsupported(actual)
     return checked_type(name, data)

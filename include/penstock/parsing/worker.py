@@ -122,8 +122,9 @@ class Worker:
         deadline = time.monotonic() + limits.timeout_s
         try:
             self._send(name, data, deadline)
-            # Attachments decode to at most their document's size; the parse itself has its own limit.
-            header, body = read_frame(self._from_child, limits.max_output_mb * 2**20 + 2 * len(data) + 2**20, deadline)
+            # A mail's attachments decode to at most its own size; an archive's members and the parse have one limit.
+            most = 2 * limits.max_output_mb * 2**20 + 2 * len(data) + 2**20
+            header, body = read_frame(self._from_child, most, deadline)
         except TimeoutError:
             self.kill()
             return Refusal(
@@ -211,13 +212,17 @@ def out_of_memory(memory_mb: int, how: str) -> Refusal:
 
 def _answer(header: dict[str, Any], body: bytes) -> Parsed | Refusal:
     if "reason" in header:
-        return Refusal(Reason(header["reason"]), header["detail"], header["remedy"])
+        return _refusal(header)
     parsed = from_json(body[: header["parsed"]])
     attachments, at = [], header["parsed"]
-    for name, size in header["attachments"]:
-        attachments.append(Attachment(name, body[at : at + size]))
+    for name, size, problem in header["attachments"]:
+        attachments.append(Attachment(name, body[at : at + size], problem and _refusal(problem)))
         at += size
     return Parsed(parsed.elements, parsed.title, parsed.media_type, parsed.parser, tuple(attachments))
+
+
+def _refusal(value: dict[str, str]) -> Refusal:
+    return Refusal(Reason(value["reason"]), value["detail"], value["remedy"])
 
 
 def _child_environment(folder: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from penstock.errors import StoreError
 from penstock.parsing import from_json, parser_fingerprint, to_json
 from penstock.parsing.assemble import Draft, Piece, assemble, clean_text, table_text
-from penstock.parsing.formats.mail import numbered
+from penstock.parsing.names import numbered, safe_name
 from penstock.records import Attachment, Element, Parsed
 from penstock.settings import ParserSettings
 
@@ -72,7 +72,7 @@ def test_cleaning_keeps_words_apart():
 
 def test_attachments_are_numbered_the_same_way_every_time():
     found = [("a.txt", b"1"), ("A.txt", b"2"), ("a-2.txt", b"3"), ("..", b"4"), ("x/../a.txt", b"5")]
-    assert numbered(found) == (
+    assert numbered(found, safe_name) == (
         Attachment("a.txt", b"1"),
         Attachment("A-2.txt", b"2"),
         Attachment("a-2-2.txt", b"3"),

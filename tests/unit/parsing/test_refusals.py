@@ -51,7 +51,7 @@ CASES = {
     "old word": ("a.doc", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 99, Reason.UNSUPPORTED),
     "picture": ("a.png", lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 99, Reason.UNSUPPORTED),
     "unknown": ("a.vtt", lambda: "WEBVTT", Reason.UNSUPPORTED),
-    "archive": ("a.zip", lambda: documents.zipped({"a.txt": "x"}), Reason.UNSUPPORTED),
+    "archive of another kind": ("a.7z", lambda: b"7z\xbc\xaf\x27\x1c" + bytes(99), Reason.UNSUPPORTED),
     "bomb": ("a.docx", lambda: documents.zipped({"word/document.xml": b"0" * (80 << 20)}), Reason.ARCHIVE_BOMB),
     "many members": (
         "a.zip",

@@ -20,6 +20,7 @@ MODULES = {
     **dict.fromkeys(("xlsx", "xls"), "sheets"),
     **dict.fromkeys(("rst", "org", "rtf", "odt", "epub"), "pandoc"),
     **dict.fromkeys(("eml", "msg"), "mail"),
+    **dict.fromkeys(("zip", "tar", "gz"), "archive"),
 }
 
 

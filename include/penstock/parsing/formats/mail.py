@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import email
 import email.policy
-import re
 from collections.abc import Iterable, Iterator
 from email.message import EmailMessage, Message
 from io import BytesIO
-from pathlib import PurePosixPath, PureWindowsPath
 
-from penstock.parsing.assemble import Draft, Piece, one_line
+from penstock.parsing.assemble import Draft, Piece
 from penstock.parsing.decode import decode, is_wide
 from penstock.parsing.detect import MEDIA_TYPES
 from penstock.parsing.formats.from_unstructured import pieces_of_html
 from penstock.parsing.formats.html import check_depth
 from penstock.parsing.formats.text import pieces_of_text
+from penstock.parsing.names import Found, numbered, safe_name
 from penstock.parsing.refused import RefusedDocument
-from penstock.records import Attachment, Reason
+from penstock.records import Reason, Refusal
 from penstock.settings import ParserSettings
 
-MAX_NAME_CHARS = 150
-UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\/]')
+MAIL_IN_MAIL = Refusal(
+    Reason.UNSUPPORTED,
+    "an item of Outlook inside a mail of Outlook has no bytes of its own",
+    "save the inner item as a file of its own",
+)
 ENDINGS = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".pdf", "message/rfc822": ".eml"}
 
 
@@ -29,7 +31,7 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
     subject, body, found = _eml(data) if kind == "eml" else _msg(data)
     pieces = [Piece("title", subject, 1)] if subject.strip() else []
     pieces.extend(piece if piece.kind != "title" else _below(piece) for piece in body)
-    return Draft(pieces, MEDIA_TYPES[kind], f"unstructured.{kind}", subject, numbered(found))
+    return Draft(pieces, MEDIA_TYPES[kind], f"unstructured.{kind}", subject, numbered(found, safe_name))
 
 
 def _below(title: Piece) -> Piece:
@@ -37,30 +39,7 @@ def _below(title: Piece) -> Piece:
     return Piece("title", title.text, title.depth + 1, title.page)
 
 
-def numbered(found: Iterable[tuple[str, bytes]]) -> tuple[Attachment, ...]:
-    """Names without folders, and no two alike: the second ``a.txt`` is ``a-2.txt``, whatever else is there."""
-    taken: set[str] = set()
-    attachments = []
-    for raw, data in found:
-        name = safe_name(raw)
-        path, number, chosen = PurePosixPath(name), 1, name
-        while chosen.casefold() in taken:
-            number += 1
-            chosen = f"{path.stem}-{number}{path.suffix}"
-        taken.add(chosen.casefold())
-        attachments.append(Attachment(chosen, data))
-    return tuple(attachments)
-
-
-def safe_name(raw: str) -> str:
-    """The last part of any path, one line, without what file systems and shells mind."""
-    last = PureWindowsPath(PurePosixPath(one_line(raw).strip()).name).name
-    name = UNSAFE.sub("_", last).strip(". ") or "attachment"
-    path = PurePosixPath(name)
-    return path.stem[:MAX_NAME_CHARS] + path.suffix[:20]
-
-
-def _eml(data: bytes) -> tuple[str, Iterable[Piece], list[tuple[str, bytes]]]:
+def _eml(data: bytes) -> tuple[str, Iterable[Piece], list[Found]]:
     if is_wide(data):
         data = decode(data).encode("utf-8", "replace")
     message = email.message_from_bytes(data, policy=email.policy.default)
@@ -96,7 +75,7 @@ def _walk(part: Message, bodies: set[int]) -> Iterator[tuple[str, bytes]]:
         yield part.get_filename() or "attachment" + ENDINGS.get(content_type, ".bin"), _payload(part)
 
 
-def _msg(data: bytes) -> tuple[str, Iterable[Piece], list[tuple[str, bytes]]]:
+def _msg(data: bytes) -> tuple[str, Iterable[Piece], list[Found]]:
     from oxmsg import Message as OutlookMessage
 
     message = OutlookMessage.load(BytesIO(data))
@@ -104,8 +83,10 @@ def _msg(data: bytes) -> tuple[str, Iterable[Piece], list[tuple[str, bytes]]]:
         raise RefusedDocument(Reason.ENCRYPTED, "the mail is encrypted", "store it decrypted")
     markup = message.html_body
     body = _body((markup or message.body or "").encode("utf-8", "replace"), bool(markup), "utf-8")
-    # A mail inside a mail has no bytes of its own here; an empty document in quarantine says that it was there.
-    files = [(a.file_name or "attachment.msg", a.file_bytes or b"") for a in message.attachments]
+    files: list[Found] = [
+        (a.file_name or "attachment.msg", MAIL_IN_MAIL if a.file_bytes is None else a.file_bytes)
+        for a in message.attachments
+    ]
     return message.subject or "", body, files
 
 
