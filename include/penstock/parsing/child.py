@@ -32,6 +32,7 @@ RECURSION_LIMIT = 3000
 def main(reads: int, writes: int, parent: int, options: str) -> None:
     settings = ParserSettings.model_validate_json(options)
     sandbox.die_with_parent(parent)
+    sandbox.adopt_orphans()
     faulthandler.disable()  # a crash must not print what was on the stack
     try:
         from penstock.parsing.parse import parse, prepare
@@ -61,7 +62,7 @@ def main(reads: int, writes: int, parent: int, options: str) -> None:
             retire = True
             reply, body = _refusal(out_of_memory(settings.memory_mb, "an allocation failed"))
         retire = retire or reply.get("reason") == Reason.OUT_OF_MEMORY or sandbox.resident_mb() > retire_above_mb
-        write_frame(writes, {**reply, "retire": retire}, body)
+        write_frame(writes, {**reply, "retire": retire, "asked": header["asked"]}, body)
         del data, outcome, body
 
 

@@ -20,6 +20,7 @@ import penstock
 from penstock.errors import ModelError, StoreError
 from penstock.parsing.codec import from_json
 from penstock.parsing.protocol import BrokenFrame, FrameTooLarge, read_frame, write_frame
+from penstock.parsing.watch import family, held_bytes, kill_marked
 from penstock.processes import is_gone
 from penstock.records import Attachment, Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
@@ -43,15 +44,20 @@ FOLDERS = f"penstock-parse-{socket.gethostname()}-"
 
 
 def remove_orphans() -> None:
-    """Remove the children's folders of processes that were killed before they could do it."""
+    """End what is left of the children of processes that were killed before they could do it."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
         pid = folder.name.removeprefix(FOLDERS).partition("-")[0]
         if pid.isdigit() and is_gone(int(pid)):
+            kill_marked(str(folder))
             shutil.rmtree(folder, ignore_errors=True)
 
 
 class DiedIdle(Exception):  # noqa: N818
     """The child was gone before it had the document, which is not the document's fault."""
+
+
+class HoldsTooMuch(Exception):  # noqa: N818
+    """The child and what it started hold more memory than a document may cost."""
 
 
 class Worker:
@@ -63,6 +69,7 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = ""
         self._to_child = self._from_child = -1
+        self._asked = 0
         self._ended = False
 
     @property
@@ -120,11 +127,12 @@ class Worker:
         if self._ended:
             raise StoreError("the parser pool was closed")
         deadline = time.monotonic() + limits.timeout_s
+        self._asked += 1
         try:
             self._send(name, data, deadline)
             # A mail's attachments decode to at most its own size; an archive's members and the parse have one limit.
             most = 2 * limits.max_output_mb * 2**20 + 2 * len(data) + 2**20
-            header, body = read_frame(self._from_child, most, deadline)
+            header, body = read_frame(self._from_child, most, deadline, self._look)
         except TimeoutError:
             self.kill()
             return Refusal(
@@ -135,17 +143,40 @@ class Worker:
         except FrameTooLarge:
             self.kill()
             return too_large(limits.max_output_mb)
+        except HoldsTooMuch:
+            self.kill()
+            return out_of_memory(limits.memory_mb, "counted with all that the parser process started")
         except BrokenFrame:
             return self._died()
-        if header.get("retire"):
+        return self._answer(header, body)
+
+    def _look(self) -> None:
+        """While nothing comes. A child that is dead may have left one behind that holds its pipe open."""
+        assert self._process
+        if self._process.poll() is not None:
+            raise BrokenFrame
+        if held_bytes(family(self._process.pid)) > self._settings.memory_mb * 2**20:
+            raise HoldsTooMuch
+
+    def _answer(self, header: dict[str, Any], body: bytes) -> Parsed | Refusal:
+        """Read the answer. A child that left another process behind, or says that it is spent, is not used again."""
+        assert self._process
+        if header.get("retire") or len(family(self._process.pid)) > 1:
             self.kill()
-        return _answer(header, body)
+        try:
+            if header["asked"] != self._asked:  # two of them answered the document before
+                self.kill()
+                raise DiedIdle
+            return _outcome(header, body)
+        except (KeyError, TypeError, ValueError, AttributeError, StoreError):
+            self.kill()
+            return NONSENSE
 
     def _send(self, name: str, data: bytes, deadline: float) -> None:
         """The child reads all of a document before it looks at any of it, so that dying here is not its fault."""
         try:
-            write_frame(self._to_child, {"name": name}, data, deadline)
-        except BrokenPipeError:
+            write_frame(self._to_child, {"name": name, "asked": self._asked}, data, deadline, self._look)
+        except (BrokenPipeError, BrokenFrame):
             self.kill()
             raise DiedIdle from None
 
@@ -156,11 +187,11 @@ class Worker:
             code = self._process.wait(timeout=EXIT_LIMIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            return Refusal(Reason.PARSER_ERROR, "the parser process answered nonsense", "report the document's format")
+            return NONSENSE
         self.kill()
         if code == -signal.SIGKILL:
             return out_of_memory(self._settings.memory_mb, "the parser process was killed, as the kernel does")
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        how = _signal_name(-code) if code < 0 else f"exit code {code}"
         return Refusal(Reason.PARSER_ERROR, f"the parser process died of {how}", "report the document's format")
 
     def _last_words(self) -> str:
@@ -180,11 +211,12 @@ class Worker:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def kill(self) -> None:
-        """End the child and everything it started, and remove its folder."""
+        """End the child and everything it started, also what left its session, and remove its folder."""
         if self._process:
             self._signal()
             self._process.wait()
             self._process = None
+            kill_marked(self._folder)
         for fd in (self._to_child, self._from_child):
             if fd >= 0:
                 os.close(fd)
@@ -192,6 +224,16 @@ class Worker:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # the real-time ones have none
+        return f"signal {number}"
+
+
+NONSENSE = Refusal(Reason.PARSER_ERROR, "the parser process answered nonsense", "report the document's format")
 
 
 def too_large(max_output_mb: int) -> Refusal:
@@ -210,7 +252,7 @@ def out_of_memory(memory_mb: int, how: str) -> Refusal:
     )
 
 
-def _answer(header: dict[str, Any], body: bytes) -> Parsed | Refusal:
+def _outcome(header: dict[str, Any], body: bytes) -> Parsed | Refusal:
     if "reason" in header:
         return _refusal(header)
     parsed = from_json(body[: header["parsed"]])

@@ -1,5 +1,6 @@
 """Invariant 7: a bad document hurts only itself. The children here are fakes that misbehave on purpose."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from penstock.parsing import ParseJob, ParserPool
 from penstock.parsing.worker import FOLDERS
 from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
+from unit.parsing.fake_child import GARBAGE
 
 KILLED = "parsing needed more than 2048 MB (the parser process was killed, as the kernel does)"
 FAKE = (sys.executable, "-P", str(Path(__file__).parent / "fake_child.py"))
@@ -34,6 +36,9 @@ def pid_in(outcome):
     return int(outcome.text.split()[0])
 
 
+NONSENSE = "the parser process answered nonsense"
+
+
 @pytest.mark.parametrize(
     ("name", "reason", "detail"),
     [
@@ -41,7 +46,10 @@ def pid_in(outcome):
         ("crash", Reason.PARSER_ERROR, "the parser process died of SIGSEGV"),
         ("exit", Reason.PARSER_ERROR, "the parser process died of exit code 7"),
         ("flood", Reason.TOO_LARGE, "the parse is larger than 1 MB"),
-        ("noise", Reason.PARSER_ERROR, "the parser process answered nonsense"),
+        ("noise", Reason.PARSER_ERROR, NONSENSE),
+        ("real-time signal", Reason.PARSER_ERROR, f"the parser process died of signal {signal.SIGRTMIN + 3}"),
+        ("dies and leaves one behind", Reason.PARSER_ERROR, "the parser process died of exit code 7"),
+        *((name, Reason.PARSER_ERROR, NONSENSE) for name in GARBAGE),
     ],
 )  # fmt: skip
 def test_a_child_that_dies_costs_its_document_only(name, reason, detail):
@@ -49,6 +57,59 @@ def test_a_child_that_dies_costs_its_document_only(name, reason, detail):
         before, bad, after = outcomes(pool, "fine", name, "fine")
     assert (bad.reason, bad.detail) == (reason, detail)
     assert pid_in(before) != pid_in(after)
+
+
+@pytest.mark.parametrize("name", ["shared", "leaves one behind that eats"])
+def test_memory_is_counted_from_outside_over_all_that_a_child_started(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with fake_pool(memory_mb=256) as pool:
+        before, bad, after = outcomes(pool, "fine", name, "fine")
+        assert left_behind(tmp_path, pool) == []
+    assert bad == Refusal(
+        Reason.OUT_OF_MEMORY,
+        "parsing needed more than 256 MB (counted with all that the parser process started)",
+        "split the document, or raise parser.memory_mb",
+    )
+    assert pid_in(before) != pid_in(after)
+
+
+@pytest.mark.parametrize("name", ["leaves one behind", "dies and leaves one behind"])
+def test_what_a_child_left_behind_ends_with_it(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with fake_pool() as pool:
+        outcomes(pool, name)
+        assert left_behind(tmp_path, pool) == []
+
+
+def test_an_answer_is_taken_for_its_own_document_only():
+    with fake_pool() as pool:
+        twin, after, last = outcomes(pool, "answers twice", "fine", "fine")
+    assert twin.text == "twin"
+    assert pid_in(after) == pid_in(last)
+
+
+def test_what_a_killed_process_left_running_is_ended_by_the_next_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = tmp_path / f"{FOLDERS}{dead.pid}-a"
+    folder.mkdir()
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={"HOME": str(folder)})
+    while str(folder).encode() not in Path(f"/proc/{left.pid}/environ").read_bytes():  # it has not begun
+        time.sleep(0.01)
+    with fake_pool() as pool:
+        pool.warm()
+        assert left.wait(timeout=10) == -signal.SIGKILL
+
+
+def left_behind(folder, pool):
+    """Processes that were started with a folder of their own in ``folder`` and are none of the pool's."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in (process / "environ").read_bytes() and int(process.name) not in pool.pids():
+                found.append(process.name)
+    return found
 
 
 def test_a_document_that_takes_too_long_is_given_up():
