@@ -102,7 +102,7 @@ def test_a_sheet_that_claims_seventeen_thousand_million_cells_and_has_two_is_par
 def test_a_program_that_a_format_needs_counts_too(pool):
     """pandoc is a process of its own, with a limit of its own; together they have one."""
     with watched(pool) as peak:
-        outcome = parse(pool, "a.rst", b"Pump\n====\n\n" + b"* It *lifts*.\n" * 30_000)
+        outcome = parse(pool, "a.rst", b"Pump\n====\n\n" + b"* It *lifts*.\n" * 60_000)
     assert outcome == Refusal(
         Reason.OUT_OF_MEMORY,
         f"parsing needed more than {LIMIT_MB} MB (counted with all that the parser process started)",
