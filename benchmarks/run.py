@@ -283,6 +283,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "replay": (SITE, replay),
     "embedding": ("", script("embedding", "4. Embedding")),
     "chunking": ("chunking", script("chunking", "5. Chunking", "--data", str(data_folder()))),
+    "parsing": ("parse", script("parsing", "6. Parsing", "--data", str(data_folder()))),
 }
 
 
