@@ -12,11 +12,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 
 from penstock import decisions, manifest, runs
 from penstock.catalog import batched, insert_or_update
+from penstock.catalog.rewriting import rewrite
 from penstock.catalog.schema import (
     chunkings,
     documents,
@@ -27,13 +28,12 @@ from penstock.catalog.schema import (
     redactions,
     releases,
     revisions,
-    source_states,
 )
-from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.errors import UsageError
 from penstock.ids import digest_add
 from penstock.lake import Kind
+from penstock.leftovers import Orphans, delete_hand_overs, delete_orphans, find_orphans, scrub_names
 from penstock.platform import Platform
 from penstock.preparing import buried_name
 from penstock.provenance import find_document
@@ -46,18 +46,22 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
 
     A tombstone keeps its source from bringing it back, and its bytes from coming under another name. The bytes of an
     attachment are also a part of what it hangs on: ``bytes_still_inside`` names that document by its id. Interrupted,
-    it may be run again. Takes the lease of every index, so that no run writes the document while it is forgotten.
+    or ended by a ``TransientError``, it may be run again. Takes the lease of every index, so that no run writes the
+    document while it is forgotten. The catalog's files are rewritten; a log that PostgreSQL keeps, and backups, are
+    their operator's to let run out.
     """
     why = decisions.reasoned(why)
     if key in why.replace(",", " ").split():
         raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
     found = find_document(platform, source, key)
     with _all_leases(platform, wait_s):
-        ids = _family(platform, found.id)
+        orphans = find_orphans(platform)
+        ids, keys = _family(platform, found.id, key)
         decision = _bury(platform, ids, who, why)
-        certificate = _forget(platform, ids, found, decision)
-        _scrub_messages(platform, key)
+        certificate = _forget(platform, ids, found, decision, orphans)
+        scrub_names(platform, keys)
         _finish_tombstones(platform, ids)
+        rewrite(platform.catalog)
     return certificate
 
 
@@ -77,15 +81,17 @@ def _run(platform: Platform, run: runs.Run) -> Iterator[None]:
         runs.finish(platform, run, runs.UNCHANGED, None, "a document was erased")
 
 
-def _family(platform: Platform, id_: str) -> list[str]:
-    """The document and everything attached to it, at any depth."""
-    ids, level = [id_], [id_]
+def _family(platform: Platform, id_: str, key: str) -> tuple[list[str], set[str]]:
+    """Ids and keys of the document and of everything attached to it, at any depth."""
+    ids, keys, level = [id_], {key}, [id_]
     with platform.catalog.read() as connection:
         while level:
-            query = select(documents.c.id).where(documents.c.parent_id.in_(level))
-            level = [one for one in connection.execute(query).scalars() if one not in ids]
+            query = select(documents.c.id, documents.c.key).where(documents.c.parent_id.in_(level))
+            below = [one for one in connection.execute(query) if one.id not in ids]
+            level = [one.id for one in below]
             ids += level
-    return ids
+            keys.update(one.key for one in below if one.key)
+    return ids, keys
 
 
 def _bury(platform: Platform, ids: Sequence[str], who: Who, why: str) -> int:
@@ -121,9 +127,10 @@ class _Holding:
     shared_chunk_lists: list[str]
 
 
-def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: int) -> dict[str, Any]:
+def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: int, orphans: Orphans) -> dict[str, Any]:
     holding = _holding(platform, ids)
-    hashes, shared = texts_only_in(platform, holding.chunk_lists, holding.shared_chunk_lists)
+    # A run that died may have left what it made of the document: whose an orphan is, nobody can say, so all of them go.
+    hashes, shared = texts_only_in(platform, [*holding.chunk_lists, *orphans[Kind.CHUNKS]], holding.shared_chunk_lists)
     certificate: dict[str, Any] = {
         "document_id": found.id,
         "bytes_still_inside": found.parent_id,
@@ -142,6 +149,9 @@ def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: i
     platform.lake.delete(Kind.CHUNKS, holding.chunk_lists)
     platform.lake.delete(Kind.PARSED, holding.parses)
     platform.lake.delete(Kind.BYTES, holding.own_revisions)
+    delete_orphans(platform, orphans)
+    delete_hand_overs(platform)
+    platform.lake.delete_old_versions()
     with platform.catalog.write() as connection:
         for batch in batched(holding.chunk_lists):
             connection.execute(delete(chunkings).where(chunkings.c.key.in_(batch)))
@@ -257,22 +267,6 @@ def _lower(
     )
 
 
-def _scrub_messages(platform: Platform, key: str) -> None:
-    """Take the document's name out of the runs' messages and the notes on listings, where names stand in quotes."""
-    with platform.catalog.write() as connection:
-        for table, column, keys in (
-            (runs_table, runs_table.c.message, (runs_table.c.id,)),
-            (source_states, source_states.c.error, (source_states.c.source, source_states.c.index_name)),
-        ):
-            for row in connection.execute(
-                select(*keys, column.label("said")).where(column.contains(repr(key), autoescape=True))
-            ):
-                where = [one == getattr(row, one.name) for one in keys]
-                connection.execute(
-                    update(table).where(*where).values({column.name: row.said.replace(repr(key), "(erased)")})
-                )
-
-
 def _finish_tombstones(platform: Platform, ids: Sequence[str]) -> None:
     with platform.catalog.write() as connection:
         connection.execute(
@@ -280,6 +274,3 @@ def _finish_tombstones(platform: Platform, ids: Sequence[str]) -> None:
             .where(documents.c.id.in_(ids))
             .values(key=None, hint="", revision=None, fields="{}", problem=None)
         )
-    if platform.catalog.is_sqlite:
-        with platform.catalog.read() as connection:
-            connection.execute(text("pragma wal_checkpoint(truncate)"))

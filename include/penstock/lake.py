@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.errors import ConfigError, StoreError, TransientError
 from penstock.ids import sha256
+from penstock.old_versions import delete_old_versions
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -75,10 +77,20 @@ class Lake:
                     self._store.delete(_path(kind, name))
 
     def names(self, kind: Kind) -> Iterator[str]:
+        for name, _age_s in self.ages(kind):
+            yield name
+
+    def ages(self, kind: Kind) -> Iterator[tuple[str, float]]:
+        """Name and age in seconds of every object of a kind."""
+        now = datetime.now(UTC)
         with _translated(self.url, kind, "*"):
             for page in self._store.list(prefix=kind.value):
                 for meta in page:
-                    yield meta["path"].split("/", 2)[2]
+                    yield meta["path"].split("/", 2)[2], (now - meta["last_modified"]).total_seconds()
+
+    def delete_old_versions(self) -> int:
+        """Delete what a bucket with versioning keeps of deleted objects; return how many versions that was."""
+        return delete_old_versions(self.url)
 
 
 def _path(kind: Kind, name: str) -> str:

@@ -30,11 +30,12 @@ class Workspace:
         catalog: str | None = None,
         gates: dict[str, Any] | None = None,
         parser: ParserSettings | None = None,
+        store: dict[str, Any] | None = None,
         **source: Any,
     ) -> None:
         self.root, self.folder, self.pools = root, root / "documents", pools
         self.folder.mkdir(parents=True, exist_ok=True)
-        store = StoreSettings(catalog=catalog) if catalog else StoreSettings()
+        places = StoreSettings(**{**({"catalog": catalog} if catalog else {}), **(store or {})})
         options: dict[str, Any] = {"when_silent": ("public",), "access_from": "sidecar", **source}
         self.settings = Settings(
             sources={"docs": FolderSource(type="folder", path=self.folder, **options)},
@@ -47,7 +48,7 @@ class Workspace:
                 )
             },
             parser=parser or next(iter(pools), ParserSettings(workers=1)),
-            store=store,
+            store=places,
             file=root / "penstock.toml",
             home=root / "home",
         )

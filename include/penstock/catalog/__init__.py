@@ -122,7 +122,8 @@ def _engine(url: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.drivername == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"))
+        # Values of a failed statement may be names and titles, and what a run says of its end is kept.
+        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"), hide_parameters=True)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(f"store.catalog: {url!r} is not a database URL (sqlite:///… or postgresql://…)") from error
     except OSError as error:
@@ -142,7 +143,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("pragma journal_mode=wal")
         cursor.execute("pragma synchronous=normal")
         cursor.execute("pragma busy_timeout=30000")
-        cursor.execute("pragma secure_delete=on")  # an erased key leaves no bytes behind
+        cursor.execute("pragma secure_delete=on")  # most of what is deleted is gone at once; see rewriting.py
         cursor.execute("pragma foreign_keys=on")
         cursor.close()
 

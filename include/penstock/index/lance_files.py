@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.errors import TransientError
+from penstock.old_versions import delete_old_versions
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -25,7 +26,8 @@ class TableFiles:
     """Data and search structures of one table at ``url``, by path below it."""
 
     def __init__(self, url: str, collection: str) -> None:
-        self.url = f"{url.rstrip('/')}/{collection}.lance"
+        self.store_url = url.rstrip("/")
+        self.url = f"{self.store_url}/{collection}.lance"
 
     def ages(self) -> dict[str, float]:
         """Path and age in seconds of each file."""
@@ -51,6 +53,7 @@ class TableFiles:
             )
         if left:
             self._store.delete(left)
+        delete_old_versions(self.store_url)  # of dropped collections too: nothing but this place still names them
 
     @cached_property
     def _store(self) -> ObjectStore:
