@@ -23,6 +23,7 @@ from penstock.errors import FetchError, TransientFetchError
 from penstock.ids import document_id, hash_of, sha256
 from penstock.lake import Kind
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
+from penstock.parsing.assemble import MAX_TITLE_CHARS, one_line
 from penstock.pending import Item, PendingRows
 from penstock.planning import ATTACHMENT, Work, canonical
 from penstock.platform import Platform
@@ -32,6 +33,8 @@ from penstock.sources import TooLargeError
 
 FETCH_TRIES = 3
 FETCH_THREADS = 8
+UNNAMED = "untitled"
+"""What parsers are told that a document is called, before its ending."""
 ERASED = Refusal(
     Reason.ERASED,
     "a document with these very bytes was erased",
@@ -118,7 +121,9 @@ class Preparer:
                 parsing[item.parse_key] = [item]
                 data = item.data if item.data is not None else self.platform.lake.get(Kind.BYTES, item.revision)
                 item.data = None
-                yield ParseJob(item.parse_key, file_name(item.work.key), data)
+                # The parser is told what the parse is named by and no more: another document may share the parse, and
+                # must not come by this one's name.
+                yield ParseJob(item.parse_key, told_name(item.work.key), data)
 
         for job, result in self.pool.parse_many(jobs()):
             first, *equal = parsing.pop(job.id)
@@ -246,7 +251,7 @@ class Preparer:
             chunks_key=chunks_key,
             chunks=len(chunks),
             tokens=sum(chunk.tokens for chunk in chunks),
-            title=title,
+            title=title if title != UNNAMED else named_title(item.work.key),
             attachments=len(kept),
             parsed_now=parsed_now,
         )
@@ -261,7 +266,14 @@ class Preparer:
         """As the catalog keeps it: name and hash, or name, no hash, and why there are no bytes."""
         if one.problem:
             return [one.name, "", one.problem.reason, one.problem.detail, one.problem.remedy]
-        return [one.name, self.platform.lake.put_bytes(one.data)]
+        return [one.name, self._keep(one.data)]
+
+    def _keep(self, data: bytes) -> str:
+        """Keep an attachment's bytes, unless bytes like them were erased; return their name."""
+        name = sha256(data)
+        if buried_name(name) not in self._graves.bytes:
+            self.platform.lake.put_bytes(data)
+        return name
 
     def _attach(self, parent: Item, name: str, revision: str, *problem: str) -> bool:
         """Take an attachment up as a document of its own, unless that document was erased."""
@@ -321,7 +333,29 @@ def buried_name(revision: str) -> str:
 
 def parse_key(revision: str, key: str, parser: str) -> str:
     """The name of a parse: the bytes, the type that the key claims for them, and the parser."""
-    return hash_of("parse", revision, PurePosixPath(key).suffix.lower(), parser)
+    return hash_of("parse", revision, told_name(key).removeprefix(UNNAMED), parser)
+
+
+def told_name(key: str) -> str:
+    """What a parser is told that the document is called: its ending counts, and no more.
+
+    A gzip's name is told, since its one member is called like it.
+
+    >>> told_name("people/Leave.MD"), told_name("logs/May.txt.gz")
+    ('untitled.md', 'May.txt.gz')
+    """
+    ending = PurePosixPath(key).suffix.lower()
+    return file_name(key) if ending == ".gz" else UNNAMED + ending
+
+
+def named_title(key: str) -> str:
+    """The title of a document that declares none: its file's name.
+
+    >>> named_title("people/post.eml!/spare  keys.txt")
+    'spare keys'
+    """
+    name = file_name(key)
+    return (one_line(PurePosixPath(name).stem) or name)[:MAX_TITLE_CHARS]
 
 
 def file_name(key: str) -> str:
