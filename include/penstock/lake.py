@@ -37,6 +37,15 @@ class MissingObjectError(StoreError):
     """The lake does not hold the object."""
 
 
+class AlteredObjectError(StoreError):
+    """The lake holds something else under the object's name."""
+
+
+SEALED = (Kind.PARSED, Kind.CHUNKS)
+"""Kinds whose name says what they were made from and not what they are: a checksum goes before their bytes."""
+SEAL = b"penstock-sha256:"
+
+
 class Lake:
     """``url`` is a folder or ``s3://bucket/prefix`` (credentials and endpoint from the standard AWS variables)."""
 
@@ -46,7 +55,7 @@ class Lake:
 
     def put(self, kind: Kind, name: str, data: bytes) -> None:
         with _translated(self.url, kind, name):
-            self._store.put(_path(kind, name), data)
+            self._store.put(_path(kind, name), _sealed(data) if kind in SEALED else data)
 
     def put_bytes(self, data: bytes) -> str:
         """Keep a revision's bytes; return their SHA-256."""
@@ -55,11 +64,18 @@ class Lake:
         return name
 
     def get(self, kind: Kind, name: str) -> bytes:
-        """Raises ``StoreError`` where the object is missing or, for bytes, altered."""
+        """Raises ``MissingObjectError`` or ``AlteredObjectError``."""
         with _translated(self.url, kind, name):
             data = bytes(self._store.get(_path(kind, name)).bytes())
-        if kind is Kind.BYTES and sha256(data) != name:
-            raise StoreError(f"lake object {_path(kind, name)} was altered: its SHA-256 is {sha256(data)}; run a sync")
+        if kind in SEALED:
+            data, wanted = _unsealed(data)
+        else:
+            wanted = name if kind in (Kind.BYTES, Kind.VECTORS) else ""
+        if wanted and sha256(data) != wanted:
+            raise AlteredObjectError(
+                f"lake object {_path(kind, name)} was altered: its SHA-256 is {sha256(data)}, not {wanted}; "
+                "run a sync with --verify"
+            )
         return data
 
     def has(self, kind: Kind, name: str) -> bool:
@@ -91,6 +107,16 @@ class Lake:
     def delete_old_versions(self) -> int:
         """Delete what a bucket with versioning keeps of deleted objects; return how many versions that was."""
         return delete_old_versions(self.url)
+
+
+def _sealed(data: bytes) -> bytes:
+    return SEAL + sha256(data).encode() + b"\n" + data
+
+
+def _unsealed(data: bytes) -> tuple[bytes, str]:
+    """The bytes and their SHA-256; blank where they were written before there were seals, or the seal is damaged."""
+    head, _, rest = data.partition(b"\n")
+    return (rest, head.removeprefix(SEAL).decode("latin-1")) if head.startswith(SEAL) else (data, "")
 
 
 def _path(kind: Kind, name: str) -> str:
@@ -125,7 +151,7 @@ def _translated(url: str, kind: Kind, name: str) -> Iterator[None]:
     try:
         yield
     except (NotFoundError, FileNotFoundError) as error:
-        raise MissingObjectError(f"lake object {path} is missing from {url}; run a sync") from error
+        raise MissingObjectError(f"lake object {path} is missing from {url}; run a sync with --verify") from error
     except PermissionError as error:
         raise StoreError(f"no permission for {path} in {url}: {_first_line(error)}") from error
     except (BaseError, OSError) as error:

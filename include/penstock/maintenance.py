@@ -6,13 +6,13 @@ Everything that scans whole stores is here; the nightly line itself works from a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from penstock import manifest, runs, wording
+from penstock import chunking, manifest, runs, wording
 from penstock.catalog import batched
 from penstock.catalog.schema import (
     chunkings,
@@ -25,10 +25,11 @@ from penstock.catalog.schema import (
 )
 from penstock.errors import StoreError, UsageError
 from penstock.ids import EMPTY_DIGEST, digest_add
-from penstock.lake import Kind
+from penstock.lake import Kind, MissingObjectError
+from penstock.parsing import from_json
 from penstock.platform import Platform
 from penstock.records import OPEN_END, Reason
-from penstock.vectors import delete_vectors, texts_only_in
+from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
 WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
 """Reasons that may have been the machine's and not the document's: maintenance tries these again by itself."""
@@ -260,21 +261,26 @@ def _verify_lake(platform: Platform, index: str) -> Iterator[Finding]:
             .where(entries.c.index_name == index)
             .distinct()
         ).all()
-    lake = platform.lake
+    held: dict[str, tuple[Kind, set[str | None], Callable[[bytes], object]]] = {
+        "bytes": (Kind.BYTES, {row.revision for row in named if row.reason != Reason.ERASED}, bytes),
+        "parsed texts": (Kind.PARSED, {row.parse_key for row in named if row.reason is None}, from_json),
+        "chunk lists": (Kind.CHUNKS, {row.chunks_key for row in named}, chunking.from_json),
+    }
     lost: Counter[str] = Counter()
-    for sha in sorted({row.revision for row in named if row.revision and row.reason != Reason.ERASED}):
-        try:
-            lake.get(Kind.BYTES, sha)
-        except StoreError as error:
-            lost["bytes altered" if "altered" in str(error) else "bytes missing"] += 1
-    for row in named:
-        if row.chunks_key and not lake.has(Kind.CHUNKS, row.chunks_key):
-            lost["chunk lists missing"] += 1
-        if row.parse_key and row.reason is None and not lake.has(Kind.PARSED, row.parse_key):
-            lost["parsed texts missing"] += 1
+    for what, (kind, names, read) in held.items():
+        for name in sorted(one for one in names if one):
+            try:
+                read(platform.lake.get(kind, name))
+            except StoreError as error:
+                lost[_lost(what, error)] += 1
+    lost.update(_lost("packs of vectors", error) for _pack, error in lost_packs(platform))
     remedy = f"run `penstock sync {index} --verify`; what no source holds any more goes with `penstock prune {index}`"
     for what, count in lost.items():
         yield Finding(index, f"lake: {count} {what}", remedy)
+
+
+def _lost(what: str, error: StoreError) -> str:
+    return f"{what} {'missing' if isinstance(error, MissingObjectError) else 'altered'}"
 
 
 # smaller things

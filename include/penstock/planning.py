@@ -17,6 +17,7 @@ from penstock.catalog import Catalog
 from penstock.catalog.schema import documents, entries, parses
 from penstock.errors import ListingError, SourceError
 from penstock.ids import document_id
+from penstock.lake import Kind
 from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
 from penstock.recipe import Recipe
@@ -290,7 +291,15 @@ def make_plan(
             raise ListingError(f"source {name!r}: {error}") from error
         else:
             plan.sources[name] = {"listed": plan.counts["listed"] - before}
+    plan.work = [_fetched_again(platform, work) for work in plan.work]
     return plan
+
+
+def _fetched_again(platform: Platform, work: Work) -> Work:
+    """The work, with nothing known of its bytes where the lake lost them."""
+    if work.revision is None or platform.lake.has(Kind.BYTES, work.revision):
+        return work
+    return replace(work, revision=None)
 
 
 def _rules(name: str, settings: SourceBase) -> Callable[[str], tuple[str, ...]] | None:

@@ -19,7 +19,7 @@ from penstock import chunking
 from penstock.catalog.schema import documents, erased_bytes, parses
 from penstock.embedding.base import Embedder
 from penstock.embedding.cache import text_hash
-from penstock.errors import FetchError, TransientFetchError
+from penstock.errors import FetchError, StoreError, TransientFetchError
 from penstock.ids import document_id, hash_of, sha256
 from penstock.lake import Kind
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
@@ -84,6 +84,8 @@ class Preparer:
     run_id: int
     embedder: Embedder
     pool: ParserPool
+    verify: bool = False
+    """Read what the lake holds of each document, and make again what is altered; else being there is enough."""
     fetched: int = 0
     fetched_bytes: int = 0
     _attached: list[Item] = field(default_factory=list)
@@ -220,9 +222,29 @@ class Preparer:
         if row["reason"] is not None:
             refusal = Refusal(Reason(row["reason"]), row["detail"] or "", row["remedy"] or "")
             return self._outcome(item, "quarantined", refusal=refusal), {}
-        if not self.platform.lake.has(Kind.PARSED, item.parse_key):
-            return None  # the lake lost it: parse again
+        if not self._whole(item.parse_key, row["attachments"]):
+            return None  # the lake lost something of it: parse again
         return self._chunked(item, None, row["title"], row["attachments"])
+
+    def _whole(self, parse_key: str, attachments: list[list[str]]) -> bool:
+        """Whether the lake holds a parse and the bytes of what is attached."""
+        lost = (kind for kind, name in self._parts(parse_key, attachments) if not self._held(kind, name))
+        return next(lost, None) is None
+
+    def _parts(self, parse_key: str, attachments: list[list[str]]) -> Iterator[tuple[Kind, str]]:
+        yield Kind.PARSED, parse_key
+        for _name, revision in attachments:
+            if buried_name(revision) not in self._graves.bytes:
+                yield Kind.BYTES, revision
+
+    def _held(self, kind: Kind, name: str) -> bool:
+        if not self.verify:
+            return self.platform.lake.has(kind, name)
+        try:
+            data = self.platform.lake.get(kind, name)
+            return kind is not Kind.PARSED or from_json(data) is not None
+        except StoreError:
+            return False
 
     def _parsed(self, item: Item, result: Parsed | Refusal) -> tuple[Outcome, dict[str, str]]:
         if isinstance(result, Refusal):
@@ -258,9 +280,11 @@ class Preparer:
         return outcome, embedding_texts(chunks, self.recipe)
 
     def _known_chunks(self, chunks_key: str) -> list[Chunk] | None:
-        if not self.platform.lake.has(Kind.CHUNKS, chunks_key):
+        """A chunk list of the lake; ``None`` where it was never made, was lost, or was altered."""
+        try:
+            return chunking.from_json(self.platform.lake.get(Kind.CHUNKS, chunks_key))
+        except StoreError:
             return None
-        return chunking.from_json(self.platform.lake.get(Kind.CHUNKS, chunks_key))
 
     def _kept_attachment(self, one: Attachment) -> list[str]:
         """As the catalog keeps it: name and hash, or name, no hash, and why there are no bytes."""

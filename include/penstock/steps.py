@@ -83,14 +83,15 @@ def _listed(platform: Platform, run: Run, on: Ground, only: str | None, verify: 
 
 def prepare(platform: Platform, run_id: int, batch: int) -> int:
     """Fetch, parse and chunk one batch; return the number of documents. The texts without a vector are handed on."""
-    with working(platform, run_id):
+    with working(platform, run_id) as run:
         began = time.perf_counter()
         recipe = _recipe(platform, run_id)
         work = [Work.from_dict(item) for item in _handed(platform, run_id, f"batch-{batch}")]
         embedder = platform.embedder(recipe.embedder)
         outcomes: list[Outcome] = []
         texts: dict[str, str] = {}
-        preparer = Preparer(platform, recipe, run_id, embedder, platform.parsers(recipe.parser))
+        verify = bool(run.options.get("verify"))
+        preparer = Preparer(platform, recipe, run_id, embedder, platform.parsers(recipe.parser), verify)
         for outcome, candidates in preparer.prepare(work):
             outcomes.append(outcome)
             texts |= candidates

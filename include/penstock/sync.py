@@ -30,6 +30,7 @@ from penstock.progress import Progress
 from penstock.recipe import Recipe
 from penstock.runs import Run, RunReport
 from penstock.staging import Stager
+from penstock.vectors import forget_lost_packs
 
 T = TypeVar("T")
 
@@ -105,6 +106,8 @@ def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify
     with run.clock("access"):
         run.counts["access_changed"] = apply_access(platform, plan.access)
     plan.require_a_listing()
+    if verify:
+        forget_lost_packs(platform)
     return plan
 
 
@@ -141,7 +144,8 @@ def prepare_and_embed(
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))
     with run.clock("prepare"), EmbeddingQueue(cache, embedder) as texts:
-        preparer = Preparer(platform, recipe, run.id, embedder, platform.parsers(recipe.parser))
+        verify = bool(run.options.get("verify"))
+        preparer = Preparer(platform, recipe, run.id, embedder, platform.parsers(recipe.parser), verify)
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
             outcomes.append(outcome)
             with run.clock("embed"):

@@ -1,9 +1,9 @@
-"""Take cached vectors away: those of texts that nothing holds any more."""
+"""Take cached vectors away: those of texts that nothing holds any more, and those that the lake lost."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import delete, select
 
@@ -11,9 +11,11 @@ from penstock import chunking
 from penstock.catalog import batched
 from penstock.catalog.schema import chunkings, generations, texts
 from penstock.embedding.cache import VectorCache, text_hash
+from penstock.errors import StoreError
 from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.recipe import Recipe
+from penstock.settings import ChunkerSettings
 
 
 def texts_only_in(platform: Platform, lists: Collection[str], kept: Collection[str] = ()) -> tuple[set[str], int]:
@@ -24,20 +26,30 @@ def texts_only_in(platform: Platform, lists: Collection[str], kept: Collection[s
     with platform.catalog.read() as connection:
         recipes = [Recipe.model_validate(row.recipe) for row in connection.execute(select(generations.c.recipe))]
         others = set(connection.execute(select(chunkings.c.key)).scalars()) - set(lists)
+        embedded = set(connection.execute(select(texts.c.text_hash)).scalars())
     settings = {recipe.chunker for recipe in recipes}
+    own, all_read = _hashes(platform, lists, settings)
+    kept_hashes, _ = _hashes(platform, kept, settings)
+    if all_read and not own:
+        return set(), len(kept_hashes)
+    held, _ = _hashes(platform, others, settings)
+    if not all_read:
+        own |= embedded - held  # what a lost list held nobody can say; a text is embedded again when needed
+    return own - held, len((own & held) | kept_hashes)
 
-    def hashes(names: Collection[str]) -> set[str]:
-        return {
-            text_hash(chunking.embedding_text(chunk, setting))
-            for name in names
-            if platform.lake.has(Kind.CHUNKS, name)
-            for chunk in chunking.from_json(platform.lake.get(Kind.CHUNKS, name))
-            for setting in settings
-        }
 
-    own = hashes(lists)
-    shared = own & hashes(others) if own else set()
-    return own - shared, len(shared | hashes(kept))
+def _hashes(platform: Platform, lists: Collection[str], settings: Collection[ChunkerSettings]) -> tuple[set[str], bool]:
+    """Hashes of the texts that the chunk lists hold, and whether all of the lists could be read."""
+    found: set[str] = set()
+    all_read = True
+    for name in lists:
+        try:
+            chunks = chunking.from_json(platform.lake.get(Kind.CHUNKS, name))
+        except StoreError:
+            all_read = False
+            continue
+        found |= {text_hash(chunking.embedding_text(chunk, one)) for chunk in chunks for one in settings}
+    return found, all_read
 
 
 def delete_vectors(platform: Platform, hashes: Collection[str]) -> int:
@@ -55,10 +67,34 @@ def delete_vectors(platform: Platform, hashes: Collection[str]) -> int:
             ).all()
         kept = [row.text_hash for row in rows if row.text_hash not in names]
         cache = VectorCache(catalog, lake, embedder)
-        vectors = cache.get(kept) if kept else None
+        try:
+            vectors = cache.get(kept) if kept else None
+        except StoreError:  # the lake lost the pack: its other texts are embedded again when one needs them
+            vectors = None
         with catalog.write() as connection:
             connection.execute(delete(texts).where(texts.c.pack == pack, texts.c.embedder == embedder))
         if vectors is not None:
             cache.put(kept, vectors)
         lake.delete(Kind.VECTORS, [pack])
     return sum(len(names) for names in doomed.values())
+
+
+def lost_packs(platform: Platform) -> Iterator[tuple[str, StoreError]]:
+    """Packs that the catalog names and that the lake lost or altered, each with what is wrong. Reads all of them."""
+    with platform.catalog.read() as connection:
+        packs = sorted(connection.execute(select(texts.c.pack).distinct()).scalars())
+    for pack in packs:
+        try:
+            platform.lake.get(Kind.VECTORS, pack)
+        except StoreError as error:
+            yield pack, error
+
+
+def forget_lost_packs(platform: Platform) -> int:
+    """Forget vectors that cannot be read, so that their texts are embedded again where one needs them."""
+    lost = [pack for pack, _error in lost_packs(platform)]
+    with platform.catalog.write() as connection:
+        for batch in batched(lost):
+            connection.execute(delete(texts).where(texts.c.pack.in_(batch)))
+    platform.lake.delete(Kind.VECTORS, lost)
+    return len(lost)
