@@ -80,12 +80,28 @@ class StoreError(PenstockError):
     """The lake, the catalog or the index is not what it should be."""
 
 
+class DiskFullError(StoreError):
+    """A store could not be written because the disk that holds it is full."""
+
+
 class AccountingError(StoreError):
     """Catalog, manifest and index do not add up; the release is not published."""
 
 
 class ModelError(PenstockError):
     """A model's files are missing, altered or of the wrong kind."""
+
+
+DISK_FULL = ("no space left on device", "os error 28", "disk is full", "file too large", "disk quota exceeded")
+"""As the system, SQLite and the object stores' clients word it, in lower case."""
+
+
+def disk_is_full(error: BaseException) -> bool:
+    return any(phrase in str(error).lower() for phrase in DISK_FULL)
+
+
+def full_disk(store: str) -> DiskFullError:
+    return DiskFullError(f"{store} could not be written: its disk is full; make room, then run it again")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

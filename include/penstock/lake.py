@@ -12,8 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.errors import ConfigError, StoreError, TransientError
+from penstock.errors import ConfigError, StoreError
 from penstock.ids import sha256
+from penstock.lake_errors import MissingObjectError, explain
 from penstock.old_versions import delete_old_versions
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ class Kind(StrEnum):
     """Raw results of gates: figures and row ids, no text."""
     WORK = "work"
     """Hand-over between the tasks of one run; deleted when it ends."""
-
-
-class MissingObjectError(StoreError):
-    """The lake does not hold the object."""
 
 
 class AlteredObjectError(StoreError):
@@ -145,19 +142,9 @@ def _open(url: str, retries: int) -> ObjectStore:
 @contextmanager
 def _translated(url: str, kind: Kind, name: str) -> Iterator[None]:
     """Turn the client's errors into ours, once."""
-    from obstore.exceptions import BaseError, NotFoundError
+    from obstore.exceptions import BaseError
 
-    path = _path(kind, name)
     try:
         yield
-    except (NotFoundError, FileNotFoundError) as error:
-        raise MissingObjectError(f"lake object {path} is missing from {url}; run a sync with --verify") from error
-    except PermissionError as error:
-        raise StoreError(f"no permission for {path} in {url}: {_first_line(error)}") from error
     except (BaseError, OSError) as error:
-        raise TransientError(f"the lake at {url} failed on {path}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    """What happened; the lines below it are the client's own structures."""
-    return str(error).strip().partition("\n")[0]
+        raise explain(error, url, _path(kind, name)) from error
