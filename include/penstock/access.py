@@ -10,32 +10,44 @@ from collections.abc import Mapping
 
 from sqlalchemy import select, update
 
+from penstock import leases
 from penstock.catalog import batched
 from penstock.catalog.schema import documents, generations
+from penstock.index.base import VectorIndex
+from penstock.leases import Lease
 from penstock.planning import canonical
 from penstock.platform import Platform
 
 
-def apply_access(platform: Platform, principals: Mapping[str, tuple[str, ...]]) -> int:
-    """Set who may read the named documents; return how many were changed."""
+def apply_access(platform: Platform, principals: Mapping[str, tuple[str, ...]], lease: Lease) -> int:
+    """Set who may read the named documents; return how many were changed.
+
+    Raises ``LeaseLostError`` where another writer has listed since: what this one saw is no longer today's.
+    """
     if not principals:
         return 0
     catalog = platform.catalog
+    writers = _writers(platform)
     with catalog.write() as connection:
+        leases.check(connection, catalog, lease)
         for id_, names in principals.items():
             connection.execute(
                 update(documents)
                 .where(documents.c.id == id_)
                 .values(principals=canonical(list(names)), principals_pending=True)
             )
-        collections = list(
-            connection.execute(select(generations.c.collection).where(generations.c.dropped_at.is_(None))).scalars()
-        )
-    for name in collections:
-        collection = platform.collection(name)
-        if collection.exists():
-            collection.set_principals(principals)
+    for writer in writers:
+        writer.set_principals(principals)
     with catalog.write() as connection:
         for batch in batched(principals):
             connection.execute(update(documents).where(documents.c.id.in_(batch)).values(principals_pending=False))
     return len(principals)
+
+
+def _writers(platform: Platform) -> list[VectorIndex]:
+    """One for every collection that there is, of whatever index."""
+    with platform.catalog.read() as connection:
+        names = list(
+            connection.execute(select(generations.c.collection).where(generations.c.dropped_at.is_(None))).scalars()
+        )
+    return [collection.writer() for collection in map(platform.collection, names) if collection.exists()]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 
 from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import leases
-from penstock.errors import LeaseHeldError, LeaseLostError, TransientError
+from penstock.errors import LeaseHeldError, LeaseLostError, StoreError, TransientError
 from penstock.processes import died_here
 
 
@@ -24,6 +24,8 @@ class Lease:
     holder: str
     token: int
     lease_s: float
+    taken_over: bool = False
+    """Its last holder did not give it back: it may only sleep, in the middle of a write."""
 
 
 def acquire(catalog: Catalog, index: str, holder: str, lease_s: float, wait_s: float = 0.0) -> Lease:
@@ -53,7 +55,7 @@ def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
                 f"{row.expires_at - now:.0f} s unless it is renewed. Wait for it (--wait SECONDS), or try later"
             )
         connection.execute(update(leases).where(leases.c.index_name == index).values(token=row.token + 1, **values))
-        return Lease(index, holder, row.token + 1, lease_s)
+        return Lease(index, holder, row.token + 1, lease_s, taken_over=row.expires_at != 0.0)
 
 
 def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
@@ -73,6 +75,12 @@ def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
         )
 
 
+def prove(catalog: Catalog, lease: Lease) -> None:
+    """``check`` in a transaction of its own."""
+    with catalog.write() as connection:
+        check(connection, catalog, lease)
+
+
 def release(catalog: Catalog, lease: Lease) -> None:
     """Give the lease back; harmless where it was lost. The row stays, so that tokens only grow."""
     with catalog.write() as connection:
@@ -87,19 +95,18 @@ def release(catalog: Catalog, lease: Lease) -> None:
 def kept_alive(catalog: Catalog, lease: Lease) -> Iterator[None]:
     """Renew the lease from a thread while the block runs.
 
-    A renewal that fails stops renewing: the next ``check`` in the block's own writes then says why.
+    A renewal that fails is tried again: where it goes on failing, the block's own writes say why.
     """
     stop = threading.Event()
 
     def renew() -> None:
         while not stop.wait(lease.lease_s / 3):
             try:
-                with catalog.write() as connection:
-                    check(connection, catalog, lease)
-            except TransientError:
-                continue
+                prove(catalog, lease)
             except LeaseLostError:
                 return
+            except (StoreError, TransientError):
+                continue
 
     thread = threading.Thread(target=renew, name=f"lease-{lease.index}", daemon=True)
     thread.start()

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from penstock import chunking, manifest, runs, wording
+from penstock import chunking, leases, manifest, runs, wording
 from penstock.catalog import batched
 from penstock.catalog.schema import (
     chunkings,
@@ -26,6 +26,7 @@ from penstock.catalog.schema import (
 from penstock.errors import StoreError, UsageError
 from penstock.ids import EMPTY_DIGEST, digest_add
 from penstock.lake import Kind, MissingObjectError
+from penstock.leases import Lease
 from penstock.parsing import from_json
 from penstock.platform import Platform
 from penstock.records import OPEN_END, Reason
@@ -63,15 +64,16 @@ def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dic
         raise UsageError(f"--keep {keep} will not do: at least the newest release stays")
     run = runs.begin(platform, index, "prune", {"keep": keep}, wait_s)
     with runs.closing(platform, run):
-        taken = _prune_releases(platform, index, keep)
+        taken = _prune_releases(platform, index, keep, run.lease)
         taken |= sweep(platform)
         run.counts.update(taken)
         runs.finish(platform, run, runs.UNCHANGED, None, f"pruned {wording.count(taken['releases'], 'release')}")
     return taken
 
 
-def _prune_releases(platform: Platform, index: str, keep: int) -> dict[str, int]:
+def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> dict[str, int]:
     with platform.catalog.write() as connection:
+        leases.check(connection, platform.catalog, lease)
         live, _ = manifest.pointer(connection, index)
         rows = connection.execute(
             select(releases).where(releases.c.index_name == index).order_by(releases.c.number.desc())
@@ -102,8 +104,11 @@ def _prune_releases(platform: Platform, index: str, keep: int) -> dict[str, int]
         collection = platform.collection(generation.collection)
         if generation.number in wanted:
             if gone:
-                taken["rows"] += collection.prune(sorted(kept))
+                writer = collection.writer()  # taken before the lease is proved again
+                leases.prove(platform.catalog, lease)
+                taken["rows"] += writer.prune(sorted(kept))
             continue
+        leases.prove(platform.catalog, lease)
         taken["collections"] += 1
         if collection.exists():
             collection.drop()

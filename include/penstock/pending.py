@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from penstock import leases
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import chunkings, documents, parses, revisions
+from penstock.leases import Lease
 from penstock.planning import Work, canonical
 from penstock.platform import Platform
 from penstock.records import Chunk, Parsed, Refusal
@@ -29,8 +31,8 @@ class PendingRows:
 
     LIMIT = 128
 
-    def __init__(self, platform: Platform, run_id: int) -> None:
-        self._catalog, self._run_id = platform.catalog, run_id
+    def __init__(self, platform: Platform, run_id: int, lease: Lease | None = None) -> None:
+        self._catalog, self._run_id, self._lease = platform.catalog, run_id, lease
         self._documents: dict[str, dict[str, Any]] = {}
         self._revisions: dict[tuple[str, str], dict[str, Any]] = {}
         self._parses: dict[str, dict[str, Any]] = {}
@@ -97,6 +99,8 @@ class PendingRows:
 
     def flush(self) -> None:
         with self._catalog.write() as connection:
+            if self._lease is not None:
+                leases.check(connection, self._catalog, self._lease)
             now = self._catalog.now(connection)
             # Principals are not updated here: access has its own path, which also reaches the rows of the index.
             # A document that was not fetched keeps its last hint and revision; only its problem is noted.

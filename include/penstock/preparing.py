@@ -22,6 +22,7 @@ from penstock.embedding.cache import text_hash
 from penstock.errors import FetchError, StoreError, TransientFetchError
 from penstock.ids import document_id, hash_of, sha256
 from penstock.lake import Kind
+from penstock.leases import Lease
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
 from penstock.parsing.assemble import MAX_TITLE_CHARS, one_line
 from penstock.pending import Item, PendingRows
@@ -74,7 +75,7 @@ class Outcome:
 
 @dataclass
 class Preparer:
-    """Prepares documents under one recipe for one run.
+    """Prepares documents under one recipe for one run, which holds ``lease``; a preview holds none.
 
     ``prepare`` yields each outcome with its texts to embed, ``{text hash: text}``, as soon as it is known.
     """
@@ -84,6 +85,7 @@ class Preparer:
     run_id: int
     embedder: Embedder
     pool: ParserPool
+    lease: Lease | None
     verify: bool = False
     """Read what the lake holds of each document, and make again what is altered; else being there is enough."""
     fetched: int = 0
@@ -94,7 +96,7 @@ class Preparer:
         self.recipe.require_room(self.embedder)
         self._parser = parser_fingerprint(self.recipe.parser)
         self._chunker = chunking.chunker_fingerprint(self.recipe.chunker, self.embedder.fingerprint)
-        self._fresh = PendingRows(self.platform, self.run_id)
+        self._fresh = PendingRows(self.platform, self.run_id, self.lease)
         self._graves = graves(self.platform)
 
     def prepare(self, work: Iterable[Work]) -> Iterator[tuple[Outcome, dict[str, str]]]:

@@ -82,7 +82,7 @@ def plan(
     if found.work:
         embedder = platform.embedder(on.recipe.embedder)
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-        preparer = Preparer(platform, on.recipe, 0, embedder, platform.parsers(on.recipe.parser))
+        preparer = Preparer(platform, on.recipe, 0, embedder, platform.parsers(on.recipe.parser), None)
         for outcome, candidates in preparer.prepare(found.work):
             outcomes.append(outcome)
             texts |= candidates

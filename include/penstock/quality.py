@@ -19,9 +19,10 @@ import numpy as np
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.engine import Row
 
-from penstock import manifest
+from penstock import leases, manifest
 from penstock.catalog.schema import entries, gates
 from penstock.lake import Kind
+from penstock.leases import Lease
 from penstock.platform import Platform
 from penstock.records import IndexRow, Reason
 from penstock.settings import GateSettings
@@ -44,8 +45,11 @@ class Gate:
     meaning: str
 
 
-def check(platform: Platform, index: str, number: int) -> list[Gate]:
-    """Run every gate over a staged release and keep the verdicts; also keeps the raw results in the lake."""
+def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gate]:
+    """Run every gate over a staged release and keep the verdicts; also keeps the raw results in the lake.
+
+    Raises ``LeaseLostError`` where another writer has the index now: these verdicts are not about what it staged.
+    """
     settings = platform.settings.index(index).gates
     with platform.catalog.read() as connection:
         row = manifest.release_row(connection, index, number)
@@ -61,7 +65,7 @@ def check(platform: Platform, index: str, number: int) -> list[Gate]:
         found += _run("rows", staged, _row_expectations(settings, generation.dimension), raw)
     found += _run("release", release, _release_expectations(settings, standing), raw)
     platform.lake.put(Kind.REPORTS, f"{index}-{number}.json", json.dumps(raw, default=str).encode())
-    _keep(platform, index, number, found)
+    _keep(platform, index, number, found, lease)
     return found
 
 
@@ -283,8 +287,9 @@ def _observed(result: dict[str, Any], is_share: bool) -> str:
     return f"{result['unexpected_count']} of {result['element_count']} fail"
 
 
-def _keep(platform: Platform, index: str, number: int, found: list[Gate]) -> None:
+def _keep(platform: Platform, index: str, number: int, found: list[Gate], lease: Lease) -> None:
     with platform.catalog.write() as connection:
+        leases.check(connection, platform.catalog, lease)
         connection.execute(delete(gates).where(gates.c.index_name == index, gates.c.release == number))
         connection.execute(
             insert(gates),

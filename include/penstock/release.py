@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
 
-from penstock import decisions, manifest, quality
+from penstock import decisions, leases, manifest, quality
 from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import decisions as decisions_table
 from penstock.catalog.schema import pointers, releases
 from penstock.decisions import Who
 from penstock.errors import AccountingError, RefusedError, UsageError
+from penstock.leases import Lease
 from penstock.platform import Platform
 
 
@@ -29,14 +30,16 @@ class Moved:
     message: str
 
 
-def settle(platform: Platform, index: str, number: int) -> str:
+def settle(platform: Platform, index: str, number: int, lease: Lease) -> str:
     """End a staging: publish where every kept gate passed, hold where the index is on hold, else wait for a person.
 
-    Returns the release's new state. Raises ``AccountingError`` where catalog, manifest and store differ.
+    Returns the release's new state. Raises ``AccountingError`` where catalog, manifest and store differ, and
+    ``LeaseLostError`` where another writer has the index, and with it the number, now.
     """
     reconcile(platform, index, number)
     catalog = platform.catalog
     with catalog.write() as connection:
+        leases.check(connection, catalog, lease)
         _, on_hold = manifest.pointer(connection, index)
         passed = quality.passed(quality.verdicts(connection, index, number))
         state = manifest.WAITING if not passed else manifest.HELD if on_hold else manifest.PUBLISHED

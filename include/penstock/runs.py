@@ -13,8 +13,8 @@ import structlog
 from sqlalchemy import delete, insert, select, update
 
 from penstock import leases
+from penstock.catalog.schema import generations, runs
 from penstock.catalog.schema import leases as leases_table
-from penstock.catalog.schema import runs
 from penstock.errors import AccountingError, LeaseHeldError, PenstockError, UnknownNameError
 from penstock.leases import Lease
 from penstock.platform import Platform
@@ -120,7 +120,25 @@ def begin(
         raise
     _bury_dead(platform, index, id_)
     log.info("run.begin", run=id_, index=index, kind=kind)
-    return Run(id_, index, kind, lease, options or {})
+    run = Run(id_, index, kind, lease, options or {})
+    if lease.taken_over:
+        with closing(platform, run):
+            _fence_off(platform)
+    return run
+
+
+def _fence_off(platform: Platform) -> None:
+    """Have the stores refuse what the lease's last holder may still be writing, should it only sleep.
+
+    Of every index, since a run carries changed rights to the collections of all.
+    """
+    with platform.catalog.read() as connection:
+        names = list(
+            connection.execute(select(generations.c.collection).where(generations.c.dropped_at.is_(None))).scalars()
+        )
+    for collection in map(platform.collection, names):
+        if collection.exists():
+            collection.fence()
 
 
 def _bury_dead(platform: Platform, index: str, id_: int) -> None:

@@ -54,8 +54,10 @@ class Stager:
     def stage(self, delta: Delta, base: int, rebuild: bool = False) -> int:
         """Return the number of the staged release."""
         number, generation = self._open(base, rebuild or base == 0)
-        collection = self.platform.collection(self._collection(generation))
-        collection.create(self.embedder.dimension, self.recipe.fields)
+        shared = self.platform.collection(self._collection(generation))
+        shared.create(self.embedder.dimension, self.recipe.fields)
+        collection = shared.writer()  # taken before the lease is proved again
+        leases.prove(self.platform.catalog, self.lease)
         for undone in range(base + 1, number + 1):
             collection.discard(undone)
         read_base = 0 if rebuild else base
@@ -131,7 +133,7 @@ class Stager:
         retired: list[str] = []
         cache = VectorCache(self.platform.catalog, self.platform.lake, self.embedder.fingerprint)
         for batch in batched(delta.put, DOCUMENTS_AT_ONCE):
-            self._still_ours()
+            leases.prove(self.platform.catalog, self.lease)
             new, old = self._row_changes(collection, batch, number, base)
             if new:
                 vectors = cache.get([name for _row, name in new])
@@ -142,7 +144,7 @@ class Stager:
             retired += old
             self.progress(len(batch))
         for gone in batched(delta.gone, DOCUMENTS_AT_ONCE) if base else ():
-            self._still_ours()
+            leases.prove(self.platform.catalog, self.lease)
             old = [row.id for row in collection.document_rows(gone, base)]
             collection.retire(old, number)
             retired += old
@@ -197,10 +199,6 @@ class Stager:
         with self.platform.catalog.read() as connection:
             rows = connection.execute(select(documents).where(documents.c.id.in_(ids)))
             return {row.id: row for row in rows}
-
-    def _still_ours(self) -> None:
-        with self.platform.catalog.write() as connection:
-            leases.check(connection, self.platform.catalog, self.lease)
 
     def _close(
         self, delta: Delta, number: int, base: int, rebuild: bool, added: list[str], removed: list[str]

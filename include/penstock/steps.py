@@ -91,7 +91,8 @@ def prepare(platform: Platform, run_id: int, batch: int) -> int:
         outcomes: list[Outcome] = []
         texts: dict[str, str] = {}
         verify = bool(run.options.get("verify"))
-        preparer = Preparer(platform, recipe, run_id, embedder, platform.parsers(recipe.parser), verify)
+        parsers = platform.parsers(recipe.parser)
+        preparer = Preparer(platform, recipe, run_id, embedder, parsers, run.lease, verify)
         for outcome, candidates in preparer.prepare(work):
             outcomes.append(outcome)
             texts |= candidates
@@ -189,7 +190,7 @@ def check(platform: Platform, run_id: int, number: int) -> dict[str, Any]:
     """Run the gates; return how many passed and the names of those that did not."""
     with working(platform, run_id) as run:
         with run.clock("gates"):
-            found = quality.check(platform, run.index, number)
+            found = quality.check(platform, run.index, number, run.lease)
         runs.save(platform, run)
         return {"passed": sum(gate.passed for gate in found), "failed": [g.name for g in found if not g.passed]}
 
@@ -209,7 +210,7 @@ def publish(platform: Platform, run_id: int, number: int) -> RunReport:
             state = str(manifest.release_row(connection, run.index, number).state)
         if state == manifest.STAGING:
             with run.clock("publish"):
-                state = release.settle(platform, run.index, number)
+                state = release.settle(platform, run.index, number, run.lease)
         return close_settled(platform, run, number, state)
 
 
@@ -307,8 +308,7 @@ def working(platform: Platform, run_id: int) -> Iterator[Run]:
     if report.state != runs.RUNNING:
         raise UsageError(f"run {run_id} has ended ({report.state}: {report.message}); start a new one")
     run = runs.resume_run(platform, run_id)
-    with platform.catalog.write() as connection:
-        leases.check(connection, platform.catalog, run.lease)
+    leases.prove(platform.catalog, run.lease)
     with leases.kept_alive(platform.catalog, run.lease):
         try:
             yield run

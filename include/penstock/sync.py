@@ -104,7 +104,7 @@ def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify
     run.sources = plan.sources
     _note_sources(platform, run, plan)
     with run.clock("access"):
-        run.counts["access_changed"] = apply_access(platform, plan.access)
+        run.counts["access_changed"] = apply_access(platform, plan.access, run.lease)
     plan.require_a_listing()
     if verify:
         forget_lost_packs(platform)
@@ -145,7 +145,8 @@ def prepare_and_embed(
     progress.stage("prepare", len(work))
     with run.clock("prepare"), EmbeddingQueue(cache, embedder) as texts:
         verify = bool(run.options.get("verify"))
-        preparer = Preparer(platform, recipe, run.id, embedder, platform.parsers(recipe.parser), verify)
+        parsers = platform.parsers(recipe.parser)
+        preparer = Preparer(platform, recipe, run.id, embedder, parsers, run.lease, verify)
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
             outcomes.append(outcome)
             with run.clock("embed"):
@@ -185,9 +186,9 @@ def conclude(
         return close_unchanged(platform, run)
     progress.stage("gates")
     with run.clock("gates"):
-        quality.check(platform, run.index, number)
+        quality.check(platform, run.index, number, run.lease)
     with run.clock("publish"):
-        state = release.settle(platform, run.index, number)
+        state = release.settle(platform, run.index, number, run.lease)
     return close_settled(platform, run, number, state)
 
 

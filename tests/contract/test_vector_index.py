@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.index_rows import DIMENSION, FIELDS, Store, keys, read_on_demand, row, vector
-from penstock.errors import StoreError, UnknownNameError, UsageError
+from penstock.errors import StoreError, TransientError, UnknownNameError, UsageError
 from penstock.ids import document_id
 from penstock.index.base import VectorIndex
 from penstock.records import OPEN_END, IndexRow, Query
@@ -619,3 +619,57 @@ def test_readers_of_a_release_never_notice_the_staging_of_the_next(store: Store)
         thread.join()
     assert wrong == []
     assert writer.count(1) == 40
+
+
+# -- writers that are fenced off --------------------------------------------------------------------------------------
+
+
+WRITES: dict[str, Callable[[VectorIndex], object]] = {
+    "add": lambda writer: writer.add([row("late")]),
+    "replace": lambda writer: writer.add([row("a", "text of a")]),
+    "retire": lambda writer: writer.retire([row("a").id], 2),
+    "discard": lambda writer: writer.discard(1),
+    "set principals": lambda writer: writer.set_principals({document_id("files", "a"): ("public",)}),
+    "prune": lambda writer: writer.prune([5]),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_writer_that_was_fenced_off_writes_nothing_more(store: Store, name: str) -> None:
+    index, collection = store.make()
+    index.add([row("a", removed_in=3, principals=("group:a",)), row("b")])
+    late = index.writer()
+    late.retire([row("b").id], 4)
+    before = plain(index.rows())
+    store.open(collection).fence()
+    for _ in range(2):
+        with pytest.raises(TransientError, match="another writer was faster"):
+            WRITES[name](late)
+    assert plain(index.rows()) == plain(late.rows()) == before
+    WRITES[name](index.writer())
+    assert plain(index.rows()) != before or name == "replace"
+
+
+def test_a_fence_changes_no_row_and_takes_no_write_back(store: Store) -> None:
+    index, collection = store.make()
+    index.add([row("a")])
+    done = threading.Event()
+
+    def fence() -> None:
+        other = store.open(collection)
+        while not done.is_set():
+            other.fence()
+
+    thread = threading.Thread(target=fence)
+    thread.start()
+    written = ["a"]
+    for n in range(40):
+        try:
+            index.add([row(f"doc-{n}")])
+        except TransientError:
+            continue
+        written.append(f"doc-{n}")
+    done.set()
+    thread.join()
+    assert keys(index.rows()) == sorted(written)
+    assert len(written) > 1, "no write came through"

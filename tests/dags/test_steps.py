@@ -252,7 +252,9 @@ def test_publishing_again_after_the_task_died_reports_the_publication(make_works
         steps.embed(platform, run, batch)
     assert steps.stage(platform, run) == 1
     steps.check(platform, run, 1)
-    release.settle(platform, "main", 1)  # the task died between the pointer's move and the run's end
+    release.settle(
+        platform, "main", 1, runs.resume_run(platform, run).lease
+    )  # the task died between the pointer's move and the run's end
     assert steps.publish(platform, run, 1).state == "published"
     assert steps.publish(platform, run, 1).state == "published"
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
-from penstock import inspection, maintenance, manifest, provenance, quality, release
+from penstock import inspection, leases, maintenance, manifest, provenance, quality, release
 from penstock.catalog.schema import decisions, documents, parses, releases, runs, texts
 from penstock.erasure import erase
 from penstock.errors import AccountingError, ListingError, RefusedError, UsageError
@@ -62,7 +62,8 @@ class TestInvariant1OnlyGatesPublish:
         with full.platform.catalog.write() as connection:
             connection.execute(update(releases).values(state=manifest.STAGING))
             connection.execute(delete(quality.gates))
-        assert release.settle(full.platform, "main", 1) == manifest.WAITING
+        lease = leases.acquire(full.platform.catalog, "main", "run 2", lease_s=60)
+        assert release.settle(full.platform, "main", 1, lease) == manifest.WAITING
 
 
 class TestInvariant2AReaderSeesOneReleaseWhole:

@@ -21,6 +21,20 @@ class VectorIndex(Protocol):
 
     def exists(self) -> bool: ...
 
+    def writer(self) -> VectorIndex:
+        """The same collection for one holder of a lease: once it is fenced off, every write through this fails.
+
+        Taken before the lease is proved, it leaves no moment in which a holder that sleeps could still write later.
+        """
+        ...
+
+    def fence(self) -> None:
+        """Have the writes of every earlier ``writer`` fail from here on with ``TransientError``, also those under way.
+
+        Called by whoever takes a lease over. It changes no row.
+        """
+        ...
+
     def add(self, rows: Sequence[IndexRow]) -> None:
         """Insert rows, replacing those of the same id; of equal ids in one call the last wins.
 

@@ -68,6 +68,7 @@ class LanceIndex:
         self.url = url
         self.collection = collection
         self.vector_index_rows = vector_index_rows
+        self._pinned: Table | None = None
 
     # -- making and dropping ------------------------------------------------------------------------------------------
 
@@ -98,6 +99,25 @@ class LanceIndex:
         with self._translated("drop"):
             if self.exists():
                 self._db.drop_table(self.collection)
+
+    def writer(self) -> LanceIndex:
+        pinned = LanceIndex(self.url, self.collection, vector_index_rows=self.vector_index_rows)
+        with self._translated("open"):
+            # Lance settles a commit against those that came since its handle was opened, and settles none with a
+            # restoration. A handle that writes follows its own commits, and no others.
+            pinned._pinned = self._open()
+        return pinned
+
+    def fence(self) -> None:
+        with self._translated("fence"):
+            table = self._open()
+            wanted, expected = table.version, table.version + 1
+            while True:
+                table.restore(wanted)
+                if table.version == expected:
+                    return
+                # A commit came between and was put away with what was restored: the newest of them is wanted back.
+                wanted, expected = table.version - 1, table.version + 1
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -223,8 +243,11 @@ class LanceIndex:
         return TableFiles(self.url, self.collection)
 
     def _open(self) -> Table:
-        """A handle of its own on the newest version (0.3 ms): it never moves under the method that uses it."""
-        return self._db.open_table(self.collection)
+        """A handle of its own on the newest version (0.3 ms): it never moves under the method that uses it.
+
+        A ``writer`` keeps to the one that it was given.
+        """
+        return self._pinned or self._db.open_table(self.collection)
 
     def _read(self, action: str, work: Callable[[Table], T]) -> T:
         """Run ``work``; once more on the then newest version where an erasure swept the files away under it."""
