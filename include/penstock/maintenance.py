@@ -25,7 +25,8 @@ from penstock.catalog.schema import (
 )
 from penstock.errors import StoreError, UsageError
 from penstock.ids import EMPTY_DIGEST, digest_add
-from penstock.lake import Kind, MissingObjectError
+from penstock.lake import Kind
+from penstock.lake_errors import MissingObjectError
 from penstock.leases import Lease
 from penstock.parsing import from_json
 from penstock.platform import Platform

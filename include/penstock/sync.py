@@ -138,14 +138,14 @@ def prepare_and_embed(
     """Prepare the work in a thread (its parsing is in child processes) beside the embedding of what comes out."""
     if not work:
         return []
-    platform.parsers(recipe.parser).warm()  # children start while the model loads
+    parsers = platform.parsers(recipe.parser)
+    parsers.warm()  # a child starts while the model loads
     embedder = platform.embedder(recipe.embedder)
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))
     with run.clock("prepare"), EmbeddingQueue(cache, embedder) as texts:
         verify = bool(run.options.get("verify"))
-        parsers = platform.parsers(recipe.parser)
         preparer = Preparer(platform, recipe, run.id, embedder, parsers, run.lease, verify)
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):
             outcomes.append(outcome)
