@@ -99,11 +99,12 @@ def base_entries(connection: Connection, index: str, base: int, ids: Sequence[st
     """Document id → entry in release ``base`` with its ``parent_id``, of the named documents and their attachments."""
     found: dict[str, Row[Any]] = {}
     for batch in batched(ids):
+        attached = select(documents.c.id).where(documents.c.parent_id.in_(batch))
         query = (
             select(entries, documents.c.parent_id)
             .join(documents, documents.c.id == entries.c.document_id)
             .where(manifest.in_release(index, base))
-            .where(documents.c.id.in_(batch) | documents.c.parent_id.in_(batch))
+            .where(entries.c.document_id.in_(select(documents.c.id).where(documents.c.id.in_(batch)).union(attached)))
         )
         found.update((row.document_id, row) for row in connection.execute(query))
     return found

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.engine import Row
 
+from penstock import manifest
 from penstock.catalog import Catalog
 from penstock.catalog.schema import documents, entries, parses
 from penstock.errors import ListingError, SourceError
@@ -318,12 +319,7 @@ def _declared(listing: Iterable[SourceObject], fields: tuple[str, ...]) -> Itera
 
 def known_documents(catalog: Catalog, index: str, source: str, base: int, parser: str) -> dict[str, Known]:
     """Key → what is known, for every document of one source. One query; about 400 bytes a document."""
-    at_base = and_(
-        entries.c.document_id == documents.c.id,
-        entries.c.index_name == index,
-        entries.c.added_in <= base,
-        entries.c.removed_in > base,
-    )
+    at_base = and_(entries.c.document_id == documents.c.id, manifest.in_release(index, base))
     query = (
         select(documents, entries.c.id.label("entry"), entries.c.revision.label("entry_revision"))
         .add_columns(entries.c.fields.label("entry_fields"), entries.c.reason)
