@@ -11,90 +11,22 @@ are compared. Nothing leaves the temporary folder but the page.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks import ingest, machine, peer
-from benchmarks.replay import REPOSITORY, History, absent, data_folder
+from benchmarks import growth, ingest, machine, many, publishing, searching, small_sync
+from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
+from benchmarks.replay import REPOSITORY, absent, data_folder
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "latest.md"
-SITE = "replay/etcd_website"
-FIRST_COMMIT = 377
-Page = Iterator[str]
-
-
-@dataclass
-class Bench:
-    """One session: its options, its working folder, and what earlier parts leave for later ones."""
-
-    work: Path
-    runs: int = 2
-    peer_runs: int = 1
-    every: int = 1
-    commits: int = 40
-    colds: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def documents(self) -> Path:
-        return self.work / "docs"
-
-    @property
-    def home(self) -> Path:
-        return self.work / "penstock"
-
-    @property
-    def store(self) -> Path:
-        return self.work / "llamaindex"
-
-    def checkout(self) -> None:
-        """The site as it was, written once: a sync after that must find it unchanged, to the modification time."""
-        if not self.documents.exists():
-            History(data_folder() / SITE).checkout(FIRST_COMMIT, self.documents, self.every)
-
-    def penstock(self, what: str, *more: str) -> dict[str, Any]:
-        return measured(what, [sys.executable, "-m", "benchmarks.ingest", what, "--home", str(self.home), *more])
-
-    def llamaindex(self, what: str) -> dict[str, Any]:
-        script = str(REPOSITORY / "benchmarks" / "peer_llamaindex.py")
-        folders = ["--folder", str(self.documents), "--store", str(self.store)]
-        return measured(f"LlamaIndex {what}", [str(peer.interpreter()), script, what, *folders])
-
-    def cold(self) -> dict[str, Any]:
-        """From an empty home; the last one stays for the parts that need an ingested site."""
-        self.checkout()
-        shutil.rmtree(self.home, ignore_errors=True)
-        ingest.write_config(self.home, self.documents)
-        self.colds.append(self.penstock("cold"))
-        return self.colds[-1]
-
-    def ingested(self) -> None:
-        if not self.colds:
-            self.cold()
-
-
-def measured(name: str, command: list[str]) -> dict[str, Any]:
-    """Run one process to its end; its last line is its result."""
-    say(f"{name} …")
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{name} ended with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    result: dict[str, Any] = {**json.loads(done.stdout.strip().splitlines()[-1]), "load": os.getloadavg()[0]}
-    return result
-
-
-def say(text: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}, load {machine.load()}] {text}", file=sys.stderr, flush=True)
 
 
 # 1, 4: the cold ingest and where its time goes
@@ -280,7 +212,12 @@ def script(name: str, title: str, *options: str) -> Callable[[Bench], Page]:
 PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "cold": (SITE, cold),
     "unchanged": (SITE, unchanged),
+    "many": ("", many.part),
     "replay": (SITE, replay),
+    "publishing": ("", publishing.part),
+    "searching": ("", searching.part),
+    "small_sync": ("", small_sync.part),
+    "growth": ("", growth.part),
     "embedding": ("", script("embedding", "4. Embedding")),
     "chunking": ("chunking", script("chunking", "5. Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "6. Parsing", "--data", str(data_folder()))),
