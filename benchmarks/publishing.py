@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import corpus
-from benchmarks.bench import Bench, Page
+from benchmarks.bench import Bench, Page, row
 
 SIZES, SECTIONS = (100, 10_000), 10
 ROUNDS = 12
@@ -49,11 +49,7 @@ def part(bench: Bench) -> Page:
         "the time holds the counting of catalog, manifest and store against one another, and the transaction. The "
         "marks are 50 ms, and 1.2 times the time in the small index."
     )
-    yield from (
-        "",
-        "| | " + " | ".join(f"{chunks:,} chunks, ms" for chunks, _ in runs) + " | ratio |",
-        "|---|---|---|---|",
-    )
+    yield from ("", row("", *(f"{chunks:,} chunks, ms" for chunks, _ in runs), "ratio"), "|---|---|---|---|")
     for move in ("publish", "roll back"):
         few, many = (median(one[move]) for _, one in runs)
-        yield f"| {move} | {few:.1f} | **{many:.1f}** | **{many / few:.2f}** |"
+        yield row(move, f"{few:.1f}", f"**{many:.1f}**", f"**{many / few:.2f}**")

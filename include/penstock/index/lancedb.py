@@ -14,40 +14,31 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import lancedb
-import numpy as np
 import pyarrow as pa
 from lancedb.index import FTS, BTree, IvfFlat
 
 from penstock.errors import PenstockError, StoreError, TransientError
 from penstock.index.lance_files import TableFiles
-from penstock.index.rules import check_principals, check_query, check_rows, readers, reciprocal_rank, runs
+from penstock.index.lance_rows import differences, dimension, fields, listed, scan, schema, to_arrow, visible
+from penstock.index.lance_search import PARTITIONS, search
+from penstock.index.rules import check_principals, check_rows, runs
 from penstock.records import OPEN_END, Hit, IndexRow, Query
 
 if TYPE_CHECKING:
-    from lancedb.query import LanceVectorQueryBuilder
     from lancedb.table import Table
 
 T = TypeVar("T")
 
-FIELD = "field_"
-"""Prefix of the columns that hold declared fields, so that a field may be called ``text`` or ``id``."""
-
-PLAIN = ("id", "document_id", "source", "key", "title", "text", "headings", "kind", "content", "nth")
 WRITE_ROWS = 10_000
 """Rows in one commit of ``add``: 15 MB of vectors at 384 dimensions."""
 IN_NAMES = 1_000
 """Names in one ``IN (...)``: planning it costs 15 ms for 1,000 and 250 ms for 10,000."""
-CANDIDATES = 100
-"""Depth of each ranking before fusion. Rank 100 still adds 1/160, half of what a first place alone is worth (1/61)."""
 VECTOR_INDEX_ROWS = 20_000
 """From here on vectors are indexed. Reading the column costs 25 ms for 20,000 rows of 384 and 300 ms for 100,000,
 the index 4 and 10 ms; under it, memory (a copy of the vectors in each reader) and upkeep are not worth it."""
-PARTITIONS = 16
-"""All of them are probed, so answers stay exact; they spread the work over cores. More took longer to train (16: 1.2 s
-for 100,000 rows; 316: 9 s) and answered no faster."""
 MAX_SEGMENTS = 8
 """Each ``optimize`` appends a segment to the vector index; with more than this it is built anew."""
 READER_GRACE = timedelta(hours=1)
@@ -73,14 +64,14 @@ class LanceIndex:
     # -- making and dropping ------------------------------------------------------------------------------------------
 
     def create(self, dimension: int, fields: Sequence[str]) -> None:
-        wanted = _schema(dimension, fields)
+        wanted = schema(dimension, fields)
         with self._translated("create"):
             table = (
                 self._open() if self.exists() else self._db.create_table(self.collection, schema=wanted, exist_ok=True)
             )
-            if differences := _differences(table.schema, wanted):
+            if wrong := differences(table.schema, wanted):
                 raise StoreError(
-                    f"the index {self.collection!r} at {self.url} is of another shape: {'; '.join(differences)}; "
+                    f"the index {self.collection!r} at {self.url} is of another shape: {'; '.join(wrong)}; "
                     "build a new generation beside it (`penstock reindex`)"
                 )
             _ensure_indices(table)
@@ -124,10 +115,10 @@ class LanceIndex:
     def add(self, rows: Sequence[IndexRow]) -> None:
         with self._translated("add to"):
             table = self._open()
-            check_rows(rows, _dimension(table), _fields(table))
+            check_rows(rows, dimension(table), fields(table))
             # Within one call the last of equal ids wins; Lance calls two of them ambiguous.
             for batch in _batches({row.id: row for row in rows}.values(), WRITE_ROWS):
-                _merge(table, "id", _to_arrow(batch, table.schema), insert=True)
+                _merge(table, "id", to_arrow(batch, table.schema), insert=True)
 
     def retire(self, ids: Sequence[str], release: int) -> None:
         if not ids:
@@ -177,7 +168,7 @@ class LanceIndex:
             before = self._files.ages()
             gone = 0
             for batch in _batches(sorted(set(documents)), IN_NAMES):
-                condition = f"document_id IN ({_listed(batch)})"
+                condition = f"document_id IN ({listed(batch)})"
                 if count := table.count_rows(condition):
                     table.delete(condition)
                     gone += count
@@ -195,7 +186,7 @@ class LanceIndex:
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def count(self, release: int) -> int:
-        return self._read("count", lambda table: table.count_rows(_visible(release)))
+        return self._read("count", lambda table: table.count_rows(visible(release)))
 
     def staged(self, release: int) -> tuple[int, int]:
         return self._read(
@@ -209,27 +200,27 @@ class LanceIndex:
     def rows(
         self, release: int | None = None, *, added_in: int | None = None, vectors: bool = False
     ) -> Iterator[IndexRow]:
-        conditions = [] if release is None else [_visible(release)]
+        conditions = [] if release is None else [visible(release)]
         if added_in is not None:
             conditions.append(f"added_in = {int(added_in)}")
         with self._translated("read"):
-            yield from _scan(self._open(), " AND ".join(conditions), vectors)
+            yield from scan(self._open(), " AND ".join(conditions), vectors)
 
     def document_rows(self, documents: Sequence[str], release: int) -> Iterator[IndexRow]:
         with self._translated("read"):
             table = self._open()
             for batch in _batches(sorted(set(documents)), IN_NAMES):
-                yield from _scan(table, f"document_id IN ({_listed(batch)}) AND {_visible(release)}")
+                yield from scan(table, f"document_id IN ({listed(batch)}) AND {visible(release)}")
 
     def get(self, ids: Sequence[str]) -> list[IndexRow]:
         def read(table: Table) -> list[IndexRow]:
             batches = _batches(sorted(set(ids)), IN_NAMES)
-            return [row for batch in batches for row in _scan(table, f"id IN ({_listed(batch)})")]
+            return [row for batch in batches for row in scan(table, f"id IN ({listed(batch)})")]
 
         return self._read("read", read)
 
     def search(self, query: Query) -> list[Hit]:
-        return self._read("search", lambda table: _search(table, query))
+        return self._read("search", lambda table: search(table, query))
 
     # -- the boundary -------------------------------------------------------------------------------------------------
 
@@ -278,62 +269,6 @@ class LanceIndex:
             raise StoreError(f"{what}: {reason}") from error
 
 
-# -- search -----------------------------------------------------------------------------------------------------------
-
-
-def _search(table: Table, query: Query) -> list[Hit]:
-    check_query(query, _dimension(table), _fields(table))
-    condition = _condition(query)
-    if query.mode == "vector":
-        return _nearest(table, query, condition, query.k)
-    if query.mode == "text":
-        return _matching(table, query, condition, query.k)
-    depth = max(CANDIDATES, 2 * query.k)
-    halves = (_nearest(table, query, condition, depth), _matching(table, query, condition, depth))
-    found = {hit.row.id: hit.row for half in halves for hit in half}
-    fused = reciprocal_rank([[hit.row.id for hit in half] for half in halves])
-    return [Hit(found[name], score) for name, score in fused[: query.k]]
-
-
-def _condition(query: Query) -> str:
-    conditions = [
-        _visible(query.release),
-        f"array_has_any(principals, make_array({_listed(readers(query.principals))}))",
-        *(f"`{_column(name)}` = {_quoted(value)}" for name, value in query.where.items()),
-    ]
-    return " AND ".join(conditions)
-
-
-def _nearest(table: Table, query: Query, condition: str, k: int) -> list[Hit]:
-    """The k nearest by dot product. Without ``nprobes`` a filter would hide rows in partitions that are not probed."""
-    search = table.search(np.asarray(query.vector, np.float32), vector_column_name="vector", query_type="vector")
-    found = (
-        cast("LanceVectorQueryBuilder", search)
-        .distance_type("dot")
-        .where(condition, prefilter=True)
-        .nprobes(PARTITIONS)
-        .limit(k)
-        .select([*_columns(table), "_distance"])
-        .to_arrow()
-    )
-    distances = found.column("_distance").to_pylist()
-    return _ranked(_from_arrow(found), [1.0 - distance for distance in distances])
-
-
-def _matching(table: Table, query: Query, condition: str, k: int) -> list[Hit]:
-    """The k best by BM25 among the rows that hold any of the words; Lance takes a string as words, never as syntax."""
-    if not query.text.strip():
-        return []
-    search = table.search(query.text, query_type="fts", fts_columns="text")
-    found = search.where(condition, prefilter=True).limit(k).select([*_columns(table), "_score"]).to_arrow()
-    return _ranked(_from_arrow(found), found.column("_score").to_pylist())
-
-
-def _ranked(rows: Iterable[IndexRow], scores: Iterable[float]) -> list[Hit]:
-    hits = [Hit(row, score) for row, score in zip(rows, scores, strict=True)]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.row.id))
-
-
 # -- upkeep -----------------------------------------------------------------------------------------------------------
 
 
@@ -373,75 +308,7 @@ def _rewrite(table: Table, least_rows: int) -> None:
         raise TransientError("an older version of the table is still there; another process wrote meanwhile, try again")
 
 
-# -- rows and columns -------------------------------------------------------------------------------------------------
-
-
-def _schema(dimension: int, fields: Sequence[str]) -> pa.Schema:
-    types: dict[str, pa.DataType] = {name: pa.string() for name in PLAIN}
-    types |= {"headings": pa.list_(pa.string()), "nth": pa.int32()}
-    types |= {FIELD + name: pa.string() for name in sorted(set(fields))}
-    types |= {"principals": pa.list_(pa.string()), "added_in": pa.int32(), "removed_in": pa.int32()}
-    types |= {"vector": pa.list_(pa.float32(), dimension)}
-    return pa.schema([pa.field(name, kind) for name, kind in types.items()])
-
-
-def _differences(actual: pa.Schema, wanted: pa.Schema) -> list[str]:
-    have, want = ({field.name: str(field.type) for field in schema} for schema in (actual, wanted))
-    return [
-        f"{name} is {have.get(name, 'absent')}, wanted {want.get(name, 'absent')}"
-        for name in sorted({*have, *want})
-        if have.get(name) != want.get(name)
-    ]
-
-
-def _dimension(table: Table) -> int:
-    return int(table.schema.field("vector").type.list_size)
-
-
-def _fields(table: Table) -> list[str]:
-    return [name.removeprefix(FIELD) for name in table.schema.names if name.startswith(FIELD)]
-
-
-def _columns(table: Table) -> list[str]:
-    return [name for name in table.schema.names if name != "vector"]
-
-
-def _column(name: str) -> str:
-    return name if name in PLAIN else FIELD + name
-
-
-def _to_arrow(rows: Sequence[IndexRow], schema: pa.Schema) -> pa.Table:
-    columns: dict[str, Any] = {}
-    for field in schema:
-        if field.name == "vector":
-            flat = np.asarray([row.vector for row in rows], np.float32).ravel()
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
-        elif field.name.startswith(FIELD):
-            name = field.name.removeprefix(FIELD)
-            columns[field.name] = pa.array([row.fields.get(name) for row in rows], field.type)
-        else:
-            columns[field.name] = pa.array([getattr(row, field.name) for row in rows], field.type)
-    return pa.table(columns, schema=schema)
-
-
-def _from_arrow(table: pa.Table | pa.RecordBatch) -> Iterator[IndexRow]:
-    names = [name for name in table.schema.names if name.startswith(FIELD)]
-    vectors = table.column("vector") if "vector" in table.schema.names else None
-    plain = table.select([name for name in table.schema.names if name != "vector"])
-    for position, record in enumerate(plain.to_pylist()):
-        yield IndexRow(
-            **{name: record[name] for name in (*PLAIN, "added_in", "removed_in") if name != "headings"},
-            headings=tuple(record["headings"]),
-            principals=tuple(record["principals"]),
-            fields={name.removeprefix(FIELD): record[name] for name in names if record[name] is not None},
-            vector=() if vectors is None else vectors[position].values.to_numpy(zero_copy_only=False),
-        )
-
-
-def _scan(table: Table, condition: str, vectors: bool = False) -> Iterator[IndexRow]:
-    search = table.search().select(table.schema.names if vectors else _columns(table))
-    for batch in (search.where(condition) if condition else search).to_batches(1024):
-        yield from _from_arrow(batch)
+# -- writing rows ---------------------------------------------------------------------------------------------------
 
 
 def _merge(table: Table, key: str, data: pa.Table, *, insert: bool = False) -> None:
@@ -457,23 +324,7 @@ def _merge(table: Table, key: str, data: pa.Table, *, insert: bool = False) -> N
 
 def _ids(table: Table, names: Sequence[str]) -> Iterator[str]:
     for batch in _batches(names, IN_NAMES):
-        yield from table.search().where(f"id IN ({_listed(batch)})").select(["id"]).to_arrow()["id"].to_pylist()
-
-
-# -- words of SQL -----------------------------------------------------------------------------------------------------
-
-
-def _visible(release: int) -> str:
-    return f"added_in <= {int(release)} AND removed_in > {int(release)}"
-
-
-def _quoted(value: str) -> str:
-    """A string literal. In Lance's SQL only the quote itself is special; a backslash is a character like others."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _listed(values: Iterable[str]) -> str:
-    return ", ".join(_quoted(value) for value in values)
+        yield from table.search().where(f"id IN ({listed(batch)})").select(["id"]).to_arrow()["id"].to_pylist()
 
 
 def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -1,0 +1,83 @@
+"""Search in one version of a Lance table: two rankings under one filter, fused, and only then the rows themselves."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from penstock.index.lance_rows import column, columns, dimension, fields, from_arrow, listed, quoted, visible
+from penstock.index.rules import check_query, readers, reciprocal_rank
+from penstock.records import Hit, Query
+
+if TYPE_CHECKING:
+    from lancedb.query import LanceVectorQueryBuilder
+    from lancedb.table import Table
+
+CANDIDATES = 100
+"""Depth of each ranking before fusion. Rank 100 still adds 1/160, half of what a first place alone is worth (1/61)."""
+PARTITIONS = 16
+"""All of them are probed, so answers stay exact; they spread the work over cores. More took longer to train (16: 1.2 s
+for 100,000 rows; 316: 9 s) and answered no faster."""
+
+Ranking = dict[str, tuple[float, int]]
+"""Row id → its score and its address in the table, best first."""
+
+
+def search(table: Table, query: Query) -> list[Hit]:
+    """See ``VectorIndex.search``."""
+    check_query(query, dimension(table), fields(table))
+    condition = _condition(query)
+    if query.mode == "vector":
+        return _hits(table, _nearest(table, query, condition, query.k))
+    if query.mode == "text":
+        return _hits(table, _matching(table, query, condition, query.k))
+    depth = max(CANDIDATES, 2 * query.k)
+    with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
+        matching = beside.submit(_matching, table, query, condition, depth)
+        halves = (_nearest(table, query, condition, depth), matching.result())
+    addresses = {name: address for half in halves for name, (_, address) in half.items()}
+    fused = reciprocal_rank([list(half) for half in halves])[: query.k]
+    return _hits(table, {name: (score, addresses[name]) for name, score in fused})
+
+
+def _condition(query: Query) -> str:
+    conditions = [
+        visible(query.release),
+        f"array_has_any(principals, make_array({listed(readers(query.principals))}))",
+        *(f"`{column(name)}` = {quoted(value)}" for name, value in query.where.items()),
+    ]
+    return " AND ".join(conditions)
+
+
+def _nearest(table: Table, query: Query, condition: str, k: int) -> Ranking:
+    """The k nearest by dot product. Without ``nprobes`` a filter would hide rows in partitions that are not probed."""
+    nearest = table.search(np.asarray(query.vector, np.float32), vector_column_name="vector", query_type="vector")
+    found = cast("LanceVectorQueryBuilder", nearest).distance_type("dot").nprobes(PARTITIONS)
+    return _ranking(found.where(condition, prefilter=True).limit(k), "_distance", lambda distance: 1.0 - distance)
+
+
+def _matching(table: Table, query: Query, condition: str, k: int) -> Ranking:
+    """The k best by BM25 among the rows that hold any of the words; Lance takes a string as words, never as syntax."""
+    if not query.text.strip():
+        return {}
+    found = table.search(query.text, query_type="fts", fts_columns="text")
+    return _ranking(found.where(condition, prefilter=True).limit(k), "_score", float)
+
+
+def _ranking(found: Any, measure: str, score: Any) -> Ranking:
+    """Names and addresses alone: the texts of two hundred candidates cost more than finding them."""
+    candidates = found.select(["id", measure]).with_row_id(True).to_arrow()
+    names, measures, addresses = (candidates.column(name).to_pylist() for name in ("id", measure, "_rowid"))
+    ranked = sorted(zip(names, map(score, measures), addresses, strict=True), key=lambda one: (-one[1], one[0]))
+    return {name: (value, address) for name, value, address in ranked}
+
+
+def _hits(table: Table, ranking: Ranking) -> list[Hit]:
+    """The rows of a ranking, in its order."""
+    if not ranking:
+        return []
+    found = table.take_row_ids([address for _, address in ranking.values()]).select(columns(table)).to_arrow()
+    rows = {row.id: row for row in from_arrow(found)}
+    return [Hit(rows[name], score) for name, (score, _) in ranking.items()]
