@@ -300,6 +300,11 @@ def test_any_sequence_of_releases_agrees_with_a_simple_model(store: Store, opera
         for mode in MODES:
             hits = index.search(Query("doc", vector("x"), number, everyone, k=100, mode=mode))
             assert plain(hit.row for hit in hits) == plain(seen)
+        for reader in everyone:
+            hits = index.search(Query("doc", vector("x"), number, (reader,), k=100, mode="vector"))
+            assert plain(hit.row for hit in hits) == plain(
+                one for one in seen if {reader, "public"} & set(one.principals)
+            )
 
 
 # -- who may read -----------------------------------------------------------------------------------------------------

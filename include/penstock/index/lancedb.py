@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import lancedb
 import pyarrow as pa
-from lancedb.index import FTS, BTree, IvfFlat
+from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
 
 from penstock.errors import PenstockError, StoreError, TransientError
 from penstock.index.lance_files import TableFiles
@@ -46,6 +46,14 @@ READER_GRACE = timedelta(hours=1)
 WORDS = FTS(stem=True, remove_stop_words=False, max_token_length=128)
 """Stop words are kept (BM25 gives them next to no weight) so that "to be or not to be" can be found; 128 so that
 a SHA-256 can be."""
+
+LOOKED_UP = {
+    **dict.fromkeys(("id", "document_id"), BTree()),
+    **dict.fromkeys(("added_in", "removed_in"), Bitmap()),
+    "principals": LabelList(),
+}
+"""Who may read and which release are answered from bitmaps: over 100,000 rows a filter costs each half of a search
+under 1 ms instead of 7. Rows that are not folded in yet are read, so a change of access holds at once."""
 
 CONFLICTS = ("conflict", "concurrent", "too many attempts")
 OUTAGES = ("timed out", "timeout", "connection", "error sending request", "slowdown", "status: 5", "throttl")
@@ -276,9 +284,9 @@ def _ensure_indices(table: Table) -> None:
     present = {name for index in table.list_indices() for name in index.columns}
     if "text" not in present:
         table.create_index("text", config=WORDS)
-    for column in ("id", "document_id"):
+    for column, config in LOOKED_UP.items():
         if column not in present:
-            table.create_index(column, config=BTree())
+            table.create_index(column, config=config)
 
 
 def _ensure_vectors(table: Table, least_rows: int) -> None:
