@@ -161,10 +161,20 @@ def test_segments_of_search_structures_stay_few(store: Store) -> None:
         index.add([row(f"doc-{n}-{m}") for m in range(20)])
         index.optimize()
     table = lancedb.connect(store.url).open_table("segments")
-    assert {one.columns[0]: one.num_unindexed_rows for one in table.list_indices()} == {
-        "text": 0, "id": 0, "document_id": 0, "vector": 0,
-    }  # fmt: skip
+    indexed = ("text", "id", "document_id", "added_in", "removed_in", "principals", "vector")
+    assert {one.columns[0]: one.num_unindexed_rows for one in table.list_indices()} == dict.fromkeys(indexed, 0)
     assert max(one.num_segments for one in table.list_indices()) <= 9
+
+
+def test_what_is_changed_in_a_few_rows_leaves_the_others_folded_in(store: Store) -> None:
+    index, name = store.make()
+    rows = [row(f"doc-{n}") for n in range(200)]
+    index.add(rows)
+    index.optimize()
+    index.retire([one.id for one in rows[:3]], 2)
+    index.set_principals({one.document_id: ("group:a",) for one in rows[3:5]})
+    table = lancedb.connect(store.url).open_table(name)
+    assert max(one.num_unindexed_rows for one in table.list_indices()) == 5
 
 
 def test_two_processes_that_write_lose_nothing(store: Store) -> None:
