@@ -84,13 +84,32 @@ def collection_of(catalog: Catalog, index: str, generation: int) -> str:
         return str(generation_row(connection, index, generation).collection)
 
 
-def totals(connection: Connection, index: str, number: int) -> tuple[int, int, int]:
-    """Documents indexed, documents quarantined, and chunks of one release, counted from its manifest."""
+Totals = tuple[int, int, int]
+"""Documents indexed, documents quarantined, and chunks."""
+
+
+def totals(connection: Connection, index: str, number: int) -> Totals:
+    """What one release holds, counted over its whole manifest: for ``verify``."""
+    return _totals(connection, in_release(index, number))
+
+
+def totals_from_base(connection: Connection, index: str, number: int) -> Totals:
+    """What one release holds: the totals kept for its base, and what it added and removed. Costs what it changed."""
+    base = release_row(connection, index, number).base
+    before = release_row(connection, index, base) if base else None
+    kept = (before.documents, before.quarantined, before.chunks) if before else (0, 0, 0)
+    added = _totals(connection, and_(entries.c.index_name == index, entries.c.added_in == number))
+    removed = _totals(connection, and_(entries.c.index_name == index, entries.c.removed_in == number))
+    indexed, quarantined, chunks = (k + a - r for k, a, r in zip(kept, added, removed, strict=True))
+    return indexed, quarantined, chunks
+
+
+def _totals(connection: Connection, which: ColumnElement[bool]) -> Totals:
     row = connection.execute(
         select(
             func.count().filter(entries.c.reason.is_(None)),
             func.count().filter(entries.c.reason.is_not(None)),
             func.coalesce(func.sum(entries.c.chunks), 0),
-        ).where(in_release(index, number))
+        ).where(which)
     ).one()
     return int(row[0]), int(row[1]), int(row[2])

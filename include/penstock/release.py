@@ -155,7 +155,7 @@ def reconcile(platform: Platform, index: str, number: int) -> None:
     """
     with platform.catalog.read() as connection:
         row = manifest.release_row(connection, index, number)
-        indexed, quarantined, chunks = manifest.totals(connection, index, number)
+        indexed, quarantined, chunks = manifest.totals_from_base(connection, index, number)
         collection = platform.collection(str(manifest.generation_row(connection, index, row.generation).collection))
     added, removed = collection.staged(number)
     figures = {

@@ -32,7 +32,9 @@ from penstock.preparing import Outcome
 from penstock.recipe import Recipe
 from penstock.records import OPEN_END, Chunk, IndexRow
 
-DOCUMENTS_AT_ONCE = 64
+DOCUMENTS_AT_ONCE, ROWS_AT_ONCE = 500, 4_000
+"""One commit of the store: of the small ones many documents, since each commit has a price that grows with the number
+of commits before it; of the large ones few, since their rows are held in memory together."""
 OPTIMIZE_ROWS = 500
 """A store searches rows that are not folded in by reading them: some hundreds cost nothing, more are folded in at once
 and fewer wait for ``maintain``."""
@@ -89,7 +91,7 @@ class Stager:
                 generation = self._new_generation(connection, number)
             else:
                 generation = manifest.release_row(connection, self.index, base).generation
-            values = _empty_release(self.index, number, generation, base, self.run_id, catalog.now(connection))
+            values = empty_release(self.index, number, generation, base, self.run_id, catalog.now(connection))
             if half:
                 undo_entries(connection, self.index, number)
                 connection.execute(
@@ -132,7 +134,7 @@ class Stager:
         added: list[str] = []
         retired: list[str] = []
         cache = VectorCache(self.platform.catalog, self.platform.lake, self.embedder.fingerprint)
-        for batch in batched(delta.put, DOCUMENTS_AT_ONCE):
+        for batch in commits(delta.put):
             leases.prove(self.platform.catalog, self.lease)
             new, old = self._row_changes(collection, batch, number, base)
             if new:
@@ -223,7 +225,7 @@ class Stager:
             start = EMPTY_DIGEST
             if base and not rebuild:
                 start = manifest.release_row(connection, self.index, base).digest
-            indexed, quarantined, chunks = manifest.totals(connection, self.index, number)
+            indexed, quarantined, chunks = manifest.totals_from_base(connection, self.index, number)
             connection.execute(
                 update(releases)
                 .where(releases.c.index_name == self.index, releases.c.number == number)
@@ -264,6 +266,20 @@ class Stager:
         }
 
 
+def commits(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Cut outcomes into what is written together: at most 500 documents, or 4,000 rows unless one document has more."""
+    batch: list[Outcome] = []
+    rows = 0
+    for outcome in outcomes:
+        if batch and (len(batch) == DOCUMENTS_AT_ONCE or rows + outcome.chunks > ROWS_AT_ONCE):
+            yield batch
+            batch, rows = [], 0
+        batch.append(outcome)
+        rows += outcome.chunks
+    if batch:
+        yield batch
+
+
 def numbered(chunks: Iterable[Chunk], title: str, fields: Mapping[str, str]) -> Iterator[tuple[Chunk, str, int]]:
     """Each chunk with the hash of what a release freezes of it, and its place among equals within the document.
 
@@ -299,7 +315,7 @@ def undo_entries(connection: Connection, index: str, number: int) -> None:
     )
 
 
-def _empty_release(index: str, number: int, generation: int, base: int, run_id: int, now: float) -> dict[str, Any]:
+def empty_release(index: str, number: int, generation: int, base: int, run_id: int, now: float) -> dict[str, Any]:
     return {
         "index_name": index,
         "number": number,

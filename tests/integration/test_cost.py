@@ -11,22 +11,29 @@ from sqlalchemy import insert, select, update
 
 from penstock import manifest
 from penstock.catalog import Catalog
-from penstock.catalog.schema import documents, entries
+from penstock.catalog.schema import documents, entries, generations, releases
 from penstock.delta import base_entries
 from penstock.planning import known_documents
 from penstock.records import OPEN_END
+from penstock.staging import empty_release
 
 SMALL, LARGE = 200, 4_000
+GENERATION = {"collection": "main_g1", "recipe": {}, "embedder": "e", "dimension": 8, "created_at": 0.0}
 STEPS = 50
 """The handler is called once for so many steps."""
 
 
 def catalog_of(folder: Path, count: int) -> Catalog:
-    """A catalog with one release of ``count`` documents, every tenth of them attached to the one before."""
+    """A release of ``count`` documents, every tenth attached to the one before, and a second that removes one."""
     catalog = Catalog(f"sqlite:///{folder}/{count}.db")
     with catalog.write() as connection:
         connection.execute(insert(documents), [document(nth) for nth in range(count)])
         connection.execute(insert(entries), [entry(nth) for nth in range(count)])
+        connection.execute(insert(generations).values(index_name="main", number=1, **GENERATION))
+        for number, documents_in_it in ((1, count), (2, count - 1)):
+            totals = {"documents": documents_in_it, "quarantined": 0, "chunks": documents_in_it}
+            connection.execute(insert(releases).values(empty_release("main", number, 1, number - 1, 1, 0.0) | totals))
+        connection.execute(update(entries).where(entries.c.document_id == "5").values(removed_in=2))
     return catalog
 
 
@@ -63,13 +70,20 @@ def cite(catalog: Catalog) -> None:
         assert len(connection.execute(query).all()) == 2
 
 
+def count(catalog: Catalog) -> None:
+    with catalog.read() as connection:
+        release = manifest.release_row(connection, "main", 2)
+        totals = manifest.totals_from_base(connection, "main", 2)
+    assert totals == (release.documents, release.quarantined, release.chunks)
+
+
 def retire(catalog: Catalog) -> None:
     query = update(entries).where(manifest.in_release("main", 1), entries.c.document_id.in_(["3", "7"]))
     with catalog.write() as connection:
         assert connection.execute(query.values(removed_in=2)).rowcount == 2
 
 
-@pytest.mark.parametrize("work", [look_up, cite, retire])
+@pytest.mark.parametrize("work", [look_up, cite, retire, count])
 def test_what_names_documents_costs_the_same_in_a_large_release(
     work: Callable[[Catalog], None], tmp_path: Path
 ) -> None:
