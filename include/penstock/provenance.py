@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
-from penstock import manifest, wording
+from penstock import chunking, manifest, wording
 from penstock.catalog.schema import chunkings, documents, entries, generations, parses, releases, revisions
+from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import UnknownNameError, UsageError
 from penstock.ids import document_id
 from penstock.inspection import when
 from penstock.platform import Platform
-from penstock.records import NOBODY, OPEN_END
+from penstock.recipe import Recipe
+from penstock.records import NOBODY, OPEN_END, IndexRow
 
 
 def find_document(platform: Platform, source: str, key: str) -> Row[Any]:
@@ -137,6 +139,7 @@ def trace(platform: Platform, chunk_id: str) -> dict[str, Any]:
                     "chunks_of_document": chunking_row.chunks if chunking_row else None,
                 },
                 "embedder": {**generation.recipe["embedder"], "fingerprint": generation.embedder},
+                "vector": _vector(platform, generation, row),
                 "run": entry.run_id,
                 "index": generation.index_name,
                 "generation": generation.number,
@@ -146,6 +149,16 @@ def trace(platform: Platform, chunk_id: str) -> dict[str, Any]:
     raise UsageError(
         f"no index holds a chunk {chunk_id!r}: it never was, was pruned, or was erased; `penstock search` prints ids"
     )
+
+
+def _vector(platform: Platform, generation: Row[Any], row: IndexRow) -> dict[str, Any]:
+    """What made the chunk's vector: run, library and precision. Empty where it is no longer known."""
+    text = chunking.embedding_text(row, Recipe.model_validate(generation.recipe).chunker)
+    cache = VectorCache(platform.catalog, platform.lake, generation.embedder)
+    for pack, _position in cache.places([text_hash(text)]).values():
+        if made := cache.made(pack):
+            return {"run": made.run_id, **made.runtime}
+    return {}
 
 
 def _releases_of(connection: Connection, index: str, generation: int, first: int, end: int) -> list[int]:

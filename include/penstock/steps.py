@@ -157,7 +157,7 @@ def embed(platform: Platform, run_id: int, batch: int) -> int:
         began = time.perf_counter()
         embedder = platform.embedder(_recipe(platform, run_id).embedder)
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-        count = cache.embed(_handed(platform, run_id, f"embed-{batch}"), embedder)
+        count = cache.embed(_handed(platform, run_id, f"embed-{batch}"), embedder, run_id)
         _hand_over(platform, run_id, f"embedded-{batch}", {"seconds": _since(began)})
         return count
 

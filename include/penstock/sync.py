@@ -144,7 +144,7 @@ def prepare_and_embed(
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))
-    with run.clock("prepare"), EmbeddingQueue(cache, embedder) as texts:
+    with run.clock("prepare"), EmbeddingQueue(cache, embedder, run.id) as texts:
         verify = bool(run.options.get("verify"))
         preparer = Preparer(platform, recipe, run.id, embedder, parsers, run.lease, verify)
         for outcome, candidates in in_thread(lambda: preparer.prepare(work)):

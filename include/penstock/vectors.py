@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from penstock import chunking
 from penstock.catalog import batched
-from penstock.catalog.schema import chunkings, generations, texts
+from penstock.catalog.schema import chunkings, generations, packs, texts
 from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import StoreError
 from penstock.lake import Kind
@@ -67,14 +67,16 @@ def delete_vectors(platform: Platform, hashes: Collection[str]) -> int:
             ).all()
         kept = [row.text_hash for row in rows if row.text_hash not in names]
         cache = VectorCache(catalog, lake, embedder)
+        made = cache.made(pack)
         try:
             vectors = cache.get(kept) if kept else None
         except StoreError:  # the lake lost the pack: its other texts are embedded again when one needs them
             vectors = None
         with catalog.write() as connection:
             connection.execute(delete(texts).where(texts.c.pack == pack, texts.c.embedder == embedder))
+            connection.execute(delete(packs).where(packs.c.name == pack))
         if vectors is not None:
-            cache.put(kept, vectors)
+            cache.put(kept, vectors, made)
         lake.delete(Kind.VECTORS, [pack])
     return sum(len(names) for names in doomed.values())
 
@@ -96,5 +98,6 @@ def forget_lost_packs(platform: Platform) -> int:
     with platform.catalog.write() as connection:
         for batch in batched(lost):
             connection.execute(delete(texts).where(texts.c.pack.in_(batch)))
+            connection.execute(delete(packs).where(packs.c.name.in_(batch)))
     platform.lake.delete(Kind.VECTORS, lost)
     return len(lost)

@@ -376,6 +376,7 @@ class TestInvariant9Traced:
         assert found["releases"] == [1]
         assert found["run"] == 1
         assert found["embedder"]["backend"] == "hashing"
+        assert found["vector"] == {"run": 1, "library": "penstock hashing", "precision": "float32"}
         data = full.platform.lake.get(Kind.BYTES, found["place"]["revision"])
         assert data.decode() == FERRY
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, Oper
 
 from penstock.errors import ConfigError, StoreError, TransientError
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that this code was written for; a test holds it against the migrations."""
 
 T = TypeVar("T")

@@ -101,6 +101,15 @@ texts = Table(
     Index(None, "pack"),
 )
 
+packs = Table(
+    "packs",
+    metadata,
+    Column("name", String(64), primary_key=True, comment="lake object, named by its SHA-256"),
+    Column("run_id", Integer, nullable=False, comment="the run that embedded it"),
+    Column("runtime", JSON, nullable=False, comment="library, precision and threads that it was embedded with"),
+    Column("made_at", Float, nullable=False),
+)
+
 generations = Table(
     "generations",
     metadata,

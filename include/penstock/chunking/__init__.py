@@ -14,7 +14,7 @@ from penstock.chunking.cuts import cut
 from penstock.chunking.units import Seam, TokenCount, Unit, units_of
 from penstock.embedding.base import Tokenizer
 from penstock.ids import fingerprint
-from penstock.records import Chunk, Element, Parsed
+from penstock.records import Chunk, Element, IndexRow, Parsed
 from penstock.settings import ChunkerSettings
 
 __all__ = ["CHUNKER_REVISION", "chunk", "chunker_fingerprint", "embedding_text", "from_json", "to_json"]
@@ -60,7 +60,7 @@ def chunker_fingerprint(settings: ChunkerSettings, tokenizer_fingerprint: str) -
     )
 
 
-def embedding_text(chunk: Chunk, settings: ChunkerSettings) -> str:
+def embedding_text(chunk: Chunk | IndexRow, settings: ChunkerSettings) -> str:
     """What is embedded for a chunk: its heading path, a line break, its text.
 
     The section's own title is left out of the path where the text begins with it.

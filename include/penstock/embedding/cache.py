@@ -1,7 +1,7 @@
 """One text is embedded once, ever: vectors kept by text and embedder fingerprint.
 
 Vectors lie in the lake in packs (one ``.npy`` matrix of float32, shape (texts, dimension), an object named by its
-SHA-256); the catalog knows which row of which pack belongs to a text.
+SHA-256); the catalog knows which row of which pack belongs to a text, and what made the pack.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import io
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from sqlalchemy import select
 
 from penstock.catalog import Catalog, batched, insert_or_update
-from penstock.catalog.schema import texts
+from penstock.catalog.schema import packs, texts
 from penstock.embedding.base import Embedder, Vectors
 from penstock.errors import ModelError
 from penstock.ids import sha256
@@ -27,6 +28,14 @@ PACKS_IN_MEMORY = 64
 
 def text_hash(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What made a pack: the run, and the embedder's ``runtime``."""
+
+    run_id: int
+    runtime: Mapping[str, str]
 
 
 class VectorCache:
@@ -54,14 +63,15 @@ class VectorCache:
         known = self.places(candidates)
         return {name: text for name, text in candidates.items() if name not in known}
 
-    def embed(self, candidates: Mapping[str, str], embedder: Embedder) -> int:
+    def embed(self, candidates: Mapping[str, str], embedder: Embedder, run_id: int) -> int:
         """Embed what is missing and keep it; return how many texts that was."""
         wanted = self.missing(candidates)
         if wanted:
-            self.put(list(wanted), embed_checked(list(wanted.values()), embedder))
+            vectors = embed_checked(list(wanted.values()), embedder)
+            self.put(list(wanted), vectors, Made(run_id, embedder.runtime))
         return len(wanted)
 
-    def put(self, hashes: Sequence[str], vectors: Vectors) -> None:
+    def put(self, hashes: Sequence[str], vectors: Vectors, made: Made | None) -> None:
         buffer = io.BytesIO()
         np.save(buffer, vectors)
         data = buffer.getvalue()
@@ -73,6 +83,10 @@ class VectorCache:
         ]
         with self._catalog.write() as connection:
             insert_or_update(connection, texts, rows)
+            if made:
+                now = self._catalog.now(connection)
+                row = {"name": pack, "run_id": made.run_id, "runtime": dict(made.runtime), "made_at": now}
+                insert_or_update(connection, packs, [row])
         self._remember(pack, vectors)
 
     def get(self, hashes: Sequence[str]) -> Vectors:
@@ -82,6 +96,12 @@ class VectorCache:
         if unknown:
             raise ModelError(f"{len(unknown)} texts have no vector, the first is {unknown[0]}; run the sync again")
         return np.stack([self._pack(places[name][0])[places[name][1]] for name in hashes])
+
+    def made(self, pack: str) -> Made | None:
+        """What made a pack; ``None`` where it was made before that was kept."""
+        with self._catalog.read() as connection:
+            row = connection.execute(select(packs).where(packs.c.name == pack)).one_or_none()
+        return Made(row.run_id, row.runtime) if row else None
 
     def _pack(self, name: str) -> Vectors:
         if name in self._packs:
@@ -123,8 +143,8 @@ class EmbeddingQueue:
     FIRST, LARGEST = 96, 768
     """Texts a batch: the first are small, so that the embedder does not idle while the first documents are parsed."""
 
-    def __init__(self, cache: VectorCache, embedder: Embedder) -> None:
-        self._cache, self._embedder, self._batch = cache, embedder, self.FIRST
+    def __init__(self, cache: VectorCache, embedder: Embedder, run_id: int) -> None:
+        self._cache, self._embedder, self._run_id, self._batch = cache, embedder, run_id, self.FIRST
         self._seen: set[bytes] = set()
         self._waiting: dict[str, str] = {}
         self._threads = ThreadPoolExecutor(self.AT_ONCE, thread_name_prefix="embed")
@@ -172,5 +192,5 @@ class EmbeddingQueue:
 
     def _keep_oldest(self) -> None:
         hashes, vectors = self._running.popleft()
-        self._cache.put(hashes, vectors.result())
+        self._cache.put(hashes, vectors.result(), Made(self._run_id, self._embedder.runtime))
         self.embedded += len(hashes)

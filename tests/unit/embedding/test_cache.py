@@ -8,7 +8,7 @@ import pytest
 
 from penstock.catalog import Catalog
 from penstock.embedding.base import Vectors
-from penstock.embedding.cache import EmbeddingQueue, VectorCache, text_hash
+from penstock.embedding.cache import EmbeddingQueue, Made, VectorCache, text_hash
 from penstock.embedding.hashing import HashingEmbedder
 from penstock.errors import ModelError
 from penstock.lake import Lake
@@ -44,18 +44,20 @@ def hashed(*texts: str) -> dict[str, str]:
 
 def test_a_text_is_embedded_once_whoever_brings_it_and_in_whatever_batch(cache: VectorCache) -> None:
     embedder = Recording()
-    cache.embed(hashed("known before"), embedder)
+    cache.embed(hashed("known before"), embedder, run_id=1)
     texts = [f"text {n}" for n in range(2000)]
-    with EmbeddingQueue(cache, embedder) as queue:
+    with EmbeddingQueue(cache, embedder, run_id=2) as queue:
         for n in range(0, 2000, 7):
             queue.add(hashed(*texts[n : n + 9], "in every document", "known before"))
     assert sorted(embedder.asked) == sorted(["known before", *texts, "in every document"])
     assert (queue.embedded, queue.distinct) == (2001, 2002)
+    made_by = [cache.made(pack) for pack, _row in cache.places(hashed(*texts)).values()]
+    assert made_by == [Made(2, embedder.runtime)] * 2000
     np.testing.assert_array_equal(cache.get([text_hash(texts[1234])])[0], embedder.embed_query(texts[1234]))
 
 
 def test_what_an_embedder_gets_wrong_is_raised_and_never_kept(cache: VectorCache) -> None:
-    with EmbeddingQueue(cache, Recording()) as queue:
+    with EmbeddingQueue(cache, Recording(), run_id=2) as queue:
         queue.add(hashed("sense"))
         queue.finish()
         queue.add(hashed("nonsense"))
