@@ -14,10 +14,11 @@ from sqlalchemy import and_, select
 from sqlalchemy.engine import Row
 
 from penstock import manifest
-from penstock.catalog import Catalog
+from penstock.catalog import Catalog, batched
 from penstock.catalog.schema import documents, entries, parses
 from penstock.errors import ListingError, SourceError
 from penstock.ids import document_id
+from penstock.keys import ATTACHMENT, parse_key
 from penstock.lake import Kind
 from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
@@ -102,9 +103,6 @@ class Plan:
             weights[lightest] += item.size_bytes + 1024
         return [heap for heap in heaps if heap]
 
-
-ATTACHMENT = "!/"
-"""Between a document's key and the name of what is attached to it."""
 
 MAX_BATCHES = 256  # Airflow maps at most 1,024 tasks, at about a second each
 
@@ -318,7 +316,7 @@ def _declared(listing: Iterable[SourceObject], fields: tuple[str, ...]) -> Itera
 
 
 def known_documents(catalog: Catalog, index: str, source: str, base: int, parser: str) -> dict[str, Known]:
-    """Key → what is known, for every document of one source. One query; about 400 bytes a document."""
+    """Key → what is known, for every document of one source; about 400 bytes a document."""
     at_base = and_(entries.c.document_id == documents.c.id, manifest.in_release(index, base))
     query = (
         select(documents, entries.c.id.label("entry"), entries.c.revision.label("entry_revision"))
@@ -331,12 +329,25 @@ def known_documents(catalog: Catalog, index: str, source: str, base: int, parser
         )
         .where(documents.c.source == source)
     )
+    found: dict[str, Known] = {}
+    outdated: list[tuple[str, str]] = []  # of what another parser refused: the name of today's parse, and the key
     with catalog.read() as connection:
-        rows = connection.execution_options(yield_per=5000).execute(query)
-        return {row.key or row.id: _known(row, parser) for row in rows}
+        for row in connection.execution_options(yield_per=5000).execute(query):
+            key = row.key or row.id
+            found[key] = _known(row)
+            if row.reason is not None and row.parse_key is not None and row.parser != parser:
+                outdated.append((parse_key(row.entry_revision, key, parser), key))
+        refused: set[str] = set()
+        for batch in batched({name for name, _key in outdated}):
+            known = select(parses.c.key).where(parses.c.key.in_(batch), parses.c.reason.is_not(None))
+            refused.update(connection.execute(known).scalars())
+    for name, key in outdated:
+        if name not in refused:
+            found[key] = replace(found[key], retry=True)
+    return found
 
 
-def _known(row: Row[Any], parser: str) -> Known:
+def _known(row: Row[Any]) -> Known:
     quarantined = row.reason is not None
     return Known(
         id=row.id,
@@ -351,6 +362,6 @@ def _known(row: Row[Any], parser: str) -> Known:
         in_release=row.entry is not None,
         quarantined=quarantined,
         unseen=(row.reason, row.detail) if quarantined and row.entry_revision is None else None,
-        retry=row.problem is not None or (quarantined and row.parse_key is not None and row.parser != parser),
+        retry=row.problem is not None,
         principals_pending=row.principals_pending,
     )

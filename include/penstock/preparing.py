@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import select
@@ -21,12 +20,12 @@ from penstock.embedding.base import Embedder
 from penstock.embedding.cache import text_hash
 from penstock.errors import FetchError, StoreError, TransientFetchError
 from penstock.ids import document_id, hash_of, sha256
+from penstock.keys import ATTACHMENT, UNNAMED, named_title, parse_key, told_name
 from penstock.lake import Kind
 from penstock.leases import Lease
 from penstock.parsing import ParseJob, ParserPool, from_json, parser_fingerprint, to_json
-from penstock.parsing.assemble import MAX_TITLE_CHARS, one_line
 from penstock.pending import Item, PendingRows
-from penstock.planning import ATTACHMENT, Work, canonical
+from penstock.planning import Work, canonical
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import Attachment, Chunk, Parsed, Reason, Refusal, SourceObject
@@ -34,8 +33,6 @@ from penstock.sources import TooLargeError
 
 FETCH_TRIES = 3
 FETCH_THREADS = 8
-UNNAMED = "untitled"
-"""What parsers are told that a document is called, before its ending."""
 ERASED = Refusal(
     Reason.ERASED,
     "a document with these very bytes was erased",
@@ -355,37 +352,6 @@ def graves(platform: Platform) -> Graves:
 def buried_name(revision: str) -> str:
     """What is kept of erased bytes: enough to know them again, and not the name that a copy elsewhere would have."""
     return hash_of("erased", revision)
-
-
-def parse_key(revision: str, key: str, parser: str) -> str:
-    """The name of a parse: the bytes, the type that the key claims for them, and the parser."""
-    return hash_of("parse", revision, told_name(key).removeprefix(UNNAMED), parser)
-
-
-def told_name(key: str) -> str:
-    """What a parser is told that the document is called: its ending counts, and no more.
-
-    A gzip's name is told, since its one member is called like it.
-
-    >>> told_name("people/Leave.MD"), told_name("logs/May.txt.gz")
-    ('untitled.md', 'May.txt.gz')
-    """
-    ending = PurePosixPath(key).suffix.lower()
-    return file_name(key) if ending == ".gz" else UNNAMED + ending
-
-
-def named_title(key: str) -> str:
-    """The title of a document that declares none: its file's name.
-
-    >>> named_title("people/post.eml!/spare  keys.txt")
-    'spare keys'
-    """
-    name = file_name(key)
-    return (one_line(PurePosixPath(name).stem) or name)[:MAX_TITLE_CHARS]
-
-
-def file_name(key: str) -> str:
-    return PurePosixPath(key.rsplit(ATTACHMENT, 1)[-1]).name
 
 
 def embedding_texts(chunks: Iterable[Chunk], recipe: Recipe) -> dict[str, str]:

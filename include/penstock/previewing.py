@@ -13,10 +13,11 @@ from penstock.catalog.schema import documents
 from penstock.delta import Delta, base_entries, compute_delta
 from penstock.embedding.cache import VectorCache
 from penstock.errors import FetchError
+from penstock.keys import file_name
 from penstock.parsing import ParseJob
 from penstock.planning import make_plan, too_large
 from penstock.platform import Platform
-from penstock.preparing import Outcome, Preparer, file_name
+from penstock.preparing import Outcome, Preparer
 from penstock.progress import Progress
 from penstock.records import Parsed, Reason, Refusal, SourceObject
 from penstock.sync import ground

@@ -24,10 +24,10 @@ from penstock.erasure import erase
 from penstock.errors import ListingError, StoreError, TransientError
 from penstock.ids import sha256
 from penstock.index.lance_files import UNDER_WAY_S
+from penstock.keys import UNNAMED
 from penstock.lake import Kind
 from penstock.leftovers import FEW
 from penstock.pending import PendingRows
-from penstock.preparing import UNNAMED
 from support.traces import holds, in_catalog, in_files, in_index, in_lake
 from support.workspace import WHO, Workspace
 

@@ -58,7 +58,7 @@ def test_it_goes_on(version: str, make_workspace: Make, tmp_path: Path, catalog_
     else:
         shutil.move(tmp_path / "w" / "home" / "catalog.db", tmp_path / "catalog.db")
     w = make_workspace(catalog=catalog_url)
-    assert w.sync().counts["embedded"] == 0  # what is in quarantine may be tried again, since the parser has changed
+    assert not w.sync().counts.get("embedded")  # what is in quarantine may be tried again, since the parser has changed
     unchanged = w.sync()
     assert (unchanged.state, unchanged.release, unchanged.counts["work"]) == ("unchanged", 2, 0)
     assert release.rollback(w.platform, "main", WHO, "back").live == 1
