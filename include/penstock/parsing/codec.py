@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from penstock.errors import StoreError
 from penstock.records import Element, Parsed
 
 FORMAT = 1
+T = TypeVar("T")
 
 
 def to_json(parsed: Parsed) -> bytes:
@@ -31,18 +32,18 @@ def from_json(data: bytes) -> Parsed:
     try:
         value = json.loads(data)
         found = value["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"not a parse artefact ({type(error).__name__}); delete it and parse again") from None
     if found != FORMAT:
         raise StoreError(f"parse artefact of format {found!r}; this version reads format {FORMAT}: parse again")
     try:
         return Parsed(
-            elements=tuple(_element_from_dict(item) for item in value["elements"]),
-            title=value["title"],
-            media_type=value["media_type"],
-            parser=value["parser"],
+            elements=tuple(_element_from_dict(item) for item in _checked(value["elements"], list)),
+            title=_checked(value["title"], str),
+            media_type=_checked(value["media_type"], str),
+            parser=_checked(value["parser"], str),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"damaged parse artefact ({type(error).__name__}); delete it and parse again") from None
 
 
@@ -59,11 +60,19 @@ def _element_to_dict(element: Element) -> dict[str, Any]:
 
 
 def _element_from_dict(value: dict[str, Any]) -> Element:
+    page = value.get("page")
     return Element(
-        kind=value["kind"],
-        text=value["text"],
-        headings=tuple(value.get("headings", ())),
-        page=value.get("page"),
-        start=value["start"],
-        depth=value.get("depth", 0),
+        kind=_checked(value["kind"], str),
+        text=_checked(value["text"], str),
+        headings=tuple(_checked(title, str) for title in _checked(value.get("headings", []), list)),
+        page=page if page is None else _checked(page, int),
+        start=_checked(value["start"], int),
+        depth=_checked(value.get("depth", 0), int),
     )
+
+
+def _checked(value: Any, kind: type[T]) -> T:
+    """What is damaged is found here, not where somebody counts on it."""
+    if type(value) is not kind:
+        raise TypeError
+    return value
