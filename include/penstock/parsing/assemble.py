@@ -34,6 +34,14 @@ class Piece:
     page: int | None = None
 
 
+def under(title: str, pieces: Iterable[Piece]) -> list[Piece]:
+    """The pieces below a title that stands above every heading of theirs; none where it is blank."""
+    if not title.strip():
+        return list(pieces)
+    lower = (Piece(p.kind, p.text, p.depth + 1, p.page) if p.kind == "title" else p for p in pieces)
+    return [Piece("title", title, 1), *lower]
+
+
 @dataclass(slots=True)
 class Draft:
     """A whole document as its format saw it."""

@@ -26,8 +26,10 @@ EXTENSIONS = {
     **{x: x for x in ("rst", "org", "csv", "tsv", "json", "pdf", "docx", "pptx")},
     **{x: x for x in ("odt", "rtf", "epub", "eml", "msg", "xls", "zip", "tar")},
     **dict.fromkeys(("gz", "tgz"), "gz"),
+    **dict.fromkeys(("adoc", "asciidoc"), "adoc"),
+    **dict.fromkeys(("tex", "latex"), "tex"),
 }
-TEXTS = {"md", "txt", "rst", "org", "csv", "tsv", "json", "ndjson", "eml"}
+TEXTS = {"md", "txt", "rst", "org", "adoc", "tex", "csv", "tsv", "json", "ndjson", "eml"}
 
 MEDIA_TYPES = {
     "md": "text/markdown",
@@ -35,6 +37,8 @@ MEDIA_TYPES = {
     "txt": "text/plain",
     "rst": "text/x-rst",
     "org": "text/x-org",
+    "adoc": "text/asciidoc",
+    "tex": "application/x-tex",
     "csv": "text/csv",
     "tsv": "text/tab-separated-values",
     "json": "application/json",

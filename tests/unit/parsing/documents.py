@@ -1,5 +1,6 @@
 """Small real documents, built here: one of each format."""
 
+import re
 import zipfile
 from email.message import EmailMessage
 from io import BytesIO
@@ -56,8 +57,31 @@ than before.
 CSV = 'part;use\nrotor;"turns;\nand spins"\nseal;\n'
 TSV = "part\tuse\nrotor\tturns\n"
 JSON = '{"title": "Parts", "parts": [{"name": "rotor", "sizes": [1, 2]}, {"name": "seal"}], "old": null}'
-XML = "<doc><title>Parts</title><sec><title>Rotor</title><p>It <i>turns</i>.</p></sec></doc>"
+XML = (
+    "<doc><title>Parts</title><sec><title>Rotor</title><p>It <i>turns</i>.</p></sec><table><tr>"
+    "<th rowspan='2'>Kind</th><th colspan='2'>Sizes</th></tr><tr><td>1</td><td>2</td></tr></table></doc>"
+)
 RST = "Pump\n====\n\nIt lifts.\n\nStart\n-----\n\n::\n\n  run\n"
+RST_INCLUDES = """Pump
+====
+
+.. include:: /etc/passwd
+   :start-line: 1
+
+.. csv-table:: Parts
+   :header: part, use
+
+   rotor, turns
+
+.. csv-table:: Elsewhere
+   :file: /etc/group
+
+It lifts.
+"""
+ADOC = "= Pump\n\nIt lifts.\n\ninclude::/etc/passwd[]\n\n== Parts\n\n|===\n|Part |Use\n\n|Rotor |turns\n|===\n"
+TEX = r"""\documentclass{article}\title{The pump}\begin{document}\maketitle\section{Pump} It lifts $x^2$ litres.
+\input{/etc/passwd}
+\begin{tabular}{ll}Part & Use \\ Rotor & turns \end{tabular}\end{document}"""
 RTF = rb"{\rtf1\ansi {\b Pump}\par It lifts.\par}"
 
 
@@ -74,6 +98,72 @@ def docx() -> bytes:
     for cell, text in zip((c for row in table.rows for c in row.cells), ("Part", "Use", "Rotor", "turns"), strict=True):
         cell.text = text
     return saved(document)
+
+
+def docx_with_frames() -> bytes:
+    """A text box (and its twin for older readers), a formula, and a table inside a frame of one cell."""
+    from docx import Document
+    from docx.oxml import parse_xml
+
+    spaces = " ".join(
+        f'xmlns:{name}="http://schemas.{rest}"'
+        for name, rest in {
+            "w": "openxmlformats.org/wordprocessingml/2006/main",
+            "m": "openxmlformats.org/officeDocument/2006/math",
+            "mc": "openxmlformats.org/markup-compatibility/2006",
+            "wps": "microsoft.com/office/word/2010/wordprocessingShape",
+        }.items()
+    )
+    box = (
+        "<w:txbxContent><w:p><w:r><w:t>In the box.</w:t></w:r></w:p>"
+        "<w:p><w:r><w:t>Still in it.</w:t></w:r></w:p></w:txbxContent>"
+    )
+    frame = (
+        f"<w:p {spaces}><w:r><w:t>Beside the box.</w:t></w:r><w:r><mc:AlternateContent>"
+        f'<mc:Choice Requires="wps"><wps:txbx>{box}</wps:txbx></mc:Choice>'
+        f"<mc:Fallback><w:pict>{box}</w:pict></mc:Fallback></mc:AlternateContent></w:r></w:p>"
+    )
+    formula = (
+        f"<w:p {spaces}><w:r><w:t>Power is</w:t></w:r><m:oMath><m:f><m:num><m:r><m:t>U</m:t></m:r></m:num><m:den>"
+        "<m:sSup><m:e><m:r><m:t>R</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r></m:sup></m:sSup></m:den></m:f>"
+        "</m:oMath><w:r><w:t>watts.</w:t></w:r></w:p>"
+    )
+    document = Document()
+    outer = document.add_table(rows=1, cols=1).cell(0, 0)
+    inner = outer.add_table(rows=2, cols=2)
+    for cell, text in zip((c for row in inner.rows for c in row.cells), ("Part", "Use", "Rotor", "turns"), strict=True):
+        cell.text = text
+    for xml in (frame, formula):
+        document.element.body.insert(len(document.element.body) - 1, parse_xml(xml))
+    return saved(document)
+
+
+def strict(data: bytes) -> bytes:
+    """The same Word document as the ISO's Strict variant."""
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    usual = re.compile(
+        rb"http://schemas\.openxmlformats\.org/(wordprocessingml|officeDocument)/2006/(main|relationships)"
+    )
+    return zipped({name: usual.sub(rb"http://purl.oclc.org/ooxml/\1/\2", content) for name, content in members.items()})
+
+
+def pptx_with_chart() -> bytes:
+    from pptx import Presentation
+    from pptx.chart.data import CategoryChartData
+    from pptx.enum.chart import XL_CHART_TYPE
+
+    presentation = Presentation()
+    figures = CategoryChartData()
+    figures.categories = ("2023", "2024")
+    figures.add_series("Water", (1.5, 20))
+    figures.add_series("Oil", (3, None))
+    for title in ("Figures", "After"):
+        slide = presentation.slides.add_slide(presentation.slide_layouts[5])
+        slide.shapes.title.text = title
+        if title == "Figures":
+            slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, 914_400, 914_400, figures)
+    return saved(presentation)
 
 
 def pptx() -> bytes:

@@ -133,15 +133,10 @@ def test_an_archive_is_refused_with_its_reason(parse, case):
 
 
 def test_the_whole_tree_of_archives_counts(parse):
-    assert parse(
-        "a.zip", documents.zipped({f"{n}.zip": documents.zipped({"z": bytes(20 << 20)}) for n in range(5)})
-    ) == (
-        Refusal(
-            Reason.ARCHIVE_BOMB,
-            "1527 bytes that unpack to 83886080",
-            "unpack it at the source and check what is in it",
-        )
-    )
+    inner = documents.zipped({"zeros": bytes(20 << 20)})
+    outcome = parse("a.zip", documents.zipped({f"{number}.zip": inner for number in range(5)}))
+    assert outcome.reason is Reason.ARCHIVE_BOMB
+    assert outcome.detail.endswith(" bytes that unpack to 83886080")  # four of them, and no more was looked at
     assert found(parse("a.zip", nested_zip(3)))
 
 

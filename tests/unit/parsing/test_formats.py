@@ -2,6 +2,8 @@
 
 import json
 import os
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from penstock.records import ELEMENT_JOIN, Parsed, Reason
 from unit.parsing import documents
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "parsing"
+UPDATE = bool(os.environ.get("PENSTOCK_UPDATE_GOLDEN"))  # before a fixture clears the environment
 
 SAMPLES = {
     "manual.md": lambda: documents.MARKDOWN,
@@ -21,6 +24,11 @@ SAMPLES = {
     "parts.json": lambda: documents.JSON,
     "parts.xml": lambda: documents.XML,
     "pump.rst": lambda: documents.RST,
+    "includes.rst": lambda: documents.RST_INCLUDES,
+    "pump.adoc": lambda: documents.ADOC,
+    "pump.tex": lambda: documents.TEX,
+    "frames.docx": documents.docx_with_frames,
+    "chart.pptx": documents.pptx_with_chart,
     "pump.rtf": lambda: documents.RTF,
     "pump.docx": documents.docx,
     "pump.pptx": documents.pptx,
@@ -38,13 +46,18 @@ def test_a_format_yields_its_golden_elements(parse, name):
     assert isinstance(parsed, Parsed), parsed
     found = json.loads(to_json(parsed))
     path = GOLDEN / f"{name}.json"
-    if os.environ.get("PENSTOCK_UPDATE_GOLDEN"):
+    if UPDATE:
         path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     assert found == json.loads(path.read_text(encoding="utf-8"))
     for element in parsed.elements:
         assert parsed.text[element.start : element.end] == element.text
         assert element.text == element.text.strip("\n") != ""
     assert parsed.text == ELEMENT_JOIN.join(element.text for element in parsed.elements)
+
+
+def test_the_strict_variant_of_a_word_document_reads_like_the_usual_one(parse):
+    assert b"purl.oclc.org" in zipfile.ZipFile(BytesIO(documents.strict(documents.docx()))).read("_rels/.rels")
+    assert parse("a.docx", documents.strict(documents.docx())).elements == parse("a.docx", documents.docx()).elements
 
 
 def test_the_same_bytes_give_the_same_artefact(parse):

@@ -18,7 +18,7 @@ MODULES = {
     "pdf": "pdf",
     **dict.fromkeys(("docx", "pptx"), "office"),
     **dict.fromkeys(("xlsx", "xls"), "sheets"),
-    **dict.fromkeys(("rst", "org", "rtf", "odt", "epub"), "pandoc"),
+    **dict.fromkeys(("rst", "org", "rtf", "odt", "epub", "adoc", "tex"), "pandoc"),
     **dict.fromkeys(("eml", "msg"), "mail"),
     **dict.fromkeys(("zip", "tar", "gz"), "archive"),
 }

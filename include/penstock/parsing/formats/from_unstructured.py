@@ -58,13 +58,13 @@ def rows_of_html(markup: str) -> Iterator[list[str]]:
     for row in table.iterfind("caption"):
         yield [_cell_text(row)]
     for row in (row for group in table for row in ([group] if group.tag == "tr" else group.iterchildren("tr"))):
-        yield _row(row, hanging)
+        yield spanned_row(row.iterchildren("td", "th"), hanging)
 
 
-def _row(row: Any, hanging: dict[int, tuple[int, str]]) -> list[str]:
-    """``hanging`` holds, by column, the cells from rows above that reach down: how many rows more, and their text."""
+def spanned_row(found: Iterable[Any], hanging: dict[int, tuple[int, str]]) -> list[str]:
+    """The texts of a row's cells. ``hanging`` holds, by column, those from above that reach down: rows more, text."""
     cells: list[str] = []
-    for cell in [*row.iterchildren("td", "th"), None]:
+    for cell in [*found, None]:
         while len(cells) in hanging:
             at = len(cells)
             left, text = hanging.pop(at)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from email.message import EmailMessage, Message
 from io import BytesIO
 
-from penstock.parsing.assemble import Draft, Piece
+from penstock.parsing.assemble import Draft, Piece, under
 from penstock.parsing.decode import decode, is_wide
 from penstock.parsing.detect import MEDIA_TYPES
 from penstock.parsing.formats.from_unstructured import pieces_of_html
@@ -29,14 +29,7 @@ ENDINGS = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".pdf"
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
     subject, body, found = _eml(data) if kind == "eml" else _msg(data)
-    pieces = [Piece("title", subject, 1)] if subject.strip() else []
-    pieces.extend(piece if piece.kind != "title" else _below(piece) for piece in body)
-    return Draft(pieces, MEDIA_TYPES[kind], f"unstructured.{kind}", subject, numbered(found, safe_name))
-
-
-def _below(title: Piece) -> Piece:
-    """The subject stands above every heading of the body."""
-    return Piece("title", title.text, title.depth + 1, title.page)
+    return Draft(under(subject, body), MEDIA_TYPES[kind], f"unstructured.{kind}", subject, numbered(found, safe_name))
 
 
 def _eml(data: bytes) -> tuple[str, Iterable[Piece], list[Found]]:

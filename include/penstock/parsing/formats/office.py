@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
+from itertools import zip_longest
 from typing import Any
 
-from penstock.parsing.assemble import Draft
+from penstock.parsing.assemble import Draft, Piece, table_text
 from penstock.parsing.detect import MEDIA_TYPES
 from penstock.parsing.formats.from_unstructured import to_pieces, undecorated
-from penstock.parsing.refused import RefusedDocument
-from penstock.records import Reason
+from penstock.parsing.formats.word import made_plain, transitional
 from penstock.settings import ParserSettings
 
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
     if _is_strict(data):
-        raise RefusedDocument(
-            Reason.UNSUPPORTED, "the document is Strict Open XML", "save it again without the Strict option"
-        )
-    elements, title = (_docx if kind == "docx" else _pptx)(data)
-    return Draft(list(to_pieces(elements)), MEDIA_TYPES[kind], f"unstructured.{kind}", title)
+        data = transitional(data)
+    pieces, title = (_docx if kind == "docx" else _pptx)(data)
+    return Draft(list(pieces), MEDIA_TYPES[kind], f"unstructured.{kind}", title)
 
 
 def _is_strict(data: bytes) -> bool:
@@ -30,21 +29,53 @@ def _is_strict(data: bytes) -> bool:
         return "_rels/.rels" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("_rels/.rels")
 
 
-def _docx(data: bytes) -> tuple[Iterable[Any], str]:
+def _docx(data: bytes) -> tuple[Iterable[Piece], str]:
     from docx import Document
     from unstructured.partition import docx
 
     _stop_guessing(docx)
-    return undecorated(docx.partition_docx)(file=BytesIO(data)), _title(lambda: Document(BytesIO(data)))
+    plain = made_plain(data)
+    elements = undecorated(docx.partition_docx)(file=BytesIO(plain))
+    return to_pieces(elements), _title(Document(BytesIO(data)))
 
 
-def _pptx(data: bytes) -> tuple[Iterable[Any], str]:
+def _pptx(data: bytes) -> tuple[Iterable[Piece], str]:
     from pptx import Presentation
     from unstructured.partition import pptx
 
     _stop_guessing(pptx)
     elements = undecorated(pptx.partition_pptx)(file=BytesIO(data), include_slide_notes=True)
-    return elements, _title(lambda: Presentation(BytesIO(data)))
+    presentation = Presentation(BytesIO(data))
+    charts = {number: found for number, slide in enumerate(presentation.slides, 1) if (found := list(_charts(slide)))}
+    return _with_charts(to_pieces(elements), charts), _title(presentation)
+
+
+def _charts(slide: Any) -> Iterator[str]:
+    """The figures that a chart shows, as a table: what the picture says to a reader."""
+    for shape in slide.shapes:
+        if shape.has_chart:
+            with suppress(ValueError):  # a kind of chart that python-pptx does not know
+                yield table_text(_figures(shape.chart))
+
+
+def _figures(chart: Any) -> Iterator[list[str]]:
+    if chart.has_title and chart.chart_title.has_text_frame:
+        yield [chart.chart_title.text_frame.text]
+    for plot in chart.plots:
+        series = list(plot.series)
+        yield ["", *(one.name for one in series)]
+        for name, *values in zip_longest(plot.categories, *(one.values for one in series)):
+            yield [str(name or ""), *("" if value is None else f"{value:.15g}" for value in values)]
+
+
+def _with_charts(pieces: Iterable[Piece], charts: dict[int, list[str]]) -> Iterator[Piece]:
+    """A slide's charts stand behind everything else on it."""
+    for piece in pieces:
+        for number in [number for number in charts if piece.page is not None and number < piece.page]:
+            yield from (Piece("table", text, 0, number) for text in charts.pop(number))
+        yield piece
+    for number, texts in charts.items():
+        yield from (Piece("table", text, 0, number) for text in texts)
 
 
 def _stop_guessing(module: Any) -> None:
@@ -53,6 +84,6 @@ def _stop_guessing(module: Any) -> None:
     module.is_possible_title = lambda *_: False
 
 
-def _title(opened: Callable[[], Any]) -> str:
-    title = str(opened().core_properties.title or "")
+def _title(opened: Any) -> str:
+    title = str(opened.core_properties.title or "")
     return "" if title.lower() in ("powerpoint presentation", "word document", "presentation") else title

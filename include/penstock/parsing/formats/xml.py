@@ -9,6 +9,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from penstock.parsing.assemble import Draft, Piece, table_text
 from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.formats.from_unstructured import spanned_row
 from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 from penstock.settings import ParserSettings
@@ -38,9 +39,7 @@ def _pieces(node: Any, level: int) -> Iterator[Piece]:
     if not name:  # an entity that nothing declared
         return
     if name in ("table", "tgroup"):
-        yield Piece(
-            "table", table_text([_text(cell) for cell in row] for row in node.iter() if _local(row) in ("tr", "row"))
-        )
+        yield Piece("table", table_text(_rows(node)))
         return
     mixed = (node.text or "").strip() or any((child.tail or "").strip() for child in node)
     if name in TITLES:
@@ -51,6 +50,16 @@ def _pieces(node: Any, level: int) -> Iterator[Piece]:
         inner = level + any(_local(child) in TITLES for child in node)
         for child in node:
             yield from _pieces(child, level if _local(child) in TITLES else inner)
+
+
+def _rows(table: Any) -> Iterator[list[str]]:
+    """HTML's cells say what they span; those of other vocabularies (CALS, say) are taken as they stand."""
+    hanging: dict[int, tuple[int, str]] = {}
+    for row in table.iter():
+        if _local(row) == "tr":
+            yield spanned_row([cell for cell in row if _local(cell) in ("td", "th")], hanging)
+        elif _local(row) == "row":
+            yield [_text(cell) for cell in row]
 
 
 def _local(node: Any) -> str:
