@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ModelError
-from penstock.parsing import ParseJob
 from penstock.parsing.unstructured_setup import prepare_unstructured
 from penstock.records import Parsed, Reason
 from penstock.settings import ParserSettings
@@ -58,38 +57,3 @@ def test_the_real_sentence_model_is_required_where_it_is_declared():
         'parser.sentence_model is "en_core_web_sm", which is not installed here; install the package '
         'en_core_web_sm 3.8 (python -m spacy download en_core_web_sm) on every worker, or set it to "light"'
     )
-
-
-def test_real_documents_each_end_parsed_or_refused(pool):
-    """The kept collection of real and hostile files, where it is there."""
-    folder = Path(__file__).parents[3].parent / "shared/data/parse/generated_hostile"
-    if not folder.is_dir():
-        pytest.skip(f"no {folder}")
-    files = [path for path in sorted(folder.iterdir()) if path.name != "MANIFEST.json"]
-    done = {job.id: out for job, out in pool.parse_many(ParseJob(p.name, p.name, p.read_bytes()) for p in files)}
-    assert len(done) == len(files)
-    reasons = {name: getattr(outcome, "reason", "parsed") for name, outcome in done.items()}
-    assert {name: reason for name, reason in reasons.items() if reason != "parsed"} == {
-        "billion_laughs.svg": "entity-bomb",
-        "billion_laughs.xml": "entity-bomb",
-        "deep_html.html": "too-deep",
-        "deep_json.json": "too-deep",
-        "docx_named.pdf": "wrong-type",
-        "docx_named.txt": "wrong-type",
-        "empty.docx": "empty",
-        "empty.md": "empty",
-        "empty.pdf": "empty",
-        "gzipbomb_1GB.txt.gz": "archive-bomb",
-        "html_as.pdf": "wrong-type",
-        "nested_30.zip": "archive-bomb",
-        "one_line_20MB.txt.gz": "unsupported",
-        "pdf_header_only.pdf": "truncated",
-        "pdf_named.docx": "wrong-type",
-        "tar_symlink.tar": "unsafe-path",
-        **{f"truncated_{share}.{kind}": "truncated" for share in (25, 50, 90) for kind in ("docx", "pdf")},
-        "xxe_file.xml": "external-entity",
-        "xxe_http.xml": "external-entity",
-        "zip_slip.zip": "unsafe-path",
-        "zipbomb_1GB.zip": "archive-bomb",
-        "zipbomb_512MB.docx": "archive-bomb",
-    }

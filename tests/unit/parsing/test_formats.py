@@ -117,6 +117,7 @@ def test_an_article_is_freed_of_what_surrounds_it(parse):
         ("a.txt", b"hello\0world\n", "helloworld"),
         ("a.md", "a\u200bb \u202egnp\u202c e\u0301".encode(), "ab gnp é"),
         ("a.json", b'["\\ud800 x"]', "\ufffd x"),
+        ("a.rst", "Grüße an alle Müller, schöne Wörter.".encode("latin-1"), "Grüße an alle Müller, schöne Wörter."),
     ],
 )
 def test_text_is_decoded_and_cleaned(parse, name, data, text):

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from penstock.parsing.assemble import Draft, under
 from penstock.parsing.decode import decode
-from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.detect import MEDIA_TYPES, TEXTS
 from penstock.parsing.formats.from_unstructured import pieces_of_html
 from penstock.parsing.formats.html import check_depth
 from penstock.settings import ParserSettings
@@ -33,6 +33,8 @@ TITLES = {"adoc": re.compile(r"(?m)\A(?://.*\n|\s)*= +(\S.*)$"), "tex": re.compi
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
     from unstructured.file_utils.file_conversion import convert_file_to_html_text_using_pandoc
 
+    if kind in TEXTS:  # pandoc reads UTF-8 and nothing else
+        data = decode(data).encode("utf-8", "replace")
     if kind in INCLUDES:
         pattern, comment = INCLUDES[kind]
         data = pattern.sub(comment, data)
