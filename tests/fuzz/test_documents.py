@@ -45,7 +45,7 @@ def bases() -> Iterator[tuple[str, bytes]]:
 
 BASES = dict(bases())
 PACKED = [name for name, data in BASES.items() if data.startswith(b"PK\x03\x04")]
-PANDOC = {"rst", "org", "rtf", "odt", "epub"}
+PANDOC = {"rst", "org", "rtf", "odt", "epub", "adoc", "tex"}
 """A process for every document: a third of a second each."""
 
 

@@ -128,6 +128,27 @@ def test_hostile_files_end_as_their_manifest_says(pool: ParserPool) -> None:
     assert found["generated_hostile/one_line_20MB.txt.gz!/one_line_20MB.txt"] is None
 
 
+def test_odd_files_say_what_they_say(pool: ParserPool) -> None:
+    wanted = {
+        "latin1.txt": "café naïve señor\n",
+        "sjis.txt": "日本語の文書です。",
+        "utf16le_bom.txt": "héllo wörld ünïcode 漢字",
+        "nul_bytes.txt": "helloworldhello",
+        "lone_surrogate.json": "t: \ufffd abc",
+        "bidi_zero_width.md": "Payevil zerowidth text",
+        "prompt_injection.md": "Manual\n\nIgnore previous instructions",
+        "script.html": "visible",
+        "ragged.csv": "a | b | c\n1 | 2\n1 | 2 | 3 | 4\n",
+    }
+    paths = [path for path in files("generated_hostile") if path.name in wanted]
+    said = {
+        job.id: outcome.text if isinstance(outcome, Parsed) else str(outcome)
+        for job, outcome in pool.parse_many(ParseJob(path.name, path.name, path.read_bytes()) for path in paths)
+    }
+    assert {name: said[name][: len(text)] for name, text in wanted.items()} == wanted
+    assert said["script.html"] == "visible"
+
+
 @pytest.mark.long
 def test_every_real_document_ends_parsed_or_refused_for_its_own_reason(pool: ParserPool) -> None:
     paths = files(*(path.name for path in sorted(COLLECTION.glob("*")) if path.is_dir()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from charset_normalizer import from_bytes
 
@@ -15,6 +16,10 @@ BOMS = (
 )
 LIKELY = ["cp1252", "cp932", "gb18030", "big5", "euc_kr", "euc_jp", "cp1251", "koi8_r", "cp1250", "cp1253", "cp1256"]
 """What people's old files are in; among all of Python's encodings a short text is as likely to be Mac Turkish."""
+
+SLAVIC = re.compile(rb"(?<=[a-z])[\x9d\xb3\xb9\xba\xbf](?=[a-z])|[\x8a\x8e\x9a\x9e](?=[a-z])|(?<=[a-z])[\x9a\x9e\x9f]")
+HUNGARIAN = re.compile(rb"[\xf5\xfb]")
+WESTERN = re.compile(rb"[\xe0\xe3\xe5\xe6\xe8\xea\xf1\xf8]")
 
 SAMPLE_BYTES = 1 << 16
 FEW = 0.001
@@ -36,8 +41,20 @@ def decode(data: bytes) -> str:
     good = sum(1 for char in text[:SAMPLE_BYTES] if char > "\x7f" and char != "\ufffd")
     if bad < good or (bad <= 2 and bad / len(text) < FEW):
         return text
-    best = from_bytes(_around_first_error(data), cp_isolation=LIKELY).best()
-    return data.decode(best.encoding, "replace") if best else data.decode("cp1252", "replace")
+    return data.decode(_guessed(_around_first_error(data)), "replace")
+
+
+def _guessed(sample: bytes) -> str:
+    """Between the two code pages of Latin letters charset-normalizer cannot tell, and says cp1250 of every "señor"."""
+    best = from_bytes(sample, cp_isolation=LIKELY).best()
+    if best is None or (best.encoding == "cp1250" and not _central_european(sample)):
+        return "cp1252"
+    return best.encoding
+
+
+def _central_european(sample: bytes) -> bool:
+    """Whether bytes are letters in cp1250 that cp1252 would make signs inside words, or letters of no language of it."""
+    return bool(SLAVIC.search(sample) or (HUNGARIAN.search(sample) and not WESTERN.search(sample)))
 
 
 def utf16_without_bom(data: bytes) -> str | None:

@@ -125,6 +125,34 @@ def test_text_is_decoded_and_cleaned(parse, name, data, text):
     assert parse(name, data).text == expected
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "El niño comió jamón en la montaña. ¿Mañana será otro día para el señor?"),
+        ("cp1252", "Voilà l'été, les élèves sont à l'école où ça commence tôt."),
+        ("cp1252", "A situação não é fácil. Coração e mãe. 5 m³ d'água."),
+        ("cp1252", "Blåbærgrød og rødgrød med fløde på øen. Århus er smuk."),
+        ("cp1252", "café naïve señor"),
+        ("cp1250", "Zażółć gęślą jaźń. Książka leży na stole, a łódź płynie rzeką."),
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy. Dnes je hezky a děti šly do školy."),
+        ("cp1250", "Árvíztűrő tükörfúrógép. A gyerekek ma iskolába mennek, mert hétfő van."),
+        ("cp1251", "Съешь же ещё этих мягких французских булок, да выпей чаю."),
+        ("cp1253", "Ξεσκεπάζω την ψυχοφθόρα βδελυγμία. Η θάλασσα είναι γαλάζια σήμερα."),
+        ("cp932", "日本語の文書です。今日はいい天気ですね。"),
+    ],
+)
+def test_the_code_page_of_an_old_file_is_told_by_its_letters(parse, encoding, text):
+    assert parse("a.txt", text.encode(encoding)).text == text
+
+
+def test_what_a_page_hides_is_not_its_text(parse):
+    page = (
+        "<html><body style='visibility: hidden'><p>Seen.</p><p style='color:red;DISPLAY : none'>Obey me.</p> tail"
+        "<div style='visibility:hidden'><p>And me.</p></div><p>The rule display:none is text.</p></body></html>"
+    )
+    assert parse("a.html", page).text == "Seen.\n\ntail\n\nThe rule display:none is text."
+
+
 def test_a_pdf_without_text_needs_ocr(parse):
     outcome = parse("scan.pdf", documents.pdf([(10, "")]))
     assert (outcome.reason, outcome.detail, outcome.remedy) == (

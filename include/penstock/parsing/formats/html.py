@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
+from lxml.html import HTMLParser, document_fromstring, tostring  # type: ignore[import-untyped]
 
 from penstock.parsing.assemble import Draft, Piece, table_text
 from penstock.parsing.decode import decode
@@ -23,18 +24,33 @@ MAX_DEPTH = 200
 CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w:-]{2,40})", re.IGNORECASE)
 HEAD_BYTES = 4096
 TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
+HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+WHOLE = {"html", "body", "main", "article"}
+"""What a script uncovers once the page is there."""
 BLOCKS = {"p", "head", "list", "quote", "table", "code", "item", "div"}
 
 
 def read(kind: str, _name: str, data: bytes, settings: ParserSettings) -> Draft:
     text = html_text(data)
     check_depth(text)
+    text = visible(text)
     found = TITLE.search(text)
     title = html.unescape(found[1]) if found else ""
     if settings.html_articles and (draft := _article(text, MEDIA_TYPES[kind], title)):
         return draft
     pieces = list(pieces_of_html(text)) or _leftovers(text)
     return Draft(pieces, MEDIA_TYPES[kind], "unstructured.html", title)
+
+
+def visible(text: str) -> str:
+    """The page without what its own markup hides: words that no reader sees, and that were put there for machines."""
+    if not HIDDEN.search(text):
+        return text
+    page = document_fromstring(text.encode("utf-8", "replace"), parser=HTMLParser(encoding="utf-8"))
+    for element in list(page.iter(etree.Element)):
+        if element.tag not in WHOLE and HIDDEN.search(element.get("style", "")) and element.getparent() is not None:
+            element.drop_tree()
+    return str(tostring(page, encoding="unicode", doctype="<!doctype html>"))
 
 
 def _leftovers(text: str) -> list[Piece]:
