@@ -53,7 +53,7 @@ def _guessed(sample: bytes) -> str:
 
 
 def _central_european(sample: bytes) -> bool:
-    """Whether bytes are letters in cp1250 that cp1252 would make signs inside words, or letters of no language of it."""
+    """Whether bytes are letters in cp1250 that cp1252 makes signs inside words, or letters of none of its languages."""
     return bool(SLAVIC.search(sample) or (HUNGARIAN.search(sample) and not WESTERN.search(sample)))
 
 
