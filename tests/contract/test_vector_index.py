@@ -662,7 +662,7 @@ def test_a_fence_changes_no_row_and_takes_no_write_back(store: Store) -> None:
 
     def fence() -> None:
         other = store.open(collection)
-        while not done.is_set():
+        while not done.wait(0.02):
             other.fence()
 
     thread = threading.Thread(target=fence)
