@@ -37,12 +37,33 @@ def find_binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
+class OwnPostgres(Postgres):
+    """A server started here, which may be stopped and started again."""
+
+    def __init__(self, url: str, owner: str | None, control: list[str], options: list[str]) -> None:
+        super().__init__(url)
+        self._owner, self._control, self._options = owner, control, options
+
+    def start(self) -> None:
+        _run(self._owner, [*self._control, *self._options, "start"])
+
+    def stop(self, mode: str = "fast") -> None:
+        """``fast`` ends every session with a word, ``immediate`` without one, as a crash would."""
+        _run(self._owner, [*self._control, "-m", mode, "stop"])
+
+
 @contextmanager
 def start_postgres() -> Iterator[Postgres]:
     named = os.environ.get("PENSTOCK_TEST_POSTGRES")
     if named:
         yield Postgres(named)
         return
+    with own_postgres() as server:
+        yield server
+
+
+@contextmanager
+def own_postgres() -> Iterator[OwnPostgres]:
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL: set PENSTOCK_TEST_POSTGRES=postgresql://… or install its server binaries")
@@ -56,11 +77,13 @@ def start_postgres() -> Iterator[Postgres]:
     _run(owner, [str(binaries / "initdb"), "-D", str(data), "-U", "penstock", "-A", "trust", "--no-sync"])
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
     control = [str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-    _run(owner, [*control, "-o", options, "-l", str(folder / "log"), "start"])
+    url = f"postgresql://penstock@127.0.0.1:{port}/postgres"
+    server = OwnPostgres(url, owner, control, ["-o", options, "-l", str(folder / "log")])
+    server.start()
     try:
-        yield Postgres(f"postgresql://penstock@127.0.0.1:{port}/postgres")
+        yield server
     finally:
-        _run(owner, [*control, "-m", "immediate", "stop"])
+        server.stop("immediate")
         shutil.rmtree(folder)
 
 

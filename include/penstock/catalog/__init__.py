@@ -16,12 +16,18 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
-from penstock.errors import ConfigError, StoreError, TransientError
+from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
 HEAD = "0002"
 """The migration that this code was written for; a test holds it against the migrations."""
+
+PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")
+"""In what a database says when another try may succeed."""
+IDLE_IN_TRANSACTION_S = 300
+"""PostgreSQL ends a session that sleeps for longer inside a transaction: the locks of a writer that stands still would
+otherwise hold up whoever takes its lease over."""
 
 T = TypeVar("T")
 BATCH = 500  # SQLite's oldest limit on bound values is 999
@@ -38,27 +44,26 @@ class Catalog:
             self._migrate()
         except DatabaseError as error:
             raise StoreError(
-                f"the catalog at {self.engine.url.render_as_string(hide_password=True)} does not open: {error.orig}; "
-                "check store.catalog (or PENSTOCK_CATALOG)"
+                f"the catalog at {self.where} does not open: {error.orig}; check store.catalog (or PENSTOCK_CATALOG)"
             ) from error
+
+    @property
+    def where(self) -> str:
+        """The address, without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self.engine.connect() as connection:
+        with self._translated("read"), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction that is allowed to change things; on SQLite it takes the write lock at once."""
-        try:
-            with self.engine.connect() as connection:
-                connection.execution_options(penstock_write=True)
-                with connection.begin():
-                    yield connection
-        except OperationalError as error:
-            if "locked" in str(error.orig) or "connection" in str(error.orig):
-                raise TransientError(f"the catalog is busy or went away: {error.orig}") from error
-            raise StoreError(f"the catalog refused a write: {error.orig}") from error
+        with self._translated("write"), self.engine.connect() as connection:
+            connection.execution_options(penstock_write=True)
+            with connection.begin():
+                yield connection
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the catalog's clock, so that writers on two machines agree."""
@@ -75,6 +80,23 @@ class Catalog:
                 return None
             found: str | None = connection.execute(text("select version_num from alembic_version")).scalar()
             return found
+
+    @contextmanager
+    def _translated(self, action: str) -> Iterator[None]:
+        """Turn the database's errors into ours, once. A wrong statement is none of them: that is a bug of ours."""
+        try:
+            yield
+        except DBAPIError as error:
+            if not isinstance(error, (OperationalError, InterfaceError)) and not error.connection_invalidated:
+                raise
+            said = " ".join(str(error.orig).split())
+            if disk_is_full(error):
+                raise full_disk(f"the catalog at {self.where}") from error
+            if error.connection_invalidated or any(word in said for word in PASSING):
+                raise TransientError(f"the catalog at {self.where} is busy or went away; try again: {said}") from error
+            raise StoreError(
+                f"the catalog at {self.where} refused a {action}: {said}; check store.catalog (or PENSTOCK_CATALOG)"
+            ) from error
 
     def _migrate(self) -> None:
         found = self.version()
@@ -132,7 +154,19 @@ def _engine(url: str) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+    else:
+        _prepare_postgresql(engine)
     return engine
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        name = "idle_in_transaction_session_timeout"
+        connection.execute(  # whoever runs the server may have said it already
+            f"select set_config('{name}', '{IDLE_IN_TRANSACTION_S}s', false) where current_setting('{name}') = '0'"
+        )
+        connection.commit()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
