@@ -6,6 +6,7 @@ own SQLAlchemy expressions against ``schema``; this module opens, migrates and h
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ HEAD = "0002"
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")
 """In what a database says when another try may succeed."""
+LEAST_ROOM_BYTES = 64 * 1024
+"""SQLite opens no database on a disk with less: what its processes share takes 32 kB."""
 IDLE_IN_TRANSACTION_S = 300
 """PostgreSQL ends a session that sleeps for longer inside a transaction: the locks of a writer that stands still would
 otherwise hold up whoever takes its lease over."""
@@ -90,13 +93,20 @@ class Catalog:
             if not isinstance(error, (OperationalError, InterfaceError)) and not error.connection_invalidated:
                 raise
             said = " ".join(str(error.orig).split())
-            if disk_is_full(error):
+            if disk_is_full(error) or self._has_no_room():
                 raise full_disk(f"the catalog at {self.where}") from error
             if error.connection_invalidated or any(word in said for word in PASSING):
                 raise TransientError(f"the catalog at {self.where} is busy or went away; try again: {said}") from error
             raise StoreError(
                 f"the catalog at {self.where} refused a {action}: {said}; check store.catalog (or PENSTOCK_CATALOG)"
             ) from error
+
+    def _has_no_room(self) -> bool:
+        """On a full disk SQLite also says "disk I/O error" and "unable to open", which tell nobody what to do."""
+        file = self.engine.url.database
+        if not self.is_sqlite or not file or not Path(file).exists():
+            return False
+        return shutil.disk_usage(Path(file).parent).free < LEAST_ROOM_BYTES
 
     def _migrate(self) -> None:
         found = self.version()

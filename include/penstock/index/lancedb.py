@@ -21,7 +21,7 @@ import lancedb
 import pyarrow as pa
 from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
 
-from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.errors import PenstockError, StoreError, TransientError, disk_is_full, full_disk
 from penstock.index.lance_files import TableFiles
 from penstock.index.lance_rows import differences, dimension, fields, listed, scan, schema, to_arrow, visible
 from penstock.index.lance_search import PARTITIONS, search
@@ -276,6 +276,8 @@ class LanceIndex:
             what = f"cannot {action} the index {self.collection!r} at {self.url}"
             if _is_missing_table(error):
                 raise StoreError(f"{what}: it does not exist; `penstock sync` builds it") from error
+            if disk_is_full(error):
+                raise full_disk(f"the index {self.collection!r} at {self.url}") from error
             reason = str(error).partition("\n")[0][:300]
             if _says(error, CONFLICTS):
                 raise TransientError(f"{what}: another writer was faster, try again: {reason}") from error
