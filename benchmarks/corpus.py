@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 INDEX = "made"
 TEAMS = 20
@@ -57,6 +58,14 @@ def write(home: Path, nth: int, sections: int, edition: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     editions = [0] * (sections - 1) + [edition]
     path.write_text("\n".join(section(nth, at, made) for at, made in enumerate(editions)), encoding="utf-8")
+
+
+def new_edition(platform: Any) -> int:
+    """A number above every edition so far: with each release a benchmark makes at most a thousand."""
+    from penstock import manifest
+
+    with platform.catalog.read() as connection:
+        return 1000 * (1 + manifest.head(connection, INDEX))
 
 
 def section(nth: int, at: int, edition: int) -> str:
