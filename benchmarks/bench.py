@@ -94,6 +94,13 @@ def measured(name: str, command: list[str]) -> dict[str, Any]:
     return result
 
 
+def measured_s(command: list[str], environment: dict[str, str]) -> float:
+    """Seconds that a process takes, from its start to its end."""
+    begun = time.perf_counter()
+    subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, check=True)
+    return time.perf_counter() - begun
+
+
 def row(*cells: object) -> str:
     """One row of a Markdown table."""
     return f"| {' | '.join(map(str, cells))} |"

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks import growth, ingest, machine, many, publishing, searching, small_sync
+from benchmarks import dag, growth, ingest, machine, many, publishing, searching, small_sync
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
 
@@ -218,6 +218,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "searching": ("", searching.part),
     "small_sync": ("", small_sync.part),
     "growth": ("", growth.part),
+    "dag": ("", dag.part),
     "embedding": ("", script("embedding", "4. Embedding")),
     "chunking": ("chunking", script("chunking", "5. Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "6. Parsing", "--data", str(data_folder()))),
