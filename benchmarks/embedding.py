@@ -1,4 +1,4 @@
-"""How many texts a second each embedding runtime makes here: `python benchmarks/embedding.py [--texts 64] [--runs 5]`.
+"""How many texts a second each embedding runtime makes here: `python -m benchmarks.embedding [--texts 64] [--runs 5]`.
 
 All runtimes embed the same texts of about 240 tokens, and in each round one after another, so that a busy machine is
 unfair to none of them; the medians and their ratio are what to read. Every runtime lives in a child process, since a
@@ -49,7 +49,7 @@ def serve(backend: str, precision: str, count: int) -> None:
 
 
 def start(backend: str, precision: str, count: int) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, "--serve", backend, precision, "--texts", str(count)]
+    command = [sys.executable, "-m", "benchmarks.embedding", "--serve", backend, precision, "--texts", str(count)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

