@@ -17,10 +17,13 @@ MODES = ("hybrid", "vector", "text")
 def readers(principals: Iterable[str]) -> tuple[str, ...]:
     """The principals that a search filters on: everybody is ``public`` and nobody is ``nobody``.
 
+    A name that is not text (a lone surrogate) can stand in no store, so it opens nothing and is left out.
+
     >>> readers(()), readers(("group:a", "nobody"))
     (('public',), ('group:a', 'public'))
     """
-    return tuple(sorted({*principals, PUBLIC} - {NOBODY}))
+    names = {name for name in principals if name.encode(errors="ignore").decode() == name}
+    return tuple(sorted({*names, PUBLIC} - {NOBODY}))
 
 
 def check_query(query: Query, dimension: int, fields: Sequence[str]) -> None:
