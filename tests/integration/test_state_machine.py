@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,10 +22,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from penstock import maintenance, manifest, release
-from penstock.erasure import erase
+from penstock import erasure, maintenance, manifest, quality, release
+from penstock import sync as line
+from penstock.embedding.cache import VectorCache
 from penstock.errors import ListingError
+from penstock.index.lancedb import LanceIndex
+from penstock.lake import Lake
 from penstock.parsing import ParserPool
+from penstock.pending import PendingRows
+from penstock.retrieval import search
+from penstock.runs import RunReport
 from penstock.settings import ParserSettings
 from penstock.staging import Stager
 from support.workspace import WHO, Workspace
@@ -33,12 +41,61 @@ MARKS = st.lists(st.integers(0, 12), min_size=1, max_size=4, unique=True)
 MAX_REMOVED = 0.5
 
 
+T = TypeVar("T")
+Content = tuple[int | str, ...]
+"""What a document holds, in order: marks; ``REFUSED`` before them where its bytes were erased under another name."""
+REFUSED = "refused"
+Release = dict[str, Content]
+
+BEFORE_STAGING = {
+    "access": (line, "apply_access"),
+    "rows about documents": (PendingRows, "flush"),
+    "vectors": (VectorCache, "put"),
+}
+STAGING = {
+    "rows": (Stager, "_row_changes"),
+    "manifest": (Stager, "_close"),
+    "gates": (quality, "check"),
+    "publishing": (release, "settle"),
+}
+SYNC: dict[str, tuple[Any, str]] = BEFORE_STAGING | STAGING
+PRUNE: dict[str, tuple[Any, str]] = {"index": (LanceIndex, "prune"), "lake": (maintenance, "sweep")}
+ERASE: dict[str, tuple[Any, str]] = {
+    "rows hidden": (LanceIndex, "set_principals"),
+    "rows erased": (LanceIndex, "erase"),
+    "objects": (Lake, "delete"),
+    "names": (erasure, "scrub_names"),
+    "tombstones": (erasure, "_finish_tombstones"),
+}
+
+
 class Died(BaseException):
     pass
 
 
+def somewhere(places: dict[str, tuple[Any, str]]) -> st.SearchStrategy[str | None]:
+    return st.sampled_from([None, *places])
+
+
+def dying(place: tuple[Any, str], work: Callable[[], T]) -> T | None:
+    """Do the work and die where it comes to ``place``; its result where it never came there."""
+    owner, name = place
+    original = getattr(owner, name)
+
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise Died
+
+    setattr(owner, name, die)
+    try:
+        return work()
+    except Died:
+        return None
+    finally:
+        setattr(owner, name, original)
+
+
 class History(RuleBasedStateMachine):
-    """``source`` is what stands in the folder, ``shown`` what each kept release holds: key → marks."""
+    """``source`` is what stands in the folder, ``shown`` what each kept release holds."""
 
     pools: dict[ParserSettings, ParserPool]
 
@@ -46,13 +103,17 @@ class History(RuleBasedStateMachine):
     def begin(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="penstock-history-"))
         self.w = Workspace(self.root, self.pools, gates={"max_removed_share": MAX_REMOVED})
-        self.source: dict[str, frozenset[int]] = {}
+        self.source: Release = {}
         self.private: set[str] = set()
+        self.known_private: set[str] = set()
         self.erased: set[str] = set()
-        self.shown: dict[int, dict[str, frozenset[int]]] = {}
+        self.fetched: dict[str, set[Content]] = {}
+        self.buried: set[Content] = set()
+        self.shown: dict[int, Release] = {}
         self.live: int | None = None
         self.on_hold = False
-        self.pending: tuple[int, dict[str, frozenset[int]], str] | None = None
+        self.pending: tuple[int, Release, str] | None = None
+        self.redacted = False  # the pending release lost a document since it was staged: a sync may stage it anew
         self.highest = 0
         self.ever = False
 
@@ -66,7 +127,7 @@ class History(RuleBasedStateMachine):
     @rule(key=KEYS, marks=MARKS)
     def write(self, key: str, marks: list[int]) -> None:
         self.w.write(key, "# Page\n\n" + "\n\n".join(f"## Part {m}\n\nIt says mark{m}x here." for m in marks))
-        self.source[key] = frozenset(marks)
+        self.source[key] = tuple(marks)
 
     @precondition(lambda self: self.source)
     @rule(data=st.data())
@@ -96,76 +157,72 @@ class History(RuleBasedStateMachine):
 
     # what the line does
 
-    @rule(crash=st.sampled_from([None, "rows", "manifest"]))
+    @rule(crash=somewhere(SYNC))
     def sync(self, crash: str | None) -> None:
-        listed = {key: marks for key, marks in self.source.items() if key not in self.erased}
         base = self.shown.get(max(self.shown, default=0), {})
         if not self.source and (base or not self.ever):
             with pytest.raises(ListingError):
                 self.w.sync()
             return
         self.ever = True
-        if crash:
-            self._crash(crash)
-        report = self.w.sync()
-        self._listed_readers()
+        listed = self._listed()
+        self._judge(self._run(crash, self.w.sync), listed, base)
+
+    def _listed(self) -> Release:
+        """What a release of the source as it stands would hold; notes what is fetched, and who may read it."""
+        listed: Release = {}
+        for key, marks in self.source.items():
+            if key in self.erased:
+                continue
+            if marks in self.buried:
+                listed[key] = (REFUSED, *marks)
+            else:
+                listed[key] = marks
+                self.fetched.setdefault(key, set()).add(marks)
+        self.known_private = (self.private & self.source.keys()) | (self.known_private - self.source.keys())
+        return listed
+
+    def _run(self, crash: str | None, work: Callable[[], RunReport]) -> RunReport:
+        """The report of a run that may die once and is then run again."""
+        if crash and (report := dying(SYNC[crash], work)):
+            return report
+        if crash in STAGING:
+            self.pending = None  # a staging that began has superseded what waited, though it did not end
+        return work()
+
+    def _judge(self, report: RunReport, listed: Release, base: Release) -> None:
         if listed == base and self.shown:
             assert report.state in ("unchanged", "waiting", "held"), report.message
             if report.state == "unchanged" and not self.on_hold:
                 self.live = max(self.shown)
             return
-        if self.pending and self.pending[1] == listed:
+        waits = self.pending is not None and self.pending[1] == listed
+        if self.pending and waits and (not self.redacted or report.release == self.pending[0]):
             assert (report.release, report.state) == (self.pending[0], self.pending[2])
             return
-        number = report.release
-        assert number is not None
-        assert number > self.highest
-        self.highest = number
+        assert report.release is not None
+        assert report.release > self.highest
         removed = len(base.keys() - listed.keys())
-        state = "waiting" if not any(listed.values()) or (base and removed / len(base) > MAX_REMOVED) else "published"
-        if state == "published" and self.on_hold:
-            state = "held"
+        holds_something = any(REFUSED not in content for content in listed.values())
+        state = "waiting" if not holds_something or (base and removed / len(base) > MAX_REMOVED) else "published"
+        self._staged(report, listed, "held" if state == "published" and self.on_hold else state)
+
+    def _staged(self, report: RunReport, content: Release, state: str) -> None:
         assert report.state == state, report.message
-        self.pending = None
+        assert report.release
+        self.highest, self.pending, self.redacted = report.release, None, False
         if state == "published":
-            self.shown[number], self.live = listed, number
+            self.shown[report.release], self.live = content, report.release
         else:
-            self.pending = (number, listed, state)
-
-    def _crash(self, where: str) -> None:
-        """Die inside the writing of rows, or when they are written and the manifest is not."""
-        name = "_row_changes" if where == "rows" else "_close"
-        original = getattr(Stager, name)
-
-        def die(*_args: object, **_kwargs: object) -> None:
-            raise Died
-
-        setattr(Stager, name, die)
-        try:
-            self.w.sync()
-        except Died:
-            # A staging that began has superseded what waited, though it did not end.
-            if self.pending:
-                self.pending = None
-        finally:
-            setattr(Stager, name, original)
-
-    def _listed_readers(self) -> None:
-        self.known_private = {key for key in self.private if key in self.source} | {
-            key for key in getattr(self, "known_private", set()) if key not in self.source
-        }
+            self.pending = (report.release, content, state)
 
     @precondition(lambda self: self.shown)
-    @rule()
-    def reindex(self) -> None:
-        report = self.w.reindex()
-        self.highest = report.release or self.highest
-        self.pending = None
-        content = self.shown[max(self.shown)]
-        if report.state == "published":
-            self.shown[self.highest], self.live = content, self.highest
-        else:
-            self.pending = (self.highest, content, report.state)
+    @rule(crash=somewhere(STAGING))
+    def reindex(self, crash: str | None) -> None:
+        report = self._run(crash, self.w.reindex)
+        newest = self.shown[max(self.shown)]
+        content = {key: marks for key, marks in newest.items() if REFUSED not in marks}  # refused bytes are not kept
+        self._staged(report, content, "waiting" if not content else "held" if self.on_hold else "published")
 
     # what people decide
 
@@ -198,22 +255,29 @@ class History(RuleBasedStateMachine):
         assert self.live == max(self.shown)
 
     @precondition(lambda self: len(self.shown) > 2)
-    @rule(keep=st.integers(1, 3))
-    def prune(self, keep: int) -> None:
-        maintenance.prune(self.w.platform, "main", keep)
+    @rule(keep=st.integers(1, 3), crash=somewhere(PRUNE))
+    def prune(self, keep: int, crash: str | None) -> None:
+        if not (crash and dying(PRUNE[crash], lambda: maintenance.prune(self.w.platform, "main", keep))):
+            maintenance.prune(self.w.platform, "main", keep)
         kept = {*sorted(self.shown)[-keep:], self.live}
         self.shown = {number: content for number, content in self.shown.items() if number in kept}
 
-    @precondition(lambda self: self.shown)
-    @rule(data=st.data())
-    def forget(self, data: st.DataObject) -> None:
+    @precondition(lambda self: self.shown and len(self.erased) < 2)
+    @rule(data=st.data(), crash=somewhere(ERASE))
+    def forget(self, data: st.DataObject, crash: str | None) -> None:
         known = sorted({key for content in self.shown.values() for key in content} - self.erased)
-        if known and len(self.erased) < 2:
-            key = data.draw(st.sampled_from(known))
-            erase(self.w.platform, "docs", key, WHO, "asked")
-            self.erased.add(key)
-            for content in [*self.shown.values(), *([self.pending[1]] if self.pending else [])]:
-                content.pop(key, None)
+        if not known:
+            return
+        key = data.draw(st.sampled_from(known))
+        forget = lambda: erasure.erase(self.w.platform, "docs", key, WHO, "asked")  # noqa: E731
+        if not (crash and dying(ERASE[crash], forget)):
+            forget()
+        self.erased.add(key)
+        mine = self.fetched.pop(key, set())
+        self.buried |= mine - {content for others in self.fetched.values() for content in others}
+        self.redacted = self.pending is not None
+        for content in [*self.shown.values(), *([self.pending[1]] if self.pending else [])]:
+            content.pop(key, None)
 
     # what must always hold
 
@@ -223,14 +287,19 @@ class History(RuleBasedStateMachine):
             return
         with self.w.platform.catalog.read() as connection:
             assert manifest.pointer(connection, "main") == (self.live, self.on_hold)
-        private = getattr(self, "known_private", set())
         for number, content in self.shown.items():
             for reader in ((), ("group:g",)):
-                expected = {m for key, marks in content.items() if reader or key not in private for m in marks}
-                seen = {
-                    int(m) for t in self.w.texts(as_of=number, principals=reader) for m in re.findall(r"mark(\d+)x", t)
+                expected = {
+                    (key, mark)
+                    for key, marks in content.items()
+                    if REFUSED not in marks and (reader or key not in self.known_private)
+                    for mark in marks
                 }
-                assert seen == expected, (number, reader)
+                assert self._seen(number, reader) == expected, (number, reader)
+
+    def _seen(self, number: int, reader: tuple[str, ...]) -> set[tuple[str, int | str]]:
+        hits = search(self.w.platform, "main", "a", number, reader, k=1000, mode="vector").hits
+        return {(hit.key, int(mark)) for hit in hits for mark in re.findall(r"mark(\d+)x", hit.text)}
 
     @invariant()
     def everything_adds_up(self) -> None:
@@ -238,13 +307,14 @@ class History(RuleBasedStateMachine):
             assert maintenance.verify(self.w.platform, "main") == []
 
 
-def test_any_history_matches_the_model(pools: dict[ParserSettings, ParserPool]) -> None:
+@pytest.mark.parametrize(("histories", "steps"), [(8, 14), pytest.param(60, 40, marks=pytest.mark.long)])
+def test_any_history_matches_the_model(pools: dict[ParserSettings, ParserPool], histories: int, steps: int) -> None:
     History.pools = pools
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=8,
-            stateful_step_count=14,
+            max_examples=histories,
+            stateful_step_count=steps,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
