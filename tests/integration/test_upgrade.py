@@ -60,8 +60,7 @@ def test_it_goes_on(version: str, make_workspace: Make, tmp_path: Path, catalog_
     w = make_workspace(catalog=catalog_url)
     assert not w.sync().counts.get("embedded")  # what is in quarantine may be tried again, since the parser has changed
     unchanged = w.sync()
-    assert (unchanged.state, unchanged.release, unchanged.counts["unchanged"]) == ("unchanged", 2, 4)
-    assert unchanged.counts["work"] <= 1, "a newer parser looks again at what an older one refused, and at nothing else"
+    assert (unchanged.state, unchanged.release, unchanged.counts["work"]) == ("unchanged", 2, 0)
     assert release.rollback(w.platform, "main", WHO, "back").live == 1
     assert w.found("rye bread", k=1) == ["bread.md"]
     release.resume(w.platform, "main", WHO, "on")
