@@ -99,6 +99,12 @@ def test_a_sheet_that_claims_seventeen_thousand_million_cells_and_has_two_is_par
     assert parse(pool, "a.xlsx", workbook(rows)).text == "Parts\n\n1\n\n2"
 
 
+def test_a_small_document_that_needs_a_program_has_room(pool):
+    """The program is counted with the child that starts it, and what the two share for a moment only once."""
+    assert isinstance(parse(pool, "a.rst", b"Pump\n====\n\nIt lifts.\n"), Parsed)
+
+
+@pytest.mark.long
 def test_a_program_that_a_format_needs_counts_too(pool):
     """pandoc is a process of its own, with a limit of its own; together they have one."""
     with watched(pool) as peak:

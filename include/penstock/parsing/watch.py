@@ -14,6 +14,7 @@ from pathlib import Path
 PROC = Path("/proc")
 HELD = ("RssAnon:", "RssShmem:", "VmSwap:")
 """Of the resident memory, what is not merely a file that is also on disk."""
+SHARED_OUT = ("Pss_Anon:", "Pss_Shmem:", "SwapPss:")
 KILL_ROUNDS = 20
 
 
@@ -27,16 +28,34 @@ def family(pid: int) -> list[int]:
     return found
 
 
+def holds_more(pid: int, limit: int) -> bool:
+    """Whether the process and all below it hold more than ``limit`` bytes together."""
+    pids = family(pid)
+    if held_bytes(pids) <= limit:
+        return False
+    # What a fork has not written to yet is counted in both, and then shared out between them, which takes longer.
+    return len(pids) == 1 or sum(_sum(one, "smaps_rollup", SHARED_OUT) for one in pids if not _is_lent(one)) > limit
+
+
 def held_bytes(pids: list[int]) -> int:
-    """The memory that the processes hold together; one that is gone holds none."""
-    return sum(sum(_held(pid)) for pid in pids)
+    """The memory that the processes hold; one that is gone holds none, what two share is counted twice."""
+    return sum(_sum(pid, "status", HELD) for pid in pids)
 
 
-def _held(pid: int) -> Iterator[int]:
+def _sum(pid: int, file: str, keys: tuple[str, ...]) -> int:
     with contextlib.suppress(OSError):
-        for line in (PROC / str(pid) / "status").read_text().splitlines():
-            if line.startswith(HELD):
-                yield int(line.split()[1]) * 1024
+        lines = (PROC / str(pid) / file).read_text().splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(keys))
+    return 0
+
+
+def _is_lent(pid: int) -> bool:
+    """Whether a process still runs in the memory of its parent, which waits for it to become a program (vfork)."""
+    with contextlib.suppress(OSError, KeyError):
+        status = dict(line.split(":", 1) for line in (PROC / str(pid) / "status").read_text().splitlines())
+        above = (PROC / status["PPid"].strip() / "status").read_text()
+        return "\nState:\tD" in above and f"VmSize:{status['VmSize']}\n" in above
+    return False
 
 
 def kill_marked(mark: str) -> None:

@@ -20,7 +20,7 @@ import penstock
 from penstock.errors import ModelError, StoreError
 from penstock.parsing.codec import from_json
 from penstock.parsing.protocol import BrokenFrame, FrameTooLarge, read_frame, write_frame
-from penstock.parsing.watch import family, held_bytes, kill_marked
+from penstock.parsing.watch import family, holds_more, kill_marked
 from penstock.processes import is_gone
 from penstock.records import Attachment, Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
@@ -155,7 +155,7 @@ class Worker:
         assert self._process
         if self._process.poll() is not None:
             raise BrokenFrame
-        if held_bytes(family(self._process.pid)) > self._settings.memory_mb * 2**20:
+        if holds_more(self._process.pid, self._settings.memory_mb * 2**20):
             raise HoldsTooMuch
 
     def _answer(self, header: dict[str, Any], body: bytes) -> Parsed | Refusal:

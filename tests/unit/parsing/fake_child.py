@@ -4,6 +4,7 @@ import json
 import mmap
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -95,6 +96,17 @@ def main(reads: int, writes: int, options: dict) -> None:
                     answer(writes, header, "twin")
                     os._exit(0)
                 os.wait()
+            case "forks in passing":
+                held = b"x" * (150 << 20)
+                if os.fork() == 0:
+                    time.sleep(0.5)
+                    os._exit(len(held) & 1)
+                os.wait()
+                del held
+            case "starts slowly":
+                held = b"x" * (150 << 20)
+                subprocess.run(["/bin/sh", "-c", "sleep 0.4"], check=True)
+                del held
             case "real-time signal":
                 os.kill(os.getpid(), signal.SIGRTMIN + 3)
         if header["name"] in GARBAGE:

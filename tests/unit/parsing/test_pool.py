@@ -73,6 +73,13 @@ def test_memory_is_counted_from_outside_over_all_that_a_child_started(name, tmp_
     assert pid_in(before) != pid_in(after)
 
 
+@pytest.mark.parametrize("name", ["forks in passing", "starts slowly"])
+def test_memory_that_two_processes_share_is_counted_once(name):
+    with fake_pool(memory_mb=256) as pool:
+        [outcome] = outcomes(pool, name)
+    assert isinstance(outcome, Parsed), outcome
+
+
 @pytest.mark.parametrize("name", ["leaves one behind", "dies and leaves one behind"])
 def test_what_a_child_left_behind_ends_with_it(name, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
