@@ -19,7 +19,7 @@ from penstock.catalog import Catalog, batched
 from penstock.catalog.schema import documents, entries, parses
 from penstock.errors import ListingError, SourceError
 from penstock.ids import document_id
-from penstock.keys import ATTACHMENT, parse_key
+from penstock.keys import parse_key
 from penstock.lake import Kind
 from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
@@ -264,11 +264,19 @@ def unlisted_access(
     if rules is None:
         return {}
     gone = {key: one for key, one in known.items() if key not in listed and not one.erased}
-    today = {key: rules(key.split(ATTACHMENT, 1)[0]) for key in gone}
+    keys = {one.id: key for key, one in known.items()} if gone else {}
+
+    def outermost(key: str) -> str:
+        """The key of the document that it is attached to, at whatever depth, or its own."""
+        while (parent := known[key].parent_id) and parent in keys:
+            key = keys[parent]
+        return key
+
+    whose = {key: outermost(key) for key in gone}
     return {
-        one.id: today[key]
-        for key, one in gone.items()
-        if key.split(ATTACHMENT, 1)[0] not in listed and _differs(one, today[key])
+        gone[key].id: rules(outer)
+        for key, outer in whose.items()
+        if outer not in listed and _differs(gone[key], rules(outer))
     }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import ListingError
 from penstock.ids import document_id
-from penstock.planning import Known, Plan, Work, canonical, plan_source
+from penstock.planning import Known, Plan, Work, canonical, plan_source, unlisted_access
 from penstock.records import SourceObject
 
 PUBLIC = ("public",)
@@ -133,3 +133,12 @@ def test_batches_hold_all_the_work_once_and_are_even(sizes: list[int]) -> None:
     assert sorted(one.id for batch in batches for one in batch) == sorted(one.id for one in plan.work)
     weights = [sum(one.size_bytes + 1024 for one in batch) for batch in batches]
     assert max(weights) - min(weights) <= max(sizes) + 1024
+
+
+def test_who_may_read_what_is_gone_is_decided_by_the_document_that_holds_it() -> None:
+    """A key may itself hold what stands between a document and its attachment."""
+    letter = known("x!/letter.eml")
+    plan_ = known("x!/letter.eml!/plan.txt", parent_id=letter.id)
+    names = {"x!/letter.eml": ("group:a",), "x": ("public",)}
+    changes = unlisted_access({"x!/letter.eml": letter, "x!/letter.eml!/plan.txt": plan_}, (), names.__getitem__)
+    assert changes == {letter.id: ("group:a",), plan_.id: ("group:a",)}
