@@ -47,8 +47,9 @@ class Sleeper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
 
     def wait_until_asleep(self) -> None:
         _, status = os.waitpid(self._process.pid, os.WUNTRACED)
