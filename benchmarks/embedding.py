@@ -104,6 +104,10 @@ def main(count: int, runs: int) -> None:
             f"{' '.join(runtime):32}{count / wall:9.1f}{base / wall:7.2f}{count / busy:13.1f}{load_s:8.2f}"
             f"{cosine:12.6f}  {facts['precision']}"
         )
+    print(
+        f"\nratio and cosine are to {' '.join(first)}. The marks for the last line: 4.5 times where bf16 works, "
+        "2.7 elsewhere, and a cosine of 0.9999."
+    )
 
 
 if __name__ == "__main__":
