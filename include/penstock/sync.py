@@ -140,6 +140,9 @@ def prepare_and_embed(
         return []
     parsers = platform.parsers(recipe.parser)
     parsers.warm()  # a child starts while the model loads
+    # The gates' library takes seconds to import: better now, beside the rest, than at the end, when all wait for it.
+    importing = threading.Thread(target=quality.import_great_expectations, name="import")
+    importing.start()
     embedder = platform.embedder(recipe.embedder)
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
     outcomes: list[Outcome] = []
@@ -154,6 +157,7 @@ def prepare_and_embed(
             progress.advance()
         with run.clock("embed"):
             texts.finish()
+        importing.join()  # nothing else may import what it is importing: each would see the other's half
     # The two go side by side: "embed" is the time for which this thread waited for vectors, "prepare" the rest.
     run.seconds["prepare"] = round(run.seconds["prepare"] - run.seconds["embed"], 3)
     run.counts["embedded"] = texts.embedded
