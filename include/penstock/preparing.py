@@ -232,8 +232,8 @@ class Preparer:
 
     def _parts(self, parse_key: str, attachments: list[list[str]]) -> Iterator[tuple[Kind, str]]:
         yield Kind.PARSED, parse_key
-        for _name, revision in attachments:
-            if buried_name(revision) not in self._graves.bytes:
+        for _name, revision, *_problem in attachments:
+            if revision and buried_name(revision) not in self._graves.bytes:
                 yield Kind.BYTES, revision
 
     def _held(self, kind: Kind, name: str) -> bool:

@@ -73,3 +73,18 @@ def test_an_erased_archive_takes_its_members_with_it(workspace: Workspace) -> No
         for path in workspace.root.rglob("*")
         if path.name != "locker.zip" and path.is_file()
     )
+
+
+def test_an_archive_with_a_damaged_member_is_taken_up_again_like_any_other(workspace: Workspace) -> None:
+    workspace.write("locker.zip", LOCKER)
+    workspace.sync()
+    workspace.rename("locker.zip", "chest.zip")
+    report = workspace.sync()
+    assert (report.state, report.counts["parsed"], report.counts["attachments"]) == ("published", 0, 5)
+    assert reasons(workspace) == {
+        "chest.zip!/picture.png": "unsupported",
+        "chest.zip!/old.zip!/log.txt": "truncated",
+    }
+    assert workspace.sync(verify=True).state == "unchanged"
+    assert workspace.reindex().state == "published"
+    assert maintenance.verify(workspace.platform, "main") == []
