@@ -19,6 +19,7 @@ from penstock.index import open_index
 from penstock.index.lance_files import UNDER_WAY_S
 from penstock.index.lancedb import LanceIndex
 from penstock.records import Query
+from support.bucket import keep_stores_at, s3_client, s3_server
 
 WORD = "zyzzyvaquux"
 SECRET = document_id("files", "secret")
@@ -242,23 +243,9 @@ def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
 
 
 def test_a_bucket_holds_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    try:
-        import boto3
-
-        client = boto3.client("s3")
+    with s3_server() as url:
+        keep_stores_at(monkeypatch, url)
+        client = s3_client(url)
         client.create_bucket(Bucket="bucket")
         index, name = Store("s3://bucket/some/index").make()
         index.add([row("secret", WORD), row("a", "turbine")])
@@ -272,5 +259,3 @@ def test_a_bucket_holds_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
         index.drop()
         assert not index.exists()
         assert "Contents" not in client.list_objects_v2(Bucket="bucket", Prefix=f"some/index/{name}.lance")
-    finally:
-        server.stop()

@@ -16,6 +16,7 @@ from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.runs import RunReport
 from penstock.settings import Settings, StoreSettings
+from support.past import LETTER
 from support.workspace import Workspace
 
 Make = Callable[..., Workspace]
@@ -26,30 +27,12 @@ TEXTS = {
     "broken.pdf": "this is no PDF",
     "mill.html": "<html><body><h1>Mill</h1><p>The miller grinds barley in the old mill.</p></body></html>",
 }
-MAIL = """\
-From: a@example.org
-To: b@example.org
-Subject: Keys
-MIME-Version: 1.0
-Content-Type: multipart/mixed; boundary=x
-
---x
-Content-Type: text/plain
-
-The keys hang in the porch.
---x
-Content-Type: text/plain
-Content-Disposition: attachment; filename=list.txt
-
-Two keys, one whistle.
---x--
-"""
 
 
 def filled(w: Workspace) -> Workspace:
     for key, text in TEXTS.items():
         w.write(key, text)
-    w.write("keys.eml", MAIL)
+    w.write("keys.eml", LETTER)
     return w
 
 

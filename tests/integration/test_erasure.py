@@ -12,9 +12,7 @@ from pathlib import Path
 from subprocess import run
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import text, update
 
 from penstock import inspection, maintenance, provenance, release, reports, steps
@@ -28,6 +26,7 @@ from penstock.keys import UNNAMED
 from penstock.lake import Kind
 from penstock.leftovers import FEW
 from penstock.pending import PendingRows
+from support.bucket import keep_stores_at, s3_client, s3_server
 from support.traces import holds, in_catalog, in_files, in_index, in_lake
 from support.workspace import WHO, Workspace
 
@@ -218,22 +217,12 @@ def test_logs_name_no_document(workspace: Workspace, tmp_path: Path) -> None:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A bucket with versioning on a real S3 server."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="bucket")
-    client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
-    yield client
-    server.stop()
+    with s3_server() as url:
+        keep_stores_at(monkeypatch, url)
+        client = s3_client(url)
+        client.create_bucket(Bucket="bucket")
+        client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+        yield client
 
 
 def versions(client: Any, bucket: str = "bucket") -> list[tuple[str, str]]:

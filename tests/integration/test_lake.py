@@ -5,37 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from penstock.errors import ConfigError, StoreError, TransientError
 from penstock.ids import sha256
 from penstock.lake import Kind, Lake
+from support.bucket import keep_stores_at, s3_client, s3_server
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "bucket"])
 def lake(request: pytest.FixtureRequest, tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
     if request.param == "folder":
         return Lake(str(tmp_path / "lake"))
-    for name, value in {
-        "AWS_ENDPOINT_URL": s3,
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", endpoint_url=s3, region_name="us-east-1")
-    client.create_bucket(Bucket="lake")
+    keep_stores_at(monkeypatch, s3)
+    s3_client(s3).create_bucket(Bucket="lake")
     return Lake("s3://lake/some/prefix")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
+from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from penstock.parsing import ParserPool
@@ -33,14 +34,24 @@ def set_credentials(monkeypatch: pytest.MonkeyPatch, tries: int = 1) -> None:
         monkeypatch.delenv(proxy, raising=False)
 
 
+def keep_stores_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Have lake and index, which take address and keys from the environment, find the S3 server at ``url``."""
+    set_credentials(monkeypatch)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+
 @contextmanager
 def s3_server() -> Iterator[str]:
     """A real S3 API server on loopback (moto's); yields its URL."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+        moto_api_backend.reset()  # its buckets belong to the process: the next server would have them too
 
 
 def s3_client(url: str) -> Any:
