@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from penstock import leases
 from penstock.catalog import batched
-from penstock.catalog.schema import documents, generations
-from penstock.index.base import VectorIndex
+from penstock.catalog.schema import documents
 from penstock.leases import Lease
 from penstock.planning import canonical
 from penstock.platform import Platform
@@ -27,7 +26,7 @@ def apply_access(platform: Platform, principals: Mapping[str, tuple[str, ...]], 
     if not principals:
         return 0
     catalog = platform.catalog
-    writers = _writers(platform)
+    writers = [collection.writer() for _generation, collection in platform.collections()]
     with catalog.write() as connection:
         leases.check(connection, catalog, lease)
         for id_, names in principals.items():
@@ -42,12 +41,3 @@ def apply_access(platform: Platform, principals: Mapping[str, tuple[str, ...]], 
         for batch in batched(principals):
             connection.execute(update(documents).where(documents.c.id.in_(batch)).values(principals_pending=False))
     return len(principals)
-
-
-def _writers(platform: Platform) -> list[VectorIndex]:
-    """One for every collection that there is, of whatever index."""
-    with platform.catalog.read() as connection:
-        names = list(
-            connection.execute(select(generations.c.collection).where(generations.c.dropped_at.is_(None))).scalars()
-        )
-    return [collection.writer() for collection in map(platform.collection, names) if collection.exists()]

@@ -23,7 +23,6 @@ from penstock.catalog.schema import (
     documents,
     entries,
     erased_bytes,
-    generations,
     parses,
     redactions,
     releases,
@@ -104,16 +103,9 @@ def _bury(platform: Platform, ids: Sequence[str], who: Who, why: str) -> int:
             .values(erased_at=catalog.now(connection), principals=f'["{NOBODY}"]', principals_pending=False)
         )
         decision = decisions.record(connection, catalog, who, "erase", why, document_id=ids[0])
-    for _generation, collection in _collections(platform):
+    for _generation, collection in platform.collections():
         collection.set_principals(dict.fromkeys(ids, (NOBODY,)))
     return decision
-
-
-def _collections(platform: Platform) -> list[tuple[Row[Any], Any]]:
-    with platform.catalog.read() as connection:
-        rows = connection.execute(select(generations).where(generations.c.dropped_at.is_(None))).all()
-    opened = [(row, platform.collection(row.collection)) for row in rows]
-    return [(row, collection) for row, collection in opened if collection.exists()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +134,7 @@ def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: i
         "releases_redacted": {},
         "rows_erased": 0,
     }
-    for generation, collection in _collections(platform):
+    for generation, collection in platform.collections():
         _redact(platform, generation, collection, ids, decision, certificate)
         certificate["rows_erased"] += collection.erase(ids)
     certificate["vectors_erased"] = delete_vectors(platform, hashes)

@@ -294,16 +294,8 @@ def _lost(what: str, error: StoreError) -> str:
 
 def optimize(platform: Platform, index: str) -> None:
     """Fold new rows of every kept generation into the search structures."""
-    with platform.catalog.read() as connection:
-        names = connection.execute(
-            select(generations.c.collection).where(
-                generations.c.index_name == index, generations.c.dropped_at.is_(None)
-            )
-        ).scalars()
-        collections = list(names)
-    for name in collections:
-        if platform.collection(name).exists():
-            platform.collection(name).optimize()
+    for _generation, collection in platform.collections(index):
+        collection.optimize()
 
 
 def retry_quarantined(

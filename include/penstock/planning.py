@@ -272,12 +272,13 @@ def unlisted_access(
             key = keys[parent]
         return key
 
-    whose = {key: outermost(key) for key in gone}
-    return {
-        gone[key].id: rules(outer)
-        for key, outer in whose.items()
-        if outer not in listed and _differs(gone[key], rules(outer))
-    }
+    changes = {}
+    for key, one in gone.items():
+        outer = outermost(key)
+        today = rules(outer)
+        if outer not in listed and _differs(one, today):
+            changes[one.id] = today
+    return changes
 
 
 def make_plan(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Row
 
 from penstock.catalog import Catalog
+from penstock.catalog.schema import generations
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
@@ -68,6 +72,16 @@ class Platform:
         if name not in self._collections:
             self._collections[name] = open_index(self.settings.index_url, name)
         return self._collections[name]
+
+    def collections(self, index: str | None = None) -> list[tuple[Row[Any], VectorIndex]]:
+        """Every collection that there is, of one index or of all, with the row of its generation."""
+        query = select(generations).where(generations.c.dropped_at.is_(None))
+        if index is not None:
+            query = query.where(generations.c.index_name == index)
+        with self.catalog.read() as connection:
+            rows = connection.execute(query).all()
+        opened = [(row, self.collection(row.collection)) for row in rows]
+        return [(row, collection) for row, collection in opened if collection.exists()]
 
     def parsers(self, settings: ParserSettings) -> ParserPool:
         """Parser children under these limits, kept warm until the platform is closed."""

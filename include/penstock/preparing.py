@@ -227,8 +227,7 @@ class Preparer:
 
     def _whole(self, parse_key: str, attachments: list[list[str]]) -> bool:
         """Whether the lake holds a parse and the bytes of what is attached."""
-        lost = (kind for kind, name in self._parts(parse_key, attachments) if not self._held(kind, name))
-        return next(lost, None) is None
+        return all(self._held(kind, name) for kind, name in self._parts(parse_key, attachments))
 
     def _parts(self, parse_key: str, attachments: list[list[str]]) -> Iterator[tuple[Kind, str]]:
         yield Kind.PARSED, parse_key

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
 from penstock import chunking, manifest, wording
-from penstock.catalog.schema import chunkings, documents, entries, generations, parses, releases, revisions
+from penstock.catalog.schema import chunkings, documents, entries, parses, releases, revisions
 from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import UnknownNameError, UsageError
 from penstock.ids import document_id
@@ -108,12 +108,7 @@ def trace(platform: Platform, chunk_id: str) -> dict[str, Any]:
     """
     from penstock.retrieval import locate
 
-    with platform.catalog.read() as connection:
-        candidates = connection.execute(select(generations).where(generations.c.dropped_at.is_(None))).all()
-    for generation in candidates:
-        collection = platform.collection(generation.collection)
-        if not collection.exists():
-            continue
+    for generation, collection in platform.collections():
         for row in collection.get([chunk_id]):
             with platform.catalog.read() as connection:
                 held = _releases_of(connection, generation.index_name, generation.number, row.added_in, row.removed_in)

@@ -13,8 +13,8 @@ import structlog
 from sqlalchemy import delete, insert, select, update
 
 from penstock import leases
-from penstock.catalog.schema import generations, runs
 from penstock.catalog.schema import leases as leases_table
+from penstock.catalog.schema import runs
 from penstock.errors import AccountingError, LeaseHeldError, PenstockError, UnknownNameError
 from penstock.leases import Lease
 from penstock.platform import Platform
@@ -132,13 +132,8 @@ def _fence_off(platform: Platform) -> None:
 
     Of every index, since a run carries changed rights to the collections of all.
     """
-    with platform.catalog.read() as connection:
-        names = list(
-            connection.execute(select(generations.c.collection).where(generations.c.dropped_at.is_(None))).scalars()
-        )
-    for collection in map(platform.collection, names):
-        if collection.exists():
-            collection.fence()
+    for _generation, collection in platform.collections():
+        collection.fence()
 
 
 def _bury_dead(platform: Platform, index: str, id_: int) -> None:
