@@ -157,6 +157,8 @@ def _share(part: int, whole: int) -> float:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():  # most texts: they hold nothing to take apart
+        return " ".join(text.casefold().split())
     plain = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
