@@ -30,14 +30,14 @@ def main() -> None:
         return list(tokenizer.encode(text, add_special_tokens=False).tokens)
 
     found = {}
-    for overlap in (0, size // 10):
+    for overlap, note in ((0, ""), (size // 10, ", overlap")):
         recursive = RecursiveCharacterTextSplitter(
             chunk_size=size, chunk_overlap=overlap, length_function=lambda text: len(tokens(text))
         )
-        name = f"LangChain {version('langchain-text-splitters')} recursive {size}/{overlap}"
+        name = f"LangChain {version('langchain-text-splitters')} recursive{note}"
         found[name] = [recursive.split_text(text) for text in texts]
         sentences = SentenceSplitter(chunk_size=size, chunk_overlap=overlap, tokenizer=tokens)
-        name = f"LlamaIndex {version('llama-index-core')} sentences {size}/{overlap}"
+        name = f"LlamaIndex {version('llama-index-core')} sentences{note}"
         found[name] = [sentences.split_text(text) for text in texts]
     json.dump(found, sys.stdout)
 
