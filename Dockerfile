@@ -6,7 +6,7 @@ WORKDIR /opt/penstock
 COPY --chown=airflow:root pyproject.toml requirements.txt README.md LICENSE ./
 COPY --chown=airflow:root include/penstock include/penstock
 RUN pip install --no-cache-dir uv \
-    && uv pip install --no-cache --constraint requirements.txt '.[airflow]'
+    && uv pip install --no-cache --compile-bytecode --constraint requirements.txt '.[airflow]'
 COPY --chown=airflow:root include/config include/config
 COPY --chown=airflow:root include/samples include/samples
 COPY --chown=airflow:root dags dags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.request import Request, urlopen
 
 from benchmarks.bench import Bench, Page, measured_s, row, say
 from benchmarks.replay import REPOSITORY
@@ -59,7 +61,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run_dag(folder: Path) -> dict[str, Any]:
-    """Start an Airflow whose only DAG is `ingest`, which then runs at once; wait for the run's end."""
+    """Start an Airflow whose only DAG is `ingest`; once it stands, switch the DAG on, and wait for its run's end."""
     variables = environment(folder)
     (folder / "dags").mkdir()
     shutil.copy(REPOSITORY / "dags" / "ingest.py", folder / "dags")
@@ -70,9 +72,9 @@ def run_dag(folder: Path) -> dict[str, Any]:
         "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     }
     with standalone(variables):
+        switch_on(f"http://127.0.0.1:{port}")
         state, *times = awaited(folder / "airflow" / "airflow.db")
         queued, begun, ended = (datetime.fromisoformat(one) for one in times)
         if state != "success":
@@ -94,10 +96,31 @@ def standalone(variables: dict[str, str]) -> Iterator[None]:
         process.wait(60)
 
 
+def switch_on(airflow: str) -> None:
+    """As a person does in a running Airflow: its own start is no part of the run. The DAG then runs at once."""
+    begun = time.monotonic()
+    while True:
+        try:
+            token = called("POST", f"{airflow}/auth/token", {"username": "admin", "password": "admin"})["access_token"]
+            called("PATCH", f"{airflow}/api/v2/dags/ingest_{INDEX}", {"is_paused": False}, token)
+            return
+        except OSError:  # not up yet, or the DAG's file was not read yet: that is a 404
+            if time.monotonic() - begun > START_LIMIT_S:
+                raise
+            time.sleep(1)
+
+
+def called(method: str, url: str, body: dict[str, Any], token: str = "") -> Any:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = Request(url, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - loopback
+    with urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
+
+
 def awaited(database: Path) -> tuple[str, str, str, str]:
     """The DAG run's state and times, once it has ended."""
     begun = time.monotonic()
-    while (waited := time.monotonic() - begun) < START_LIMIT_S + RUN_LIMIT_S:
+    while (waited := time.monotonic() - begun) < RUN_LIMIT_S:
         time.sleep(1)
         try:
             with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
@@ -106,8 +129,6 @@ def awaited(database: Path) -> tuple[str, str, str, str]:
             found = None
         if found and found[0] in ("success", "failed"):
             return found
-        if not found and waited > START_LIMIT_S:
-            break
     raise TimeoutError(
         f"no DAG run ended within {waited:.0f} s; its Airflow's log was {database.parent}/standalone.log"
     )

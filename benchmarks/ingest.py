@@ -56,11 +56,11 @@ def opened(home: Path) -> tuple[Any, float]:
 
     import penstock.catalog.migrate
     import penstock.sync  # noqa: F401
-    from penstock import logs, quality
+    from penstock import libraries, logs
     from penstock.platform import Platform
 
     logs.configure()
-    assert quality.import_great_expectations().expectations  # imported on use, as a part of its own
+    assert libraries.import_great_expectations().expectations  # imported on use, as a part of its own
     platform = Platform()
     assert platform.embedder(platform.settings.index(INDEX).embedder).runtime  # compiled when it is first asked
     return platform, time.perf_counter() - begun

@@ -17,10 +17,10 @@ ROUNDS = 6
 
 def measure(platform: Any, home: Path) -> dict[str, Any]:
     """Rounds of editing one section of each of 100 documents, spread over the whole, and syncing."""
-    from penstock import quality
+    from penstock import libraries
     from penstock.sync import sync
 
-    assert quality.import_great_expectations().expectations  # imported before the clock, as everything else
+    assert libraries.import_great_expectations().expectations  # imported before the clock, as everything else
     documents = sum(1 for path in (home / "documents").rglob("*.md"))
     rounds = []
     edition = corpus.new_edition(platform)

@@ -1,22 +1,26 @@
 """Penstock's room in the Airflow UI: one page in the navigation, a report of each run, and a link from tasks to it.
 
 Registration and views. What they show comes from ``penstock.views`` and ``penstock.reports``. Every route asks Airflow
-who the user is; all of them only read.
+who the user is; all of them only read. And a word to a scheduler that starts: what to import before it forks.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
+from airflow.configuration import conf
+from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
-from airflow.sdk import BaseOperatorLink
+from airflow.sdk import Asset, BaseOperatorLink
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from penstock.errors import PenstockError, UnknownNameError
+from penstock.libraries import preload
 
 PREFIX = "/penstock"
 TEMPLATES = str(Path(__file__).parent / "templates")
@@ -95,9 +99,20 @@ class ReportLink(BaseOperatorLink):
         return f"/plugin{PREFIX}{PREFIX}/of/{quote(ti_key.dag_id)}/{quote(ti_key.run_id)}" if line else ""
 
 
+class Preloader:
+    """Has a scheduler that forks its tasks import their libraries once, where each task would do so for seconds."""
+
+    @hookimpl
+    def on_starting(self, component: object) -> None:  # noqa: ARG002 - its type is not known yet: Airflow calls too soon
+        if "scheduler" in sys.argv[1:2] and "LocalExecutor" in conf.get("core", "executor"):
+            preload()
+            Asset("penstock://any")  # has Airflow import what every provider brings for the URIs of assets
+
+
 class PenstockPlugin(AirflowPlugin):
     name = "penstock"
-    fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Penstock"}]  # noqa: RUF012 - Airflow reads them so
+    listeners = [Preloader()]  # noqa: RUF012 - Airflow reads them so
+    fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Penstock"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Penstock",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from penstock import leases, manifest
 from penstock.catalog.schema import entries, gates
 from penstock.lake import Kind
 from penstock.leases import Lease
+from penstock.libraries import import_great_expectations
 from penstock.platform import Platform
 from penstock.records import IndexRow, Reason
 from penstock.settings import GateSettings
@@ -248,15 +247,6 @@ def _release_expectations(settings: GateSettings, standing: float) -> list[Any]:
 
 def _meta(gate: str, meaning: str, limit: str = "all") -> dict[str, str]:
     return {"gate": gate, "meaning": meaning, "limit": limit}
-
-
-def import_great_expectations() -> Any:
-    """Import the library with its usage reports off. Costs some seconds and 300 MB: only the gate step calls this."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations
-
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # two hundred lines of its own registry
-    return great_expectations
 
 
 def _run(name: str, frame: pd.DataFrame, expectations: list[Any], raw: list[Any]) -> list[Gate]:

@@ -23,6 +23,7 @@ from penstock.catalog.schema import documents, entries, revisions, source_states
 from penstock.delta import base_entries, compute_delta
 from penstock.embedding.cache import EmbeddingQueue, VectorCache
 from penstock.errors import UsageError
+from penstock.libraries import import_great_expectations
 from penstock.planning import Plan, Work, make_plan
 from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer
@@ -141,7 +142,7 @@ def prepare_and_embed(
     parsers = platform.parsers(recipe.parser)
     parsers.warm()  # a child starts while the model loads
     # The gates' library takes seconds to import: better now, beside the rest, than at the end, when all wait for it.
-    importing = threading.Thread(target=quality.import_great_expectations, name="import")
+    importing = threading.Thread(target=import_great_expectations, name="import")
     importing.start()
     embedder = platform.embedder(recipe.embedder)
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)

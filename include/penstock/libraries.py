@@ -1,0 +1,31 @@
+"""Libraries that take seconds to import: who imports them, and when."""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib import import_module
+from typing import Any
+
+BEFORE_A_FORK = ("alembic", "pandas", "pyarrow.dataset", "lance_namespace")
+"""What most tasks use, or lancedb and the gates' library build upon. None of it has a Python thread or an event loop,
+which a forked child would find dead: so neither lancedb nor openvino is here, but their slow dependencies are."""
+
+
+def import_great_expectations() -> Any:
+    """Import the gates' library with its usage reports off. Costs some seconds and 300 MB."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # two hundred lines of its own registry
+    return great_expectations
+
+
+def preload() -> None:
+    """Import, in a process that forks its workers, what each of their tasks would otherwise import again.
+
+    Libraries alone and no module of penstock's own, so that a task of a changed penstock still runs the changed code.
+    """
+    for name in BEFORE_A_FORK:
+        import_module(name)
+    import_great_expectations()
