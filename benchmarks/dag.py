@@ -42,9 +42,9 @@ def part(bench: Bench) -> Page:
     yield (
         "The handbook of the samples, from empty stores, with the default model. `penstock sync` is a process, start, "
         "imports and loading the model inside the time. The DAG runs under `scripts/airflow-standalone.sh` (scheduler, "
-        "DAG processor, API server, LocalExecutor with 4 workers), switched on once that stands; its time is from being "
-        "queued to its end, every task's start, imports and loading inside, but for the libraries that the scheduler "
-        "imported when it started, once for every run (`libraries.py`). The mark is 15 s more."
+        "DAG processor, API server, LocalExecutor with 4 workers) and is switched on once that stands; its time is "
+        "from being queued to its end, with every task's start, imports and loading, but not with the libraries that "
+        "the scheduler imported when it started, once for all runs (`libraries.py`). The mark is 15 s more."
     )
     yield from ("", "| | runs, s | median, s |", "|---|---|---|")
     yield row("`penstock sync`", ", ".join(f"{one:.1f}" for one in alone), f"{median(alone):.1f}")
