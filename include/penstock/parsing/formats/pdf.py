@@ -5,14 +5,16 @@ from __future__ import annotations
 import ctypes
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as raw  # type: ignore[import-untyped]
 
 from penstock.parsing.assemble import Draft, Piece
 from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.formats.pdf_tables import Table, joined, tables_of
 from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 from penstock.settings import ParserSettings
@@ -25,7 +27,6 @@ PARAGRAPH_GAP = 1.6
 """Lines whose baselines are further apart than so many font sizes belong to two paragraphs."""
 BULLET = re.compile(r"^\s*[•‣◦▪●·–]\s+")
 PAGE_NUMBER = re.compile(r"^[-–—\s]*\d{1,4}[-–—\s]*$")
-HYPHEN_AT_END = re.compile(r"(?<=\w)[\x02\ufffe\u00ad]$|(?<=[a-z])-$")
 EMPTY_TITLES = re.compile(r"(?i)^(untitled|microsoft \w+ - .*|.*\.(docx?|pptx?|xlsx?|tex|dvi|pdf|indd))?$")
 
 
@@ -35,6 +36,8 @@ class Line:
     size: float
     baseline: float
     page: int
+    table: bool = False
+    """Then ``text`` is a whole table, a row a line."""
 
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
@@ -68,16 +71,38 @@ def _open(data: bytes) -> pdfium.PdfDocument:
 def _lines(page: pdfium.PdfPage, number: int) -> Iterator[Line]:
     text_page = page.get_textpage()
     try:
-        at = 0
-        for text in text_page.get_text_range().splitlines(keepends=True):
-            offset = at + len(text) - len(text.lstrip())
-            at += len(text)
-            if text.strip():
-                size = round(raw.FPDFText_GetFontSize(text_page, offset) * _scale(text_page, offset), 1)
-                yield Line(text.strip(), size, _baseline(text_page, offset), number)
+        text = text_page.get_text_range()
+        indices = _indices(text_page, text)
+        for place, line, table in _in_order(text, tables_of(page, text_page, text, indices)):
+            index = indices[place]
+            size = round(raw.FPDFText_GetFontSize(text_page, index) * _scale(text_page, index), 1)
+            yield Line(line, size, _baseline(text_page, index), number, table)
     finally:
         text_page.close()
         page.close()
+
+
+def _indices(text_page: pdfium.PdfTextPage, text: str) -> Sequence[int]:
+    """What pdfium counts each character of its text as: it leaves some out, and it counts in UTF-16."""
+    if len(text) == text_page.count_chars():
+        return range(len(text))
+    units = accumulate((1 + (char > "\uffff") for char in text), initial=0)
+    return [max(raw.FPDFText_GetCharIndexFromTextIndex(text_page, unit), 0) for unit in units]
+
+
+def _in_order(text: str, tables: Sequence[Table]) -> Iterator[tuple[int, str, bool]]:
+    """Where it begins, what it says, and whether it is a table: lines, and each table where its first character is."""
+    owner = {place: table for table in tables for place in table.places}
+    begins = {min(table.places): table for table in tables}
+    at = 0
+    for line in text.splitlines(keepends=True):
+        places = range(at, at + len(line))
+        at += len(line)
+        outside = [place for place in places if place not in owner] if owner else places
+        rest = "".join(text[place] for place in outside) if owner else line
+        if rest.strip():
+            yield outside[len(rest) - len(rest.lstrip())], rest.strip(), False
+        yield from ((place, begins[place].text, True) for place in places if place in begins)
 
 
 def _without_number(lines: list[Line]) -> list[Line]:
@@ -122,7 +147,8 @@ def _pieces(lines: list[Line]) -> Iterator[Piece]:
 def _continues(above: Line, line: Line) -> bool:
     gap = above.baseline - line.baseline
     return (
-        above.page == line.page
+        not (above.table or line.table)
+        and above.page == line.page
         and abs(above.size - line.size) <= 0.1 * max(above.size, 1)
         and -0.5 * line.size <= gap <= PARAGRAPH_GAP * max(line.size, 1)
         and not BULLET.match(line.text)
@@ -130,10 +156,9 @@ def _continues(above: Line, line: Line) -> bool:
 
 
 def _piece(group: list[Line], depths: dict[float, int]) -> Piece:
-    text = group[0].text
-    for line in group[1:]:
-        joined = HYPHEN_AT_END.sub("", text)
-        text = joined + line.text if joined != text else f"{text} {line.text}"
+    if group[0].table:
+        return Piece("table", group[0].text, 0, group[0].page)
+    text = joined(line.text for line in group)
     size, page = group[0].size, group[0].page
     if size in depths and len(text) <= MAX_HEADING_CHARS and any(char.isalpha() for char in text):
         return Piece("title", text, depths[size], page)
