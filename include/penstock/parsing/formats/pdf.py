@@ -92,17 +92,18 @@ def _indices(text_page: pdfium.PdfTextPage, text: str) -> Sequence[int]:
 
 def _in_order(text: str, tables: Sequence[Table]) -> Iterator[tuple[int, str, bool]]:
     """Where it begins, what it says, and whether it is a table: lines, and each table where its first character is."""
-    owner = {place: table for table in tables for place in table.places}
     begins = {min(table.places): table for table in tables}
+    inside = frozenset[int]().union(*(table.places for table in tables))
     at = 0
     for line in text.splitlines(keepends=True):
-        places = range(at, at + len(line))
+        places: Sequence[int] = range(at, at + len(line))
         at += len(line)
-        outside = [place for place in places if place not in owner] if owner else places
-        rest = "".join(text[place] for place in outside) if owner else line
-        if rest.strip():
-            yield outside[len(rest) - len(rest.lstrip())], rest.strip(), False
-        yield from ((place, begins[place].text, True) for place in places if place in begins)
+        yield from ((place, begins[place].text, True) for place in begins if place in places)
+        if inside and not inside.isdisjoint(places):
+            places = [place for place in places if place not in inside]
+            line = "".join(text[place] for place in places)
+        if line.strip():
+            yield places[len(line) - len(line.lstrip())], line.strip(), False
 
 
 def _without_number(lines: list[Line]) -> list[Line]:

@@ -17,7 +17,7 @@ import pypdfium2.raw as raw  # type: ignore[import-untyped]
 NEAR_PT = 3.0
 """Lines that are no further apart are one line, and ends that are no further away touch."""
 MIN_RULE_PT = 6.0
-MAX_SEGMENTS = 4000
+MIN_SEGMENTS, MAX_SEGMENTS = 6, 4000
 MAX_RULES = 400
 """What draws more than that is a picture."""
 MAX_SLOTS = 10_000
@@ -77,16 +77,18 @@ def _rules(page: Any) -> tuple[list[Rule], list[Rule]]:
 
 def _segments(page: Any) -> Iterator[tuple[Point, Point]]:
     """The straight strokes and edges that can be seen, in the page's coordinates; none where the page is a drawing."""
-    paths = [
-        shape
-        for n in range(raw.FPDFPage_CountObjects(page))
-        if raw.FPDFPageObj_GetType(shape := raw.FPDFPage_GetObject(page, n)) == raw.FPDF_PAGEOBJ_PATH
-    ]
-    if sum(raw.FPDFPath_CountSegments(path) for path in paths) > MAX_SEGMENTS:
-        return
-    for path in paths:
-        if _is_seen(path):
-            yield from _edges(path)
+    paths, segments = [], 0
+    for n in range(raw.FPDFPage_CountObjects(page)):
+        shape = raw.FPDFPage_GetObject(page, n)
+        if raw.FPDFPageObj_GetType(shape) == raw.FPDF_PAGEOBJ_PATH:
+            segments += raw.FPDFPath_CountSegments(shape)
+            if segments > MAX_SEGMENTS:
+                return
+            paths.append(shape)
+    if segments >= MIN_SEGMENTS:
+        for path in paths:
+            if _is_seen(path):
+                yield from _edges(path)
 
 
 def _is_seen(path: Any) -> bool:
@@ -96,21 +98,22 @@ def _is_seen(path: Any) -> bool:
 
 
 def _edges(path: Any) -> Iterator[tuple[Point, Point]]:
-    matrix = raw.FS_MATRIX()
+    """A path with a curve in it is part of a picture."""
+    matrix, x, y = raw.FS_MATRIX(), ctypes.c_float(), ctypes.c_float()
     raw.FPDFPageObj_GetMatrix(path, ctypes.byref(matrix))
+    a, b, c, d, e, f = matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f
+    to_x, to_y = ctypes.byref(x), ctypes.byref(y)
     first = last = (0.0, 0.0)
-    x, y = ctypes.c_float(), ctypes.c_float()
     for n in range(raw.FPDFPath_CountSegments(path)):
         segment = raw.FPDFPath_GetPathSegment(path, n)
-        raw.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
-        here = (
-            matrix.a * x.value + matrix.c * y.value + matrix.e,
-            matrix.b * x.value + matrix.d * y.value + matrix.f,
-        )
         kind = raw.FPDFPathSegment_GetType(segment)
+        if kind == raw.FPDF_SEGMENT_BEZIERTO:
+            return
+        raw.FPDFPathSegment_GetPoint(segment, to_x, to_y)
+        here = (a * x.value + c * y.value + e, b * x.value + d * y.value + f)
         if kind == raw.FPDF_SEGMENT_MOVETO:
             first = here
-        elif kind == raw.FPDF_SEGMENT_LINETO:
+        else:
             yield last, here
         last = here
         if raw.FPDFPathSegment_GetClose(segment):

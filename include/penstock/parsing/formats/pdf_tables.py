@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import bidirectional
 
 import pypdfium2.raw as raw  # type: ignore[import-untyped]
 
@@ -55,19 +56,16 @@ def _owned(
     character before it.
     """
     owner, line = None, 0
+    left, right, bottom, top = sides = tuple(ctypes.c_double() for _ in range(4))
+    to_sides = [ctypes.byref(side) for side in sides]
     for place, char in enumerate(text):
         if not char.isspace():
-            x, y = _middle(text_page, indices[place])
+            raw.FPDFText_GetCharBox(text_page, indices[place], *to_sides)
+            x, y = (left.value + right.value) / 2, (bottom.value + top.value) / 2
             owner = next(((n, cell) for n, grid in enumerate(grids) if (cell := grid.cell_at(x, y)) is not None), None)
         line += char == "\n"
         if owner:
             yield place, line, owner
-
-
-def _middle(text_page: Any, index: int) -> tuple[float, float]:
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    raw.FPDFText_GetCharBox(text_page, index, *(ctypes.byref(side) for side in (left, right, bottom, top)))
-    return (left.value + right.value) / 2, (bottom.value + top.value) / 2
 
 
 def _is_table(grid: Grid, cells: Cells) -> bool:
@@ -78,15 +76,24 @@ def _is_table(grid: Grid, cells: Cells) -> bool:
 
 
 def _table_text(grid: Grid, cells: Cells) -> str:
-    """A cell over several columns is followed by empty ones and one over several rows repeated, as in other formats."""
+    """A cell over several columns is followed by empty ones and one over several rows repeated, as in other formats.
+    Of a table in Arabic or Hebrew the first column is the rightmost.
+    """
     *above, last = [
         [cells.get(cell, []) if row.index(cell) == column else [] for column, cell in enumerate(row)]
         for row in grid.cells
     ]
     rows = [[joined(lines) for lines in row] for row in above]
     rows += _unruled(last) if len(above) == 1 and len(last) > 2 else [[joined(lines) for lines in last]]
-    used = [any(column) for column in zip(*rows, strict=True)]
-    return table_text([cell for cell, keep in zip(row, used, strict=True) if keep] for row in rows)
+    columns = [column for column in zip(*rows, strict=True) if any(column)]
+    if _reads_leftwards(rows):
+        columns.reverse()
+    return table_text(zip(*columns, strict=True))
+
+
+def _reads_leftwards(rows: Iterable[Iterable[str]]) -> bool:
+    directions = Counter(bidirectional(char) for row in rows for cell in row for char in cell)
+    return directions["R"] + directions["AL"] > directions["L"]
 
 
 def _unruled(row: Sequence[list[str]]) -> list[list[str]]:
@@ -101,6 +108,6 @@ def joined(lines: Iterable[str]) -> str:
     """Lines of running text as one; a word that was cut at a line's end is whole again."""
     text = ""
     for line in lines:
-        whole = HYPHEN_AT_END.sub("", text)
-        text = whole + line.strip() if whole != text or not text else f"{text} {line.strip()}"
-    return text
+        cut = HYPHEN_AT_END.search(text, max(len(text) - 2, 0))
+        text = text[: cut.start()] + line.strip() if cut else f"{text} {line.strip()}"
+    return text.lstrip()
