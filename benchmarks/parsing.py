@@ -8,7 +8,8 @@ their Markdown, which is taken as the reference though a program wrote it:
 
     text    share of the reference's words that are there
     order   of the runs of four words that stand once in each, the share that stands in the same order
-    rows    share of the reference's table rows of which every cell stands in one row, in order
+    rows    share of the reference's table rows of which every cell stands in one row, in order; where the reference
+            says a cell once more for each column that it spans, an empty cell will do
 
 A document that is refused is counted apart; ``--each`` prints every document.
 """
@@ -147,8 +148,10 @@ def order(wanted: Sequence[str], got: Sequence[str]) -> float | None:
 
 
 def rows_kept(reference: str, parsed: Parsed) -> float | None:
-    wanted = [cells for line in reference.splitlines() if line.startswith("|") and (cells := cells_of(line))]
-    got = [cells_of(line) for one in parsed.elements if one.kind == "table" for line in one.text.splitlines()]
+    tables = (one.text for one in parsed.elements if one.kind == "table")
+    got = [cells_of(line) for text in tables for line in text.splitlines()]
+    lines = (cells_of(line) for line in reference.splitlines() if line.startswith("|"))
+    wanted = [cells for line in lines if (cells := [cell for cell in line if cell])]
     firsts: dict[Run, list[list[Run]]] = defaultdict(list)
     for row_ in got:
         for cell in set(row_):
@@ -158,16 +161,19 @@ def rows_kept(reference: str, parsed: Parsed) -> float | None:
 
 
 def cells_of(line: str) -> list[Run]:
-    """The words of the cells that hold any; none for the rule below a header."""
+    """The words of each cell; none for the rule below a header."""
     if RULE.fullmatch(line):
         return []
-    plain = LINK.sub(r"\1", unescape(COMMENT.sub("", line)))
-    return [cell for part in CELL_END.split(plain) if (cell := tuple(words(part.replace("\\", ""))))]
+    plain = LINK.sub(r"\1", COMMENT.sub("", line))
+    return [tuple(words(unescape(part).replace("\\", ""))) for part in CELL_END.split(plain)]
 
 
 def in_order(cells: Sequence[Run], row_: Sequence[Run]) -> bool:
     rest = iter(row_)
-    return all(cell in rest for cell in cells)
+    return all(
+        any(found == cell or (not found and before == cell) for found in rest)
+        for before, cell in zip([None, *cells], cells, strict=False)
+    )
 
 
 def means(scores: Sequence[Score]) -> Score:

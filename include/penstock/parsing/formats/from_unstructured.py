@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from lxml import html  # type: ignore[import-untyped]
+from lxml.html import defs  # type: ignore[import-untyped]
 from unstructured.documents.elements import Element
 from unstructured.partition.html import partition_html as decorated_partition_html
 
@@ -15,7 +16,9 @@ from penstock.parsing.assemble import Piece, table_text
 KINDS = {"Title": "title", "ListItem": "list-item", "Table": "table", "CodeSnippet": "code", "Image": "other"}
 DROPPED = {"PageBreak", "PageNumber"}
 ASIDE = {"Header", "Footer", "Formula", "CheckBox", "FormKeysValues"}
+INLINE = defs.phrase_tags | defs.font_style_tags | defs.special_inline_tags
 MAX_SPAN = 1000
+TextOf = Callable[[Any], str]
 
 
 def undecorated(partition: Callable[..., list[Element]]) -> Callable[..., list[Element]]:
@@ -58,10 +61,10 @@ def rows_of_html(markup: str) -> Iterator[list[str]]:
     for row in table.iterfind("caption"):
         yield [_cell_text(row)]
     for row in (row for group in table for row in ([group] if group.tag == "tr" else group.iterchildren("tr"))):
-        yield spanned_row(row.iterchildren("td", "th"), hanging)
+        yield spanned_row(row.iterchildren("td", "th"), hanging, _cell_text)
 
 
-def spanned_row(found: Iterable[Any], hanging: dict[int, tuple[int, str]]) -> list[str]:
+def spanned_row(found: Iterable[Any], hanging: dict[int, tuple[int, str]], text_of: TextOf) -> list[str]:
     """The texts of a row's cells. ``hanging`` holds, by column, those from above that reach down: rows more, text."""
     cells: list[str] = []
     for cell in [*found, None]:
@@ -73,13 +76,25 @@ def spanned_row(found: Iterable[Any], hanging: dict[int, tuple[int, str]]) -> li
                 hanging[at] = (left - 1, text)
         if cell is not None:
             if (rows := _span(cell, "rowspan")) > 1:
-                hanging[len(cells)] = (rows - 1, _cell_text(cell))
-            cells.extend([_cell_text(cell)] + [""] * (_span(cell, "colspan") - 1))
+                hanging[len(cells)] = (rows - 1, text_of(cell))
+            cells.extend([text_of(cell)] + [""] * (_span(cell, "colspan") - 1))
     return cells
 
 
 def _cell_text(cell: Any) -> str:
-    return " ".join(" ".join(cell.itertext()).split())
+    """One line. What stands inside a line joins the letters beside it, what is a block of its own does not."""
+    return " ".join("".join(_parts(cell)).split())
+
+
+def _parts(node: Any) -> Iterator[str]:
+    apart = "" if node.tag in INLINE else " "
+    yield apart
+    if isinstance(node.tag, str):
+        yield node.text or ""
+        for child in node:
+            yield from _parts(child)
+            yield child.tail or ""
+    yield apart
 
 
 def _span(cell: Any, name: str) -> int:

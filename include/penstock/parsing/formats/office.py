@@ -6,11 +6,11 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
-from itertools import zip_longest
 from typing import Any
 
 from penstock.parsing.assemble import Draft, Piece, table_text
 from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.formats.charts import figures
 from penstock.parsing.formats.from_unstructured import to_pieces, undecorated
 from penstock.parsing.formats.word import made_plain, transitional
 from penstock.settings import ParserSettings
@@ -51,21 +51,10 @@ def _pptx(data: bytes) -> tuple[Iterable[Piece], str]:
 
 
 def _charts(slide: Any) -> Iterator[str]:
-    """The figures that a chart shows, as a table: what the picture says to a reader."""
     for shape in slide.shapes:
         if shape.has_chart:
             with suppress(ValueError):  # a kind of chart that python-pptx does not know
-                yield table_text(_figures(shape.chart))
-
-
-def _figures(chart: Any) -> Iterator[list[str]]:
-    if chart.has_title and chart.chart_title.has_text_frame:
-        yield [chart.chart_title.text_frame.text]
-    for plot in chart.plots:
-        series = list(plot.series)
-        yield ["", *(one.name for one in series)]
-        for name, *values in zip_longest(plot.categories, *(one.values for one in series)):
-            yield [str(name or ""), *("" if value is None else f"{value:.15g}" for value in values)]
+                yield table_text(figures(shape.chart))
 
 
 def _with_charts(pieces: Iterable[Piece], charts: dict[int, list[str]]) -> Iterator[Piece]:

@@ -1,20 +1,29 @@
-"""XML of any vocabulary: every element that holds text directly is a paragraph; elements named title are headings."""
+"""XML of any vocabulary: every element that holds text directly is a paragraph; elements named title are headings.
+
+HTML inside an element, as feeds and filings have it, is read as HTML.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
 
 from penstock.parsing.assemble import Draft, Piece, table_text
 from penstock.parsing.detect import MEDIA_TYPES
-from penstock.parsing.formats.from_unstructured import spanned_row
+from penstock.parsing.formats.from_unstructured import pieces_of_html, spanned_row
+from penstock.parsing.formats.html import check_depth, visible
 from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 from penstock.settings import ParserSettings
 
 TITLES = {"title", "heading", "head", "article-title", "h1", "h2", "h3", "h4", "h5", "h6"}
+
+CODE = {"code", "pre", "preformat", "programlisting", "screen", "literallayout"}
+HTML = re.compile(r"(?is)\s*<(p|div|table|ul|ol|h[1-6]|span|a|b|strong|em|img)\b[^>]*>.*(</\1\s*>|/>)")
 
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
@@ -41,9 +50,11 @@ def _pieces(node: Any, level: int) -> Iterator[Piece]:
     if name in ("table", "tgroup"):
         yield Piece("table", table_text(_rows(node)))
         return
-    mixed = (node.text or "").strip() or any((child.tail or "").strip() for child in node)
+    mixed = _is_mixed(node)
     if name in TITLES:
         yield Piece("title", _text(node), level)
+    elif mixed and len(node) == 0 and name not in CODE and HTML.match(node.text):
+        yield from _pieces_of_markup(node.text, level)
     elif mixed:
         yield Piece("text", "".join(node.itertext()))
     else:
@@ -52,12 +63,18 @@ def _pieces(node: Any, level: int) -> Iterator[Piece]:
             yield from _pieces(child, level if _local(child) in TITLES else inner)
 
 
+def _pieces_of_markup(text: str, level: int) -> Iterator[Piece]:
+    check_depth(text)
+    for piece in pieces_of_html(visible(text)):
+        yield replace(piece, depth=piece.depth + level - 1) if piece.kind == "title" else piece
+
+
 def _rows(table: Any) -> Iterator[list[str]]:
     """HTML's cells say what they span; those of other vocabularies (CALS, say) are taken as they stand."""
     hanging: dict[int, tuple[int, str]] = {}
     for row in table.iter():
         if _local(row) == "tr":
-            yield spanned_row([cell for cell in row if _local(cell) in ("td", "th")], hanging)
+            yield spanned_row([cell for cell in row if _local(cell) in ("td", "th")], hanging, _text)
         elif _local(row) == "row":
             yield [_text(cell) for cell in row]
 
@@ -67,5 +84,20 @@ def _local(node: Any) -> str:
 
 
 def _text(node: Any) -> str:
-    """For titles and cells, whose parts may be blocks: a space between them hurts less than none."""
-    return " ".join(" ".join(node.itertext()).split())
+    """For titles and cells. Elements beside text are inside a line, others are blocks of their own."""
+    return " ".join("".join(_parts(node)).split())
+
+
+def _parts(node: Any) -> Iterator[str]:
+    apart = "" if _is_mixed(node) else " "
+    yield node.text or ""
+    for child in node:
+        yield apart
+        if _local(child):
+            yield from _parts(child) if len(child) or child.text else " "  # a line break, say
+        yield apart
+        yield child.tail or ""
+
+
+def _is_mixed(node: Any) -> bool:
+    return bool((node.text or "").strip()) or any((child.tail or "").strip() for child in node)
