@@ -67,7 +67,7 @@ def gzip_pieces(data: bytes) -> Iterator[bytes]:
 def _zip(data: bytes) -> Iterator[Found]:
     with zipfile.ZipFile(BytesIO(data)) as archive:
         for member in archive.infolist():
-            if member.is_dir() or member.filename.startswith(PACKERS_OWN):
+            if member.filename.endswith("/") or member.filename.startswith(PACKERS_OWN):
                 continue
             try:
                 yield member.filename, archive.read(member)

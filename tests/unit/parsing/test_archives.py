@@ -80,6 +80,11 @@ def test_names_are_safe_distinct_and_do_not_depend_on_neighbours(parse):
     }
 
 
+def test_a_member_without_a_name_gets_one(parse):
+    nameless = stored_zip([(zipfile.ZipInfo(""), b"Nameless."), ("b.txt", b"Named.")])
+    assert found(parse("a.zip", nameless)) == {"member": b"Nameless.", "b.txt": b"Named."}
+
+
 def test_a_damaged_member_costs_itself_alone(parse):
     data = stored_zip([("good.txt", b"Fine words."), ("bad.txt", b"Damaged words.")])
     parsed = parse("a.zip", data.replace(b"Damaged words.", b"Damaged wordz."))
