@@ -23,13 +23,13 @@ EXTENSIONS = {
     **dict.fromkeys(("ndjson", "jsonl"), "ndjson"),
     **dict.fromkeys(("xlsx", "xlsm"), "xlsx"),
     **dict.fromkeys(("xml", "nxml"), "xml"),
-    **{x: x for x in ("rst", "org", "csv", "tsv", "json", "pdf", "docx", "pptx")},
+    **{x: x for x in ("rst", "org", "csv", "tsv", "json", "vtt", "pdf", "docx", "pptx")},
     **{x: x for x in ("odt", "rtf", "epub", "eml", "msg", "xls", "zip", "tar")},
     **dict.fromkeys(("gz", "tgz"), "gz"),
     **dict.fromkeys(("adoc", "asciidoc"), "adoc"),
     **dict.fromkeys(("tex", "latex"), "tex"),
 }
-TEXTS = {"md", "txt", "rst", "org", "adoc", "tex", "csv", "tsv", "json", "ndjson", "eml"}
+TEXTS = {"md", "txt", "rst", "org", "adoc", "tex", "csv", "tsv", "json", "ndjson", "vtt", "eml"}
 
 MEDIA_TYPES = {
     "md": "text/markdown",
@@ -43,6 +43,7 @@ MEDIA_TYPES = {
     "tsv": "text/tab-separated-values",
     "json": "application/json",
     "ndjson": "application/x-ndjson",
+    "vtt": "text/vtt",
     "xml": "application/xml",
     "pdf": "application/pdf",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",

@@ -23,11 +23,14 @@ SAMPLES = {
     "parts.tsv": lambda: documents.TSV,
     "parts.json": lambda: documents.JSON,
     "parts.xml": lambda: documents.XML,
+    "feed.xml": lambda: documents.FEED,
+    "talk.vtt": lambda: documents.VTT,
     "pump.rst": lambda: documents.RST,
     "includes.rst": lambda: documents.RST_INCLUDES,
     "pump.adoc": lambda: documents.ADOC,
     "pump.tex": lambda: documents.TEX,
     "frames.docx": documents.docx_with_frames,
+    "controls.docx": documents.docx_with_controls,
     "chart.pptx": documents.pptx_with_chart,
     "pump.rtf": lambda: documents.RTF,
     "pump.docx": documents.docx,
@@ -36,6 +39,7 @@ SAMPLES = {
     "pump.odt": documents.odt,
     "pump.epub": documents.epub,
     "pump.pdf": lambda: documents.pdf(*documents.PDF_PAGES),
+    "tables.pdf": documents.pdf_with_tables,
     "hello.eml": documents.eml,
 }
 

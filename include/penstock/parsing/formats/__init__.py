@@ -14,6 +14,7 @@ MODULES = {
     "txt": "text",
     **dict.fromkeys(("csv", "tsv"), "delimited"),
     **dict.fromkeys(("json", "ndjson"), "json"),
+    "vtt": "subtitles",
     "xml": "xml",
     "pdf": "pdf",
     **dict.fromkeys(("docx", "pptx"), "office"),

@@ -43,10 +43,12 @@ def tables_of(page: Any, text_page: Any, text: str, indices: Sequence[int]) -> l
         grid, cell = owner
         lines[grid][cell][line] += text[place]
         places[grid].add(place)
-    found = ((n, {cell: list(inside.values()) for cell, inside in cells.items()}) for n, cells in lines.items())
-    return [
-        Table(_table_text(grids[n], cells), frozenset(places[n])) for n, cells in found if _is_table(grids[n], cells)
-    ]
+    tables = []
+    for number, found in lines.items():
+        cells = {cell: [line for line in inside.values() if line.strip()] for cell, inside in found.items()}
+        if _is_table(grids[number], cells):
+            tables.append(Table(_table_text(grids[number], cells), frozenset(places[number])))
+    return tables
 
 
 def _owned(
@@ -101,7 +103,7 @@ def _unruled(row: Sequence[list[str]]) -> list[list[str]]:
     counts = {len(lines) for lines in row if lines}
     if len(counts) != 1 or min(counts) < MIN_LISTED:
         return [[joined(lines) for lines in row]]
-    return [[lines[n] if lines else "" for lines in row] for n in range(min(counts))]
+    return [[lines[n].strip() if lines else "" for lines in row] for n in range(min(counts))]
 
 
 def joined(lines: Iterable[str]) -> str:
