@@ -50,7 +50,7 @@ CASES = {
     "binary called md": ("a.md", lambda: bytes(range(256)) * 9, Reason.WRONG_TYPE),
     "old word": ("a.doc", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 99, Reason.UNSUPPORTED),
     "picture": ("a.png", lambda: b"\x89PNG\r\n\x1a\n" + b"\0" * 99, Reason.UNSUPPORTED),
-    "unknown": ("a.vtt", lambda: "WEBVTT", Reason.UNSUPPORTED),
+    "unknown": ("a.srt", lambda: "1", Reason.UNSUPPORTED),
     "archive of another kind": ("a.7z", lambda: b"7z\xbc\xaf\x27\x1c" + bytes(99), Reason.UNSUPPORTED),
     "bomb": ("a.docx", lambda: documents.zipped({"word/document.xml": b"0" * (80 << 20)}), Reason.ARCHIVE_BOMB),
     "many members": (
@@ -80,6 +80,7 @@ CASES = {
     "half a docx": ("a.docx", lambda: documents.docx()[:9000], Reason.TRUNCATED),
     "half a json": ("a.json", lambda: '{"a": [1, 2', Reason.TRUNCATED),
     "half an xml": ("a.xml", lambda: "<?xml version='1.0'?><a><b>text", Reason.TRUNCATED),
+    "no subtitles": ("a.vtt", lambda: "just words", Reason.WRONG_TYPE),
     "no mail": ("a.eml", lambda: "\nno headers here", Reason.WRONG_TYPE),
 }
 
