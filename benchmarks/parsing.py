@@ -138,9 +138,10 @@ def scored(reference: str, parsed: Parsed) -> Score:
 def order(wanted: Sequence[str], got: Sequence[str]) -> float | None:
     """The longest rising sequence of places, over all runs that stand exactly once on either side."""
     places = {run: at for at, run in enumerate(runs(got))}
-    once = [{run for run, times in Counter(runs(side)).items() if times == 1} for side in (wanted, got)]
+    in_each = ({run for run, times in Counter(runs(side)).items() if times == 1} for side in (wanted, got))
+    once = set.intersection(*in_each)
     ends: list[int] = []
-    common = [places[run] for run in runs(wanted) if run in once[0] & once[1]]
+    common = [places[run] for run in runs(wanted) if run in once]
     for place in common:
         at = bisect_left(ends, place)
         ends[at : at + 1] = [place]
