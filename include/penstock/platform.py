@@ -14,6 +14,7 @@ from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
+from penstock.memory import give_back_what_is_freed
 from penstock.settings import EmbedderSettings, ParserSettings, Settings, load
 from penstock.sources import Connections, Source, connection_from_environment, open_source
 
@@ -33,6 +34,7 @@ class Platform:
         connections: Connections = connection_from_environment,
         pools: dict[ParserSettings, ParserPool] | None = None,
     ) -> None:
+        give_back_what_is_freed()
         self.settings = settings or load()
         self._connections = connections
         self._embedders: dict[EmbedderSettings, Embedder] = {}

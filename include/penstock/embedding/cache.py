@@ -7,7 +7,7 @@ SHA-256); the catalog knows which row of which pack belongs to a text, and what 
 from __future__ import annotations
 
 import io
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ from penstock.errors import ModelError
 from penstock.ids import sha256
 from penstock.lake import Kind, Lake
 
-PACKS_IN_MEMORY = 64
+PACKS_IN_MEMORY = 4
+"""Texts that are asked for together were mostly embedded together: a pack is seldom needed again once it is left."""
 
 
 def text_hash(text: str) -> str:
@@ -87,7 +88,6 @@ class VectorCache:
                 now = self._catalog.now(connection)
                 row = {"name": pack, "run_id": made.run_id, "runtime": dict(made.runtime), "made_at": now}
                 insert_or_update(connection, packs, [row])
-        self._remember(pack, vectors)
 
     def get(self, hashes: Sequence[str]) -> Vectors:
         """float32, shape (len(hashes), dimension). Raises ``ModelError`` for a text that was never embedded."""
@@ -95,7 +95,13 @@ class VectorCache:
         unknown = [name for name in hashes if name not in places]
         if unknown:
             raise ModelError(f"{len(unknown)} texts have no vector, the first is {unknown[0]}; run the sync again")
-        return np.stack([self._pack(places[name][0])[places[name][1]] for name in hashes])
+        lines: defaultdict[str, list[int]] = defaultdict(list)  # by pack, so that each is read once
+        for line, name in enumerate(hashes):
+            lines[places[name][0]].append(line)
+        found: dict[int, Vectors] = {}
+        for pack, wanted in lines.items():
+            found.update(zip(wanted, self._pack(pack)[[places[hashes[line]][1] for line in wanted]], strict=True))
+        return np.stack([found[line] for line in range(len(hashes))])
 
     def made(self, pack: str) -> Made | None:
         """What made a pack; ``None`` where it was made before that was kept."""
@@ -108,13 +114,10 @@ class VectorCache:
             self._packs.move_to_end(name)
             return self._packs[name]
         vectors: Vectors = np.load(io.BytesIO(self._lake.get(Kind.VECTORS, name)), allow_pickle=False)
-        self._remember(name, vectors)
-        return vectors
-
-    def _remember(self, name: str, vectors: Vectors) -> None:
         self._packs[name] = vectors
-        while len(self._packs) > PACKS_IN_MEMORY:
+        if len(self._packs) > PACKS_IN_MEMORY:
             self._packs.popitem(last=False)
+        return vectors
 
 
 def embed_checked(texts: Sequence[str], embedder: Embedder) -> Vectors:

@@ -59,6 +59,12 @@ LOOKED_UP: dict[str, BTree | Bitmap | LabelList] = {
 """Who may read and which release are answered from bitmaps: over 100,000 rows a filter costs each half of a search
 under 1 ms instead of 7. Rows that are not folded in yet are read, so a change of access holds at once."""
 
+FRUGAL = {"LANCE_DEFAULT_IO_BUFFER_SIZE": str(16 * 2**20), "LANCE_LEGACY_SHUFFLER": "1"}
+"""Lance's own switches, which only the environment takes; what is set there already stays. A scan reads 16 MB ahead and
+not 2 GB; vectors are sorted into partitions in one file each and not in memory. Indexing 100,000 of 256 then holds
+50 MB instead of 190, in the same time."""
+os.environ.update({name: value for name, value in FRUGAL.items() if name not in os.environ})
+
 CONFLICTS = ("conflict", "concurrent", "too many attempts")
 OUTAGES = ("timed out", "timeout", "connection", "error sending request", "slowdown", "status: 5", "throttl")
 VANISHED = ("not found", "no such file")
