@@ -59,7 +59,10 @@ class Rules:
             return (NOBODY,)
         if own.principals is not None:
             return own.principals
-        return next((rule.principals for rule in self._rules if key.startswith(rule.prefix)), None)
+        for rule in self._rules:
+            if key.startswith(rule.prefix):
+                return rule.principals
+        return None
 
 
 def unreadable(where: str, fault: str, remedy: str) -> Statement:

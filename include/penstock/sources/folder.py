@@ -216,7 +216,7 @@ def _opened(path: str) -> Iterator[int]:
 
 def _shown(path: str) -> str:
     r"""Return a name with its bytes that are not UTF-8 written as ``\xe9``: stores and logs hold text."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _is_inside(path: str, root: str) -> bool:

@@ -34,7 +34,7 @@ class Globs:
 
 
 def _matches(patterns: list[re.Pattern[str]], key: str) -> bool:
-    return any(pattern.match(key) for pattern in patterns)
+    return bool(patterns) and any(pattern.match(key) for pattern in patterns)
 
 
 def _compiled(source: str, option: str, pattern: str) -> re.Pattern[str]:
