@@ -32,7 +32,7 @@ def part(bench: Bench) -> Page:
     yield (
         "From empty stores to a published release, the hashing embedder in the place of a model. Peak resident memory "
         "of the process, imports and all (great-expectations and pandas with the gates), and of the largest parser "
-        "child. The mark is 1.3 times."
+        "child alive at its end. The mark is 1.3 times."
     )
     yield from (
         "",

@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
+
 INDEX = "etcd"
 UNCHANGED_SYNCS = 5
 
@@ -221,11 +223,12 @@ def main() -> None:
         result = unchanged(platform)
     else:
         result = replay(platform, arguments.history, arguments.folder, arguments.first, arguments.commits)
+    child_peak_mb = machine.children_peak_mb()
     platform.close()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # those that have ended, as all have now
     facts = {
         "start_up": start_up,
-        "child_peak_mb": children.ru_maxrss // 1024,
+        "child_peak_mb": child_peak_mb,
         "child_cpu": children.ru_utime + children.ru_stime,
     }
     json.dump({**result, **facts}, sys.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -58,3 +59,18 @@ def _version(name: str) -> str:
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def children_peak_mb() -> int:
+    """Memory that one process below this one has held at most, of those still there, in MiB.
+
+    ``getrusage`` will not do: it counts a child that is just being started with the memory of its parent.
+    """
+    from penstock.parsing.watch import family
+
+    peaks = [0]
+    for pid in family(os.getpid())[1:]:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            peaks += [int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:")]
+    return max(peaks)

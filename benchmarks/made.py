@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
+
 
 def opened(home: Path) -> Any:
     """Import all that a sync imports, and return the platform."""
@@ -54,8 +56,8 @@ def main() -> None:
     platform = opened(arguments.home)
     imported = peak_mb()
     result = measures()[arguments.what](platform, arguments.home)
+    child = machine.children_peak_mb()
     platform.close()
-    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024  # those that have ended, as all have now
     json.dump({**result, "imported_mb": imported, "peak_mb": peak_mb(), "child_peak_mb": child}, sys.stdout)
     print()
 
