@@ -17,7 +17,7 @@ from penstock.catalog import Catalog
 from penstock.catalog.schema import documents, entries
 from penstock.ids import document_id, hash_of
 from penstock.planning import known_documents
-from penstock.quality import import_great_expectations, rows_frame
+from penstock.quality import rows_frame
 from penstock.records import OPEN_END, IndexRow
 
 HOLES = """
@@ -62,7 +62,6 @@ def test_planning_holds_at_most_800_bytes_a_document(tmp_path: Path) -> None:
 
 
 def test_the_gates_hold_at_most_300_bytes_a_row() -> None:
-    import_great_expectations()
     count = 10_000
     rows_frame(_rows(10))  # what is made once
     held, frame = held_by(lambda: rows_frame(_rows(count)))
