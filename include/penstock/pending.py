@@ -54,12 +54,12 @@ class PendingRows:
         }
         self._flush_if_many()
 
-    def revision(self, item: Item, size_bytes: int) -> None:
+    def revision(self, item: Item, size_bytes: int, version: str | None = None) -> None:
         self._revisions[item.work.id, item.revision] = {
             "document_id": item.work.id,
             "sha256": item.revision,
             "size_bytes": size_bytes,
-            "version": item.work.version,
+            "version": version,
             "run_id": self._run_id,
         }
 

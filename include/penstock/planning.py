@@ -66,7 +66,6 @@ class Work:
     hint: str
     principals: tuple[str, ...]
     fields: Mapping[str, str]
-    version: str | None
     revision: str | None
     problem: Refusal | None
 
@@ -233,7 +232,6 @@ def _plan_item(
                 hint=item.hint,
                 principals=principals,
                 fields=dict(item.fields),
-                version=item.version,
                 revision=known.revision if known and trusted else None,
                 problem=item.problem,
             )

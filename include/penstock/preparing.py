@@ -28,11 +28,11 @@ from penstock.pending import Item, PendingRows
 from penstock.planning import Work, canonical
 from penstock.platform import Platform
 from penstock.recipe import Recipe
-from penstock.records import Attachment, Chunk, Parsed, Reason, Refusal, SourceObject
+from penstock.records import Attachment, Chunk, Fetched, Parsed, Reason, Refusal, SourceObject
 from penstock.sources import TooLargeError
+from penstock.sources.base import FETCH_THREADS
 
 FETCH_TRIES = 3
-FETCH_THREADS = 8
 ERASED = Refusal(
     Reason.ERASED,
     "a document with these very bytes was erased",
@@ -141,7 +141,7 @@ class Preparer:
 
     def _fetch_all(self, items: Iterable[Item], ready: deque[tuple[Outcome, dict[str, str]]]) -> Iterator[Item]:
         """Yield items whose bytes are in the lake; those that cannot be had go to ``ready`` with their reason."""
-        waiting: deque[tuple[Item, Future[bytes]]] = deque()
+        waiting: deque[tuple[Item, Future[Fetched]]] = deque()
         with ThreadPoolExecutor(FETCH_THREADS, thread_name_prefix="fetch") as threads:
             for item in items:
                 if (refused := self._refused_unseen(item)) is not None:
@@ -171,7 +171,7 @@ class Preparer:
         self._fresh.document(item)
         return self._outcome(item, "quarantined", refusal=problem)
 
-    def _fetch(self, work: Work) -> bytes:
+    def _fetch(self, work: Work) -> Fetched:
         source = self.platform.source(work.source)
         for attempt in range(FETCH_TRIES):
             try:
@@ -182,10 +182,10 @@ class Preparer:
         raise AssertionError("unreachable")
 
     def _fetched(
-        self, item: Item, future: Future[bytes], ready: deque[tuple[Outcome, dict[str, str]]]
+        self, item: Item, future: Future[Fetched], ready: deque[tuple[Outcome, dict[str, str]]]
     ) -> Iterator[Item]:
         try:
-            data = future.result()
+            fetched = future.result()
         except TooLargeError as error:
             refusal = Refusal(Reason.TOO_LARGE, str(error), f"raise sources.{item.work.source}.max_bytes")
             self._fresh.document(item)
@@ -196,6 +196,7 @@ class Preparer:
             self._fresh.document(item, problem=refusal)
             ready.append((self._outcome(item, "deferred", refusal=refusal), {}))
             return
+        data = fetched.data
         self.fetched += 1
         self.fetched_bytes += len(data)
         item.revision = sha256(data)
@@ -205,7 +206,7 @@ class Preparer:
             return
         item.data = data
         self.platform.lake.put_bytes(data)
-        self._fresh.revision(item, len(data))
+        self._fresh.revision(item, len(data), fetched.version)
         self._fresh.document(item)
         yield item
 
@@ -311,7 +312,6 @@ class Preparer:
             hint="",
             principals=parent.work.principals,
             fields=parent.work.fields,
-            version=None,
             revision=revision,
             problem=Refusal(Reason(problem[0]), *problem[1:]) if problem else None,
         )
@@ -360,6 +360,4 @@ def embedding_texts(chunks: Iterable[Chunk], recipe: Recipe) -> dict[str, str]:
 
 
 def _source_object(work: Work) -> SourceObject:
-    return SourceObject(
-        key=work.key, size_bytes=work.size_bytes, hint=work.hint, fields=work.fields, version=work.version
-    )
+    return SourceObject(key=work.key, size_bytes=work.size_bytes, hint=work.hint, fields=work.fields)

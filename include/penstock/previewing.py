@@ -37,7 +37,7 @@ def preview(platform: Platform, source: str, n: int = 5) -> list[dict[str, Any]]
         refusal = too_large(item, source, limit).problem
         if refusal is None:
             try:
-                jobs.append(ParseJob(item.key, file_name(item.key), listing.fetch(item)))
+                jobs.append(ParseJob(item.key, file_name(item.key), listing.fetch(item).data))
                 fetched[item.key] = item
                 continue
             except FetchError as error:

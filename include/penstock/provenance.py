@@ -45,7 +45,7 @@ def explain(platform: Platform, source: str, key: str) -> dict[str, Any]:
             select(revisions).where(revisions.c.document_id == row.id).order_by(revisions.c.fetched_at)
         ).all()
         lives = {name: manifest.pointer(connection, name) for name in {one.index_name for one in found}}
-    sentences = [f"Fetched {when(one.fetched_at)} in run {one.run_id}: revision {one.sha256[:12]}." for one in seen]
+    sentences = [_fetch_sentence(one) for one in seen]
     for one in found:
         sentences.append(_entry_sentence(one))
     return {
@@ -89,6 +89,11 @@ def _verdict(row: Row[Any], index: str, found: Any, live: int | None, on_hold: b
     )
     what = f"{wording.count(one.chunks, 'chunk')} of revision {one.revision[:12]}"
     return f"Served by {index} in release {live}: {what}; {reader}{suffix}.{late}"
+
+
+def _fetch_sentence(one: Row[Any]) -> str:
+    version = f", version {one.version} of the source" if one.version else ""
+    return f"Fetched {when(one.fetched_at)} in run {one.run_id}: revision {one.sha256[:12]}{version}."
 
 
 def _entry_sentence(one: Row[Any]) -> str:

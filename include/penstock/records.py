@@ -61,8 +61,15 @@ class SourceObject:
     hint: str
     principals: tuple[str, ...] | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
-    version: str | None = None
     problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An object's bytes, and the source's own name of their version, where it keeps versions."""
+
+    data: bytes
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,7 +309,6 @@ def _work_of(row: Row[Any]) -> Work:
         hint=row.hint,
         principals=tuple(json.loads(row.principals)),
         fields=json.loads(row.served_fields),
-        version=None,
         revision=row.served,
         problem=None,
     )

@@ -226,7 +226,7 @@ def test_a_fault_that_passes_is_not_even_noticed(make: Make, proxy: S3Proxy, fau
 def test_an_object_deleted_between_list_and_get_leaves_with_the_next_listing(
     make: Make, proxy: S3Proxy, versioned: bool
 ) -> None:
-    w = make(access_from="metadata" if versioned else "rules")
+    w = make()
     if versioned:
         w.s3.put_bucket_versioning(Bucket=w.bucket, VersioningConfiguration={"Status": "Enabled"})
     day = Day(w)
@@ -237,6 +237,19 @@ def test_an_object_deleted_between_list_and_get_leaves_with_the_next_listing(
     assert "it is gone since it was listed; sync again" in problem_of(w, "08.md")
     del day.after["08.md"]
     day.ends_well(proxy, release=3)
+
+
+def test_a_revision_names_the_version_that_was_fetched_and_not_the_one_that_was_listed(
+    make: Make, proxy: S3Proxy
+) -> None:
+    w = make()
+    w.s3.put_bucket_versioning(Bucket=w.bucket, VersioningConfiguration={"Status": "Enabled"})
+    day = Day(w)
+    proxy.play(faults.first(lambda: w.write("08.md", text(8, 3))), "GET", key="/08.md", times=1)
+    assert w.sync().state == "published"
+    version = w.s3.head_object(Bucket=w.bucket, Key="08.md")["VersionId"]
+    assert f", version {version} of the source." in provenance.explain(w.platform, "docs", "08.md")["history"][1]
+    assert day.served() == day.after | {"08.md": text(8, 3)}
 
 
 def test_an_object_written_anew_between_list_and_get_is_taken_as_it_is_now(make: Make, proxy: S3Proxy) -> None:

@@ -15,9 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
-from penstock.records import Reason, SourceObject
+from penstock.records import Fetched, Reason, SourceObject
 from penstock.settings import AccessRule, S3Source
 from penstock.sources import Source, TooLargeError, open_source
+from penstock.sources.base import FETCH_THREADS
 from support.bucket import s3_client, s3_server, set_credentials
 
 pytestmark = pytest.mark.server
@@ -81,7 +82,7 @@ def test_objects_are_listed_and_fetched(s3: Any, endpoint: str, bucket: str) -> 
     assert (etag, size) == ("5d41402abc4b2a76b9719d911017c592", "5")
     assert at.startswith(modified.isoformat()[:19])
     assert listed[0] == SourceObject("a.md", 5, listed[0].hint)
-    assert [docs.fetch(item) for item in listed] == [b"hello"] * 3
+    assert [docs.fetch(item).data for item in listed] == [b"hello"] * 3
 
 
 def test_the_same_listing_twice_gives_the_same_hints_and_new_bytes_another(s3: Any, endpoint: str, bucket: str) -> None:
@@ -91,7 +92,7 @@ def test_the_same_listing_twice_gives_the_same_hints_and_new_bytes_another(s3: A
     assert only(docs) == before
     put(s3, bucket, "a.md", body=b"hello again")
     assert only(docs).hint != before.hint
-    assert docs.fetch(before) == b"hello again"
+    assert docs.fetch(before).data == b"hello again"
 
 
 @pytest.mark.parametrize("prefix", ["handbook", "handbook/", "/handbook/"])
@@ -99,7 +100,7 @@ def test_a_prefix_is_a_folder_and_keys_begin_after_it(s3: Any, endpoint: str, bu
     put(s3, bucket, "handbook/", "handbook/a.md", "handbook/x/b.md", "handbook/x/", "handbook-old/c.md", "d.md")
     docs = source(endpoint, bucket, prefix=prefix, include=("/a.md", "/x/*.md"))
     assert keys(docs) == ["a.md", "x/b.md"]
-    assert [docs.fetch(item) for item in docs.list()] == [b"hello", b"hello"]
+    assert [docs.fetch(item).data for item in docs.list()] == [b"hello", b"hello"]
 
 
 def test_a_prefix_that_does_not_exist_and_an_empty_bucket_list_empty(endpoint: str, bucket: str) -> None:
@@ -130,7 +131,7 @@ def test_fetch_from_several_threads(s3: Any, endpoint: str, bucket: str) -> None
         put(s3, bucket, f"{n:02}.md", body=b"%d" % n * 1000)
     docs = source(endpoint, bucket)
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(docs.fetch, docs.list())) == [b"%d" % n * 1000 for n in range(40)]
+        assert [one.data for one in pool.map(docs.fetch, docs.list())] == [b"%d" % n * 1000 for n in range(40)]
 
 
 def test_an_object_in_parts_and_an_empty_one_are_fetched(s3: Any, endpoint: str, bucket: str) -> None:
@@ -142,7 +143,7 @@ def test_an_object_in_parts_and_an_empty_one_are_fetched(s3: Any, endpoint: str,
     s3.complete_multipart_upload(Bucket=bucket, Key="big.bin", UploadId=upload, MultipartUpload={"Parts": parts})
     put(s3, bucket, "empty.md", body=b"")
     docs = source(endpoint, bucket)
-    assert [len(docs.fetch(item)) for item in docs.list()] == [5 * 2**20 + 1, 0]
+    assert [len(docs.fetch(item).data) for item in docs.list()] == [5 * 2**20 + 1, 0]
 
 
 def test_too_large_is_said_before_the_bytes_are_read(s3: Any, endpoint: str, bucket: str) -> None:
@@ -197,7 +198,7 @@ def test_metadata(s3: Any, endpoint: str, bucket: str) -> None:
         "a.md": (("group:hr", "user:ana"), {"team": "people"}),
         "b.md": (None, {}),
     }
-    assert docs.fetch(next(docs.list())) == b"hello"
+    assert docs.fetch(next(docs.list())).data == b"hello"
 
 
 def test_tags_and_a_changed_tag_leaves_the_hint(s3: Any, endpoint: str, bucket: str) -> None:
@@ -262,8 +263,8 @@ def test_an_object_that_goes_away_before_its_rights_are_read_is_not_opened(
     assert last.problem.detail == "29.md: it is gone since it was listed"
 
 
-@pytest.mark.parametrize("mode", ["metadata", "tags"])
-def test_a_versioned_bucket_records_the_version(s3: Any, endpoint: str, bucket: str, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["rules", "sidecar", "metadata", "tags"])
+def test_a_versioned_bucket_says_which_version_the_bytes_are(s3: Any, endpoint: str, bucket: str, mode: str) -> None:
     put(s3, bucket, "before.md")
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     put(s3, bucket, "a.md", "b.md", body=b"old")
@@ -272,8 +273,7 @@ def test_a_versioned_bucket_records_the_version(s3: Any, endpoint: str, bucket: 
     docs = source(endpoint, bucket, access_from=mode)
     listed = list(docs.list())
     version = s3.head_object(Bucket=bucket, Key="a.md")["VersionId"]
-    assert [(item.key, item.version) for item in listed] == [("a.md", version), ("before.md", None)]
-    assert docs.fetch(listed[0]) == b"new"
+    assert [docs.fetch(item) for item in listed] == [Fetched(b"new", version), Fetched(b"hello", None)]
 
 
 def test_a_deleted_object_of_a_versioned_bucket_is_gone(s3: Any, endpoint: str, bucket: str) -> None:
@@ -313,7 +313,7 @@ def test_a_connection_takes_on_a_role(s3: Any, endpoint: str, bucket: str, monke
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint)
     role = {"role_arn": "arn:aws:iam::123456789012:role/reader", "external_id": "42"}
     docs = source(endpoint, bucket, {"login": "AKIA", "password": "s", "extra": role})
-    assert docs.fetch(only(docs)) == b"hello"
+    assert docs.fetch(only(docs)).data == b"hello"
     assert docs._client._request_signer._credentials.access_key.startswith("ASIA")  # type: ignore[attr-defined]
 
 
@@ -582,7 +582,7 @@ def test_an_etag_of_parts_or_of_what_a_key_encrypted_is_not_compared() -> None:
     item = SourceObject("a", 5, "")
     for headers in ({"ETag": '"5d41402abc4b2a76b9719d911017c592-2"'}, {"x-amz-server-side-encryption": "aws:kms"}):
         with server(lambda *_, headers=headers: (200, BODY | headers, b"jello")) as at:
-            assert source(at, "b").fetch(item) == b"jello"
+            assert source(at, "b").fetch(item).data == b"jello"
 
 
 @pytest.mark.parametrize(
@@ -598,6 +598,22 @@ def test_an_object_that_may_not_be_read_is_permanent(code: str, fault: str) -> N
         source(at, "b").fetch(SourceObject("a", 5, ""))
     assert str(error.value).startswith(f"source 'docs': s3://b/a at {at}: {fault}")
     assert not error.value.transient
+
+
+def test_every_thread_that_fetches_has_a_connection_that_is_used_again(caplog: pytest.LogCaptureFixture) -> None:
+    together = threading.Barrier(FETCH_THREADS)
+
+    def answer(*_: Any) -> Answer:
+        together.wait(timeout=30)  # every thread's request is under way before one of them is answered
+        return 200, BODY, b"hello"
+
+    item = SourceObject("a", 5, "")
+    with server(answer) as at, ThreadPoolExecutor(FETCH_THREADS) as threads:
+        docs = source(at, "b", concurrency=1)
+        for _ in range(2):
+            fetched = [threads.submit(docs.fetch, item) for _ in range(FETCH_THREADS)]
+            assert [one.result().data for one in fetched] == [b"hello"] * FETCH_THREADS
+    assert not [record for record in caplog.records if "pool is full" in record.getMessage()]
 
 
 def test_an_abandoned_listing_leaves_no_thread(s3: Any, endpoint: str, bucket: str) -> None:

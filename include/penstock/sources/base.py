@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from penstock.errors import FetchError
-from penstock.records import SourceObject
+from penstock.records import Fetched, SourceObject
+
+FETCH_THREADS = 8
+"""So many threads of a run call ``fetch`` at a time."""
 
 
 class Source(Protocol):
@@ -22,8 +25,8 @@ class Source(Protocol):
         """
         ...
 
-    def fetch(self, item: SourceObject) -> bytes:
-        """Return the object's bytes as they are now.
+    def fetch(self, item: SourceObject) -> Fetched:
+        """Return the object's bytes as they are now, and which version they are. Called from several threads.
 
         Raises ``FetchError`` naming the key: gone since it was listed, no permission, larger than ``max_bytes``
         (``TooLargeError``), cut short; ``TransientFetchError`` where another try may succeed.

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from penstock.errors import FetchError, ListingError, SourceError, TransientFetchError, TransientListingError
-from penstock.records import NOBODY, Reason, Refusal, SourceObject
+from penstock.records import NOBODY, Fetched, Reason, Refusal, SourceObject
 from penstock.settings import FolderSource
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
@@ -58,7 +58,7 @@ class FolderDocuments:
                     yield found
             pending.extend(reversed(below))
 
-    def fetch(self, item: SourceObject) -> bytes:
+    def fetch(self, item: SourceObject) -> Fetched:
         root = self._root(TransientFetchError, TransientFetchError)
         path = os.path.join(root, item.key)  # noqa: PTH118
         real = os.path.realpath(path)
@@ -66,7 +66,7 @@ class FolderDocuments:
             raise FetchError(f"source {self.name!r}: {item.key!r} is reached through a link; put the file itself there")
         try:
             with _opened(real) as fd:
-                return self._read(item, fd)
+                return Fetched(self._read(item, fd))
         except FileNotFoundError:
             raise FetchError(f"source {self.name!r}: {item.key!r} is gone since it was listed; sync again") from None
         except PermissionError:

@@ -5,8 +5,7 @@ folders and are no documents; hidden names are taken, since a bucket has no such
 
 What a listing costs: one request per 1,000 objects. ``access_from`` = sidecar adds one GET per sidecar, metadata one
 HEAD per document, tags one GetObjectTagging per document, ``concurrency`` at a time: rights are always today's.
-``SourceObject.version`` is set where such a request returns it anyway (metadata, tags, in a versioned bucket).
-ListObjectVersions would give it to all, but reads the whole history and needs a permission of its own.
+A versioned bucket says with the bytes of which version they are, so a revision names it free of charge.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
-from penstock.records import SourceObject
+from penstock.records import Fetched, SourceObject
 from penstock.settings import S3Source
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
@@ -64,7 +63,7 @@ class S3Documents:
             case "rules":
                 return (self._object(item) for item in documents)
 
-    def fetch(self, item: SourceObject) -> bytes:
+    def fetch(self, item: SourceObject) -> Fetched:
         key = self._prefix + item.key
         try:
             answer = self._client.get_object(Bucket=self._settings.bucket, Key=key)
@@ -78,7 +77,7 @@ class S3Documents:
         if len(data) > self._settings.max_bytes:
             raise TooLargeError(self.name, item.key, len(data), self._settings.max_bytes)
         self._check_whole(item, answer, data)
-        return data
+        return Fetched(data, _version(answer))
 
     def _check_head(self, item: SourceObject, answer: Mapping[str, Any]) -> None:
         if answer["ContentLength"] > self._settings.max_bytes:
@@ -195,7 +194,7 @@ class S3Documents:
         name = key.removeprefix(self._prefix)
         if _etag(head) != _etag(item):
             return self._object(item, access.unreadable(name, "it changed while it was listed", "sync again"))
-        return self._object(item, access.from_metadata(name, head["Metadata"], head.get("MissingMeta", 0)), head)
+        return self._object(item, access.from_metadata(name, head["Metadata"], head.get("MissingMeta", 0)))
 
     def _with_tags(self, item: Listed) -> SourceObject:
         key = item["Key"]
@@ -204,7 +203,7 @@ class S3Documents:
         except CLIENT_ERRORS as error:
             return self._object(item, self._unreadable(key, explain(error)))
         tags = {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-        return self._object(item, access.from_tags(key.removeprefix(self._prefix), tags), answer)
+        return self._object(item, access.from_tags(key.removeprefix(self._prefix), tags))
 
     def _unreadable(self, key: str, fault: Fault) -> Statement:
         """Return the problem of one object; raise where it is everyone's, since then nothing was learned."""
@@ -212,16 +211,14 @@ class S3Documents:
             raise self._listing_error(fault, key)
         return access.unreadable(key.removeprefix(self._prefix), fault.what, fault.fix)
 
-    def _object(self, item: Listed, own: Statement = SILENT, answer: Mapping[str, Any] | None = None) -> SourceObject:
+    def _object(self, item: Listed, own: Statement = SILENT) -> SourceObject:
         key = item["Key"].removeprefix(self._prefix)
-        version = (answer or {}).get("VersionId")
         return SourceObject(
             key,
             item["Size"],
             f"{_etag(item)} {item['LastModified'].isoformat()} {item['Size']}",
             self._rules.principals(key, own),
             own.fields,
-            None if version == "null" else version,
             own.problem,
         )
 
@@ -260,6 +257,12 @@ def _read(body: Any, limit: int) -> bytes:
 
 def _etag(answer: Mapping[str, Any]) -> str:
     return str(answer.get("ETag", "")).strip('"')
+
+
+def _version(answer: Mapping[str, Any]) -> str | None:
+    """Return the version's name; what was written before the bucket kept versions is called "null"."""
+    version = answer.get("VersionId")
+    return None if version == "null" else version
 
 
 def _md5_in_etag(answer: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 
 from penstock.errors import ConfigError
 from penstock.settings import S3Source
+from penstock.sources.base import FETCH_THREADS
 
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
@@ -55,7 +56,7 @@ def client(name: str, settings: S3Source, connection: Mapping[str, Any] | None) 
             config=Config(
                 connect_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
-                max_pool_connections=settings.concurrency + 1,  # one for the listing itself
+                max_pool_connections=max(settings.concurrency + 1, FETCH_THREADS),  # one for the listing itself
                 retries={"mode": "standard"},
             ),
         )

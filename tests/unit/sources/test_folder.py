@@ -64,7 +64,7 @@ def test_files_are_listed_folder_by_folder_and_fetched(tmp_path: Path) -> None:
     assert [item.key for item in listed] == ["a.md", "b.md", "Grüße/ñ 1.md", "x/z.md", "x/y/deep.txt"]
     status = (tmp_path / "a.md").stat()
     assert listed[0] == SourceObject("a.md", 5, f"{status.st_mtime_ns}-5")
-    assert [docs.fetch(item) for item in listed] == [b"hello"] * 5
+    assert [docs.fetch(item).data for item in listed] == [b"hello"] * 5
 
 
 def test_an_empty_folder_lists_empty(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_links_are_followed_inside_the_folder_and_never_out_of_it(tmp_path: Path
         "out.md": out,
         "nothing.md": Refusal(Reason.SOURCE_ERROR, "the link leads to nothing", "mend or remove the link"),
     }
-    assert {docs.fetch(item) for item in docs.list() if not item.problem} == {b"hello"}
+    assert {docs.fetch(item).data for item in docs.list() if not item.problem} == {b"hello"}
     assert {item.principals for item in docs.list() if item.problem} == {("nobody",)}
 
 
@@ -242,7 +242,7 @@ def test_a_folder_that_is_itself_a_link_is_a_source(tmp_path: Path) -> None:
     write(tmp_path, "v1/a.md")
     (tmp_path / "current").symlink_to("v1")
     docs = source(tmp_path / "current")
-    assert docs.fetch(only(docs)) == b"hello"
+    assert docs.fetch(only(docs)).data == b"hello"
 
 
 def test_a_name_that_is_not_utf8_is_listed_with_a_reason(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_fetch_of_what_is_too_large_also_where_it_grew(tmp_path: Path) -> None:
     write(tmp_path, "a.md")
     docs = source(tmp_path, max_bytes=5)
     item = only(docs)
-    assert docs.fetch(item) == b"hello"
+    assert docs.fetch(item).data == b"hello"
     write(tmp_path, "a.md", data=b"hello!" * 1000)
     with pytest.raises(TooLargeError) as error:
         docs.fetch(item)
@@ -381,7 +381,7 @@ def test_new_bytes_are_not_read_with_the_rights_of_old_ones(tmp_path: Path) -> N
     assert str(error.value) == (
         "source 'docs': 'a.md' changed since it was listed together with its rights; sync again"
     )
-    assert docs.fetch(only(docs)) == b"now a secret"
+    assert docs.fetch(only(docs)).data == b"now a secret"
 
 
 def test_no_file_is_left_open(tmp_path: Path) -> None:
