@@ -38,6 +38,7 @@ def apply_access(platform: Platform, principals: Mapping[str, tuple[str, ...]], 
     for writer in writers:
         writer.set_principals(principals)
     with catalog.write() as connection:
+        leases.check(connection, catalog, lease)  # another writer's change may be pending by now
         for batch in batched(principals):
             connection.execute(update(documents).where(documents.c.id.in_(batch)).values(principals_pending=False))
     return len(principals)

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select, update
 
+from penstock import attempts
+from penstock.attempts import Attempt
 from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import leases
 from penstock.errors import LeaseHeldError, LeaseLostError, StoreError, TransientError
@@ -26,6 +28,8 @@ class Lease:
     lease_s: float
     taken_over: bool = False
     """Its last holder did not give it back: it may only sleep, in the middle of a write."""
+    attempt: Attempt | None = None
+    """At which task this process works, where the tasks of one run share its lease."""
 
 
 def acquire(catalog: Catalog, index: str, holder: str, lease_s: float, wait_s: float = 0.0) -> Lease:
@@ -73,6 +77,8 @@ def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
             f"the lease of index {lease.index!r} was taken over while {lease.holder} was silent for more than "
             f"{lease.lease_s:.0f} s; nothing more was written. Run it again"
         )
+    if lease.attempt is not None:  # after the update, which has attempts at one task wait for one another
+        attempts.check(connection, lease.attempt)
 
 
 def prove(catalog: Catalog, lease: Lease) -> None:
@@ -81,13 +87,27 @@ def prove(catalog: Catalog, lease: Lease) -> None:
         check(connection, catalog, lease)
 
 
+def take_over(catalog: Catalog, lease: Lease) -> Lease:
+    """The same lease under a new token, so that whoever else still writes under the old one is refused.
+
+    Raises ``LeaseLostError`` where it is somebody else's by now.
+    """
+    with catalog.write() as connection:
+        check(connection, catalog, lease)
+        connection.execute(update(leases).where(leases.c.index_name == lease.index).values(token=lease.token + 1))
+    return replace(lease, token=lease.token + 1)
+
+
 def release(catalog: Catalog, lease: Lease) -> None:
-    """Give the lease back; harmless where it was lost. The row stays, so that tokens only grow."""
+    """Give the lease back; harmless where it was lost. The row stays, so that tokens only grow.
+
+    The token changes too: whatever of its holder is still awake, or wakes up, must not renew what was given back.
+    """
     with catalog.write() as connection:
         connection.execute(
             update(leases)
             .where(leases.c.index_name == lease.index, leases.c.token == lease.token)
-            .values(expires_at=0.0, holder=f"nobody (last: {lease.holder})")
+            .values(token=lease.token + 1, expires_at=0.0, holder=f"nobody (last: {lease.holder})")
         )
 
 

@@ -6,16 +6,16 @@ import getpass
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 from sqlalchemy import delete, insert, select, update
 
-from penstock import leases
+from penstock import attempts, leases
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs
-from penstock.errors import AccountingError, LeaseHeldError, PenstockError, UnknownNameError
+from penstock.errors import AccountingError, LeaseHeldError, LeaseLostError, PenstockError, UnknownNameError
 from penstock.leases import Lease
 from penstock.platform import Platform
 from penstock.processes import this_process
@@ -123,16 +123,16 @@ def begin(
     run = Run(id_, index, kind, lease, options or {})
     if lease.taken_over:
         with closing(platform, run):
-            _fence_off(platform)
+            fence_off(platform)
     return run
 
 
-def _fence_off(platform: Platform) -> None:
+def fence_off(platform: Platform, index: str | None = None) -> None:
     """Have the stores refuse what the lease's last holder may still be writing, should it only sleep.
 
-    Of every index, since a run carries changed rights to the collections of all.
+    Without ``index`` of every one, since a run carries changed rights to the collections of all.
     """
-    for _generation, collection in platform.collections():
+    for _generation, collection in platform.collections(index):
         collection.fence()
 
 
@@ -147,7 +147,7 @@ def _bury_dead(platform: Platform, index: str, id_: int) -> None:
 
 
 def resume_run(platform: Platform, id_: int) -> Run:
-    """Take up a run that another task began: its counts so far, and its lease."""
+    """A run that another task began: its counts so far, and its lease."""
     row = _row(platform, id_)
     with platform.catalog.read() as connection:
         lease = connection.execute(select(leases_table).where(leases_table.c.index_name == row.index_name)).one()
@@ -164,6 +164,30 @@ def resume_run(platform: Platform, id_: int) -> Run:
     )
 
 
+def take_up(platform: Platform, id_: int, task: str) -> Run:
+    """Take up a run for an attempt at one of its tasks; every earlier attempt at it is refused from here on.
+
+    Raises ``LeaseLostError`` where another writer has the index by now.
+    """
+    run = resume_run(platform, id_)
+    with platform.catalog.write() as connection:
+        leases.check(connection, platform.catalog, run.lease)
+        run.lease = replace(run.lease, attempt=attempts.begin(connection, id_, task))
+    return run
+
+
+def close_dead(platform: Platform, id_: int, message: str) -> None:
+    """Close a run that its tasks left open, as failed, and refuse whatever one of them may still be writing."""
+    run = resume_run(platform, id_)
+    try:
+        run.lease = leases.take_over(platform.catalog, run.lease)
+    except LeaseLostError:
+        pass  # whoever took it over has fenced it off
+    else:
+        fence_off(platform)
+    finish(platform, run, FAILED, None, message)
+
+
 @contextmanager
 def closing(platform: Platform, run: Run) -> Iterator[None]:
     """Keep the run's lease alive within the block; close the run as failed where the block fails."""
@@ -171,23 +195,35 @@ def closing(platform: Platform, run: Run) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            message = str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
-            finish(platform, run, FAILED, None, message)
+            finish(platform, run, FAILED, None, _words(error))
             raise
 
 
 def save(platform: Platform, run: Run) -> None:
+    """Write the counts so far. Raises ``LeaseLostError``."""
     with platform.catalog.write() as connection:
-        connection.execute(
-            update(runs).where(runs.c.id == run.id).values(counts=run.counts, seconds=run.seconds, sources=run.sources)
-        )
+        leases.check(connection, platform.catalog, run.lease)
+        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(run)))
+
+
+def note(platform: Platform, run: Run, error: BaseException) -> None:
+    """Keep why an attempt at a task failed with the run, which stays open; not of one that was given up before."""
+    attempt = run.lease.attempt
+    with platform.catalog.write() as connection:
+        if attempt is not None and attempts.is_newest(connection, attempt):
+            open_ = runs.c.id == run.id, runs.c.state == RUNNING
+            connection.execute(update(runs).where(*open_).values(message=_words(error)))
 
 
 def finish(platform: Platform, run: Run, state: str, release: int | None, message: str) -> RunReport:
-    """Close the run and give the lease back."""
-    save(platform, run)
-    _close(platform, run.id, state, release, message)
-    leases.release(platform.catalog, run.lease)
+    """Close the run and give the lease back. Raises ``LeaseLostError`` where this attempt at a task was given up."""
+    catalog = platform.catalog
+    with catalog.write() as connection:
+        if run.lease.attempt is not None:
+            attempts.check(connection, run.lease.attempt)
+        end = {"state": state, "release": release, "message": message, "finished_at": catalog.now(connection)}
+        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(run) | end))
+    leases.release(catalog, run.lease)
     log.info("run.end", run=run.id, index=run.index, state=state, release=release, **run.counts)
     return report(platform, run.id)
 
@@ -253,11 +289,9 @@ def _row(platform: Platform, id_: int) -> Any:
     return row
 
 
-def _close(platform: Platform, id_: int, state: str, release: int | None, message: str) -> None:
-    catalog = platform.catalog
-    with catalog.write() as connection:
-        connection.execute(
-            update(runs)
-            .where(runs.c.id == id_)
-            .values(state=state, release=release, message=message, finished_at=catalog.now(connection))
-        )
+def _figures(run: Run) -> dict[str, Any]:
+    return {"counts": run.counts, "seconds": run.seconds, "sources": run.sources}
+
+
+def _words(error: BaseException) -> str:
+    return str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"

@@ -2,7 +2,8 @@
 
 ``start`` → ``prepare`` (once a batch) → ``collect`` → ``embed`` (once a batch) → ``stage`` → ``check`` → ``publish``,
 and ``end`` whatever happened. What one step hands to the next lies in the lake under ``Kind.WORK`` and is named by the
-run; ids alone pass between them. Every step may be repeated, and holds the run's lease while it works.
+run, and by the attempt at its step; ids alone pass between them. Every step may be repeated, and holds the run's lease
+while it works: of two attempts at one step, the first of which was only thought to be dead, the later alone may write.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from penstock import decisions, leases, manifest, quality, release, runs
+from penstock import attempts, decisions, leases, manifest, quality, release, runs
 from penstock.catalog.schema import releases
 from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.embedding.cache import VectorCache
-from penstock.errors import AccountingError, ConfigError, PenstockError, RefusedError, UsageError
+from penstock.errors import AccountingError, ConfigError, RefusedError, UsageError
 from penstock.lake import Kind
 from penstock.planning import Plan, Work
 from penstock.platform import Platform
@@ -63,7 +64,7 @@ def start(
             work, removed = _listed(platform, run, on, only, verify)
         batches = Plan(work=work).batches(platform.settings.store.batch_mb * 2**20)
         for number, batch in enumerate(batches):
-            _hand_over(platform, run.id, f"batch-{number}", [item.to_dict() for item in batch])
+            _hand_over(platform, run, f"batch-{number}", [item.to_dict() for item in batch])
         plan = {
             "base": on.base,
             "recipe": on.recipe.model_dump(mode="json"),
@@ -71,7 +72,7 @@ def start(
             "rebuild": rebuild,
             "batches": len(batches),
         }
-        _hand_over(platform, run.id, "plan", plan)
+        _hand_over(platform, run, "plan", plan)
         runs.save(platform, run)
     return {"run": run.id, "batches": len(batches)}
 
@@ -83,7 +84,7 @@ def _listed(platform: Platform, run: Run, on: Ground, only: str | None, verify: 
 
 def prepare(platform: Platform, run_id: int, batch: int) -> int:
     """Fetch, parse and chunk one batch; return the number of documents. The texts without a vector are handed on."""
-    with working(platform, run_id) as run:
+    with working(platform, run_id, f"prepare-{batch}") as run:
         began = time.perf_counter()
         recipe = _recipe(platform, run_id)
         work = [Work.from_dict(item) for item in _handed(platform, run_id, f"batch-{batch}")]
@@ -97,37 +98,38 @@ def prepare(platform: Platform, run_id: int, batch: int) -> int:
             outcomes.append(outcome)
             texts |= candidates
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-        _hand_over(platform, run_id, f"texts-{batch}", {"all": list(texts), "missing": cache.missing(texts)})
+        _hand_over(platform, run, f"texts-{batch}", {"all": list(texts), "missing": cache.missing(texts)})
         counts = {
             "fetched": preparer.fetched,
             "fetched_bytes": preparer.fetched_bytes,
             "parsed": sum(one.parsed_now for one in outcomes),
         }
         done = {"outcomes": [one.to_dict() for one in outcomes], "counts": counts, "seconds": _since(began)}
-        _hand_over(platform, run_id, f"outcomes-{batch}", done)
+        _hand_over(platform, run, f"outcomes-{batch}", done)
         return len(outcomes)
 
 
 def collect(platform: Platform, run_id: int) -> int:
     """Gather what was prepared, and cut the distinct texts without a vector into batches; return their number."""
-    with working(platform, run_id) as run:
+    with working(platform, run_id, "collect") as run:
         batches = _handed(platform, run_id, "plan")["batches"]
         if not batches:
             return 0
+        prepared = attempts.newest(platform.catalog, run_id)
         distinct: set[str] = set()
         missing: dict[str, str] = {}
         for batch in range(batches):
-            texts = _handed(platform, run_id, f"texts-{batch}")
+            texts = _handed(platform, run_id, f"texts-{batch}", prepared[f"prepare-{batch}"])
             distinct.update(texts["all"])
             missing |= texts["missing"]
-        done = [_handed(platform, run_id, f"outcomes-{batch}") for batch in range(batches)]
+        done = _outcomes(platform, run_id, batches)
         for name in ("fetched", "fetched_bytes", "parsed"):
             run.counts[name] = sum(one["counts"][name] for one in done)
         run.counts.update(texts=len(distinct), embedded=len(missing))
         run.seconds["prepare"] = round(sum(one["seconds"] for one in done), 3)
         parts = text_batches(missing)
         for number, part in enumerate(parts):
-            _hand_over(platform, run_id, f"embed-{number}", part)
+            _hand_over(platform, run, f"embed-{number}", part)
         runs.save(platform, run)
         return len(parts)
 
@@ -153,12 +155,13 @@ def text_batches(texts: Mapping[str, str]) -> list[dict[str, str]]:
 
 def embed(platform: Platform, run_id: int, batch: int) -> int:
     """Embed one batch of texts and keep the vectors; return how many were still without one."""
-    with working(platform, run_id):
+    with working(platform, run_id, f"embed-{batch}") as run:
         began = time.perf_counter()
         embedder = platform.embedder(_recipe(platform, run_id).embedder)
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-        count = cache.embed(_handed(platform, run_id, f"embed-{batch}"), embedder, run_id)
-        _hand_over(platform, run_id, f"embedded-{batch}", {"seconds": _since(began)})
+        collected = attempts.newest(platform.catalog, run_id)["collect"]
+        count = cache.embed(_handed(platform, run_id, f"embed-{batch}", collected), embedder, run_id)
+        _hand_over(platform, run, f"embedded-{batch}", {"seconds": _since(began)})
         return count
 
 
@@ -166,17 +169,17 @@ def stage(platform: Platform, run_id: int) -> int | None:
     """Stage the difference as a release and return its number. ``None``: there was none, and the run is closed."""
     if runs.report(platform, run_id).state in (runs.UNCHANGED, runs.WAITING, runs.HELD):
         return None  # the try before this one got that far
-    with working(platform, run_id) as run:
+    with working(platform, run_id, "stage") as run:
+        if run.lease.attempt is not None and run.lease.attempt.after_silence:
+            runs.fence_off(platform, run.index)  # of the tasks this one alone writes to the index
         plan = _handed(platform, run_id, "plan")
         on = Ground(plan["base"], Recipe.model_validate(plan["recipe"]))
         outcomes = [
             Outcome.from_dict(value)
-            for batch in range(plan["batches"])
-            for value in _handed(platform, run_id, f"outcomes-{batch}")["outcomes"]
+            for done in _outcomes(platform, run_id, plan["batches"])
+            for value in done["outcomes"]
         ]
-        names = [name for name in _work_of(platform, run_id) if name.startswith(f"{run_id}-embedded-")]
-        if names:
-            seconds = [json.loads(platform.lake.get(Kind.WORK, name))["seconds"] for name in names]
+        if seconds := _embedding_seconds(platform, run_id):
             run.seconds["embed"] = round(sum(seconds), 3)
         number = stage_release(platform, run, on, outcomes, plan["removed"], plan["rebuild"])
         if number is None:
@@ -188,7 +191,7 @@ def stage(platform: Platform, run_id: int) -> int | None:
 
 def check(platform: Platform, run_id: int, number: int) -> dict[str, Any]:
     """Run the gates; return how many passed and the names of those that did not."""
-    with working(platform, run_id) as run:
+    with working(platform, run_id, "check") as run:
         with run.clock("gates"):
             found = quality.check(platform, run.index, number, run.lease)
         runs.save(platform, run)
@@ -203,7 +206,7 @@ def publish(platform: Platform, run_id: int, number: int) -> RunReport:
     report = runs.report(platform, run_id)
     if report.finished_at is not None and report.state != runs.FAILED:
         return report  # the try before this one got that far
-    with working(platform, run_id) as run:
+    with working(platform, run_id, "publish") as run:
         if wrong := runs.account(run.counts):
             raise AccountingError(f"run {run_id} of {run.index!r}: {wrong}; release {number} is not published")
         with platform.catalog.read() as connection:
@@ -222,6 +225,7 @@ def end(platform: Platform, external: str) -> RunReport | None:
     _close_dead(platform, external, "one of its tasks did not finish")
     ids = runs_of(platform, external)
     for id_ in ids:
+        attempts.forget(platform.catalog, id_)
         platform.lake.delete(Kind.WORK, _work_of(platform, id_))
     return runs.report(platform, ids[-1]) if ids else None
 
@@ -299,31 +303,31 @@ def _is_local(url: str) -> bool:
 
 
 @contextmanager
-def working(platform: Platform, run_id: int) -> Iterator[Run]:
-    """A run taken up by one of its tasks, with its lease proved and kept alive.
+def working(platform: Platform, run_id: int, task: str) -> Iterator[Run]:
+    """A run taken up for an attempt at one of its tasks, with its lease proved and kept alive.
 
     An error is noted with the run, which stays open: the task may be tried again, and ``end`` closes it.
     """
     report = runs.report(platform, run_id)
     if report.state != runs.RUNNING:
         raise UsageError(f"run {run_id} has ended ({report.state}: {report.message}); start a new one")
-    run = runs.resume_run(platform, run_id)
-    leases.prove(platform.catalog, run.lease)
+    run = runs.take_up(platform, run_id, task)
     with leases.kept_alive(platform.catalog, run.lease):
         try:
             yield run
         except BaseException as error:
-            message = str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
-            with platform.catalog.write() as connection:
-                connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(message=message))
+            runs.note(platform, run, error)
             raise
+        finally:
+            if run.lease.attempt is not None:
+                attempts.end(platform.catalog, run.lease.attempt)
 
 
 def _close_dead(platform: Platform, external: str, why: str) -> None:
     for id_ in runs_of(platform, external):
         report = runs.report(platform, id_)
         if report.state == runs.RUNNING:
-            runs.finish(platform, runs.resume_run(platform, id_), runs.FAILED, None, report.message or why)
+            runs.close_dead(platform, id_, report.message or why)
 
 
 def runs_of(platform: Platform, external: str) -> list[int]:
@@ -336,12 +340,30 @@ def _recipe(platform: Platform, run_id: int) -> Recipe:
     return Recipe.model_validate(_handed(platform, run_id, "plan")["recipe"])
 
 
-def _hand_over(platform: Platform, run_id: int, name: str, value: Any) -> None:
-    platform.lake.put(Kind.WORK, f"{run_id}-{name}.json", json.dumps(value, ensure_ascii=True).encode())
+def _outcomes(platform: Platform, run_id: int, batches: int) -> list[Any]:
+    made = attempts.newest(platform.catalog, run_id)
+    return [_handed(platform, run_id, f"outcomes-{batch}", made[f"prepare-{batch}"]) for batch in range(batches)]
 
 
-def _handed(platform: Platform, run_id: int, name: str) -> Any:
-    return json.loads(platform.lake.get(Kind.WORK, f"{run_id}-{name}.json"))
+def _embedding_seconds(platform: Platform, run_id: int) -> list[float]:
+    made = attempts.newest(platform.catalog, run_id).items()
+    batches = [(task.removeprefix("embed-"), number) for task, number in made if task.startswith("embed-")]
+    return [_handed(platform, run_id, f"embedded-{batch}", number)["seconds"] for batch, number in batches]
+
+
+def _hand_over(platform: Platform, run: Run, name: str, value: Any) -> None:
+    """Keep what the next step needs, under the attempt's number: one that wakes up late overwrites nothing."""
+    number = run.lease.attempt.number if run.lease.attempt else 0
+    platform.lake.put(Kind.WORK, _handed_name(run.id, name, number), json.dumps(value, ensure_ascii=True).encode())
+
+
+def _handed(platform: Platform, run_id: int, name: str, attempt: int = 0) -> Any:
+    """What ``start`` handed on, or that attempt at another step."""
+    return json.loads(platform.lake.get(Kind.WORK, _handed_name(run_id, name, attempt)))
+
+
+def _handed_name(run_id: int, name: str, attempt: int) -> str:
+    return f"{run_id}-{name}.{attempt}.json" if attempt else f"{run_id}-{name}.json"
 
 
 def _work_of(platform: Platform, run_id: int) -> list[str]:

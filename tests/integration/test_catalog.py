@@ -38,7 +38,7 @@ def test_the_migrations_make_the_tables_that_the_code_reads(catalog: Catalog) ->
 def test_a_catalog_of_a_newer_penstock_is_refused_and_left_alone(catalog: Catalog) -> None:
     with catalog.write() as connection:
         connection.execute(text("update alembic_version set version_num = '9999'"))
-    with pytest.raises(StoreError, match="the catalog is at version 9999, this code knows up to 0002"):
+    with pytest.raises(StoreError, match="the catalog is at version 9999, this code knows up to 0003"):
         Catalog(catalog.url)
     assert catalog.version() == "9999"
 
@@ -64,7 +64,16 @@ def test_a_second_writer_is_told_who_writes(catalog: Catalog) -> None:
         leases.acquire(catalog, "main", "run 2", lease_s=60)
     assert leases.acquire(catalog, "other", "run 2", lease_s=60).token == 1
     leases.release(catalog, first)
-    assert leases.acquire(catalog, "main", "run 2", lease_s=60).token == 2
+    assert leases.acquire(catalog, "main", "run 2", lease_s=60).token > first.token
+
+
+def test_what_was_given_back_is_not_renewed(catalog: Catalog) -> None:
+    """The thread that keeps a lease alive, or a process that was thought dead, may still try."""
+    given_back = leases.acquire(catalog, "main", "run 1", lease_s=60)
+    leases.release(catalog, given_back)
+    with pytest.raises(LeaseLostError):
+        leases.prove(catalog, given_back)
+    assert not leases.acquire(catalog, "main", "run 2", lease_s=60).taken_over
 
 
 def test_a_dead_writers_lease_expires_and_the_late_one_is_fenced_off(catalog: Catalog) -> None:
@@ -87,7 +96,7 @@ def test_nobody_waits_for_a_process_of_this_machine_that_is_dead(catalog: Catalo
     leases.release(catalog, first)
     gone = here.replace(f"pid {os.getpid()}", f"pid {dead.pid}")
     leases.acquire(catalog, "main", f"run 3 (sync by a, {gone})", lease_s=60)
-    assert leases.acquire(catalog, "main", "run 4", lease_s=60).token == 3
+    assert leases.acquire(catalog, "main", "run 4", lease_s=60).taken_over
     assert not processes.died_here(f"run 5 (sync by a, pid {dead.pid} on another-machine)")
 
 

@@ -2,7 +2,8 @@
 
     python -m support.sleeper SETTINGS.json POINT WORK...
 
-WORK is ``sync`` or ``prune N``. POINT is ``before`` or ``after``, module, name and count:
+WORK is ``sync``, ``prune N``, ``start NAME`` or another step of the line with its numbers, as ``prepare RUN BATCH``.
+POINT is ``before`` or ``after``, module, name and count:
 ``before:penstock.index.lancedb:LanceIndex.add:2`` stops before the second call of ``LanceIndex.add``.
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import penstock.sync
-from penstock import maintenance
+from penstock import maintenance, steps
 from penstock.platform import Platform
 from penstock.settings import Settings
 from support.workspace import Workspace
@@ -104,6 +105,10 @@ def main() -> None:
             penstock.sync.sync(platform, "main")
         case "prune":
             maintenance.prune(platform, "main", int(arguments[0]))
+        case "start":
+            steps.start(platform, "main", arguments[0])
+        case _:
+            getattr(steps, work)(platform, *map(int, arguments))
 
 
 if __name__ == "__main__":

@@ -250,6 +250,15 @@ leases = Table(
     Column("expires_at", Float, nullable=False),
 )
 
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("run_id", Integer, primary_key=True, autoincrement=False),
+    Column("task", String(64), primary_key=True, comment="step of the line, and its batch"),
+    Column("number", Integer, nullable=False, comment="of the newest attempt, the one that may write"),
+    Column("ended", Boolean, nullable=False, comment="its process is known to write nothing more"),
+)
+
 redactions = Table(
     "redactions",
     metadata,
