@@ -148,6 +148,7 @@ def plan(
     index: Index,
     source: Annotated[str | None, typer.Option("--source", help="Look at this source only.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Fetch everything, trust no hint.")] = False,
+    wait: Wait = 0.0,
     as_json: Json = False,
 ) -> None:
     """Say what a sync would do: documents, texts to embed, tokens.
@@ -158,7 +159,7 @@ def plan(
 
     with _platform() as platform:
         with _progress(as_json) as progress:
-            found = run_plan(platform, index, source, verify, progress)
+            found = run_plan(platform, index, source, verify, wait, progress)
         _emit(found, as_json, display.plan)
 
 

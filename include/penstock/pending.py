@@ -31,7 +31,7 @@ class PendingRows:
 
     LIMIT = 128
 
-    def __init__(self, platform: Platform, run_id: int, lease: Lease | None = None) -> None:
+    def __init__(self, platform: Platform, run_id: int, lease: Lease) -> None:
         self._catalog, self._run_id, self._lease = platform.catalog, run_id, lease
         self._documents: dict[str, dict[str, Any]] = {}
         self._revisions: dict[tuple[str, str], dict[str, Any]] = {}
@@ -99,8 +99,7 @@ class PendingRows:
 
     def flush(self) -> None:
         with self._catalog.write() as connection:
-            if self._lease is not None:
-                leases.check(connection, self._catalog, self._lease)
+            leases.check(connection, self._catalog, self._lease)
             now = self._catalog.now(connection)
             # Principals are not updated here: access has its own path, which also reaches the rows of the index.
             # A document that was not fetched keeps its last hint and revision; only its problem is noted.

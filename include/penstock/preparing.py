@@ -72,7 +72,7 @@ class Outcome:
 
 @dataclass
 class Preparer:
-    """Prepares documents under one recipe for one run, which holds ``lease``; a preview holds none.
+    """Prepares documents under one recipe for one run, which holds ``lease``.
 
     ``prepare`` yields each outcome with its texts to embed, ``{text hash: text}``, as soon as it is known.
     """
@@ -82,7 +82,7 @@ class Preparer:
     run_id: int
     embedder: Embedder
     pool: ParserPool
-    lease: Lease | None
+    lease: Lease
     verify: bool = False
     """Read what the lake holds of each document, and make again what is altered; else being there is enough."""
     fetched: int = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from penstock import manifest
+from penstock import manifest, runs, wording
 from penstock.catalog.schema import documents
 from penstock.delta import Delta, base_entries, compute_delta
 from penstock.embedding.cache import VectorCache
@@ -20,6 +20,7 @@ from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer
 from penstock.progress import Progress
 from penstock.records import Parsed, Reason, Refusal, SourceObject
+from penstock.runs import Run
 from penstock.sync import ground
 
 ELEMENTS_SHOWN = 8
@@ -66,13 +67,28 @@ def _shown(item: SourceObject, result: Parsed | Refusal) -> dict[str, Any]:
 
 
 def plan(
-    platform: Platform, index: str, only: str | None = None, verify: bool = False, progress: Progress | None = None
+    platform: Platform,
+    index: str,
+    only: str | None = None,
+    verify: bool = False,
+    wait_s: float = 0.0,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Say what a sync would do, exactly: what changed is fetched, parsed and chunked, and the next sync uses that.
 
-    Nothing is embedded, staged, or changed for readers; changes of access are counted, not carried out.
+    Nothing is embedded, staged, or changed for readers; changes of access are counted, not carried out. What it keeps
+    it writes in its turn, as a run of its own: beside an erasure it could bring back what is being forgotten.
     """
-    progress = progress or Progress()
+    run = runs.begin(platform, index, "plan", {"source": only, "verify": verify}, wait_s)
+    with runs.closing(platform, run):
+        found = _planned(platform, run, only, verify, progress or Progress())
+        listed = wording.count(found["listed"], "document")
+        runs.finish(platform, run, runs.UNCHANGED, None, f"planned, and nothing published: {listed} listed")
+    return found
+
+
+def _planned(platform: Platform, run: Run, only: str | None, verify: bool, progress: Progress) -> dict[str, Any]:
+    index = run.index
     on = ground(platform, index)
     progress.stage("list")
     found = make_plan(platform, index, on.base, on.recipe, only, verify)
@@ -83,7 +99,7 @@ def plan(
     if found.work:
         embedder = platform.embedder(on.recipe.embedder)
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
-        preparer = Preparer(platform, on.recipe, 0, embedder, platform.parsers(on.recipe.parser), None)
+        preparer = Preparer(platform, on.recipe, run.id, embedder, platform.parsers(on.recipe.parser), run.lease)
         for outcome, candidates in preparer.prepare(found.work):
             outcomes.append(outcome)
             texts |= candidates

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from penstock import maintenance, manifest, runs
-from penstock.catalog.schema import documents, leases, releases
+from penstock import maintenance, manifest, previewing, runs
+from penstock.catalog.schema import documents, leases, releases, revisions
+from penstock.erasure import erase
 from penstock.errors import LeaseHeldError
+from penstock.ids import document_id
+from penstock.lake import Kind
 from support.sleeper import NEVER, Sleeper
-from support.workspace import Workspace
+from support.workspace import WHO, Workspace
 
 Make = Callable[..., Workspace]
 
@@ -85,6 +88,25 @@ def test_a_second_writer_is_told_who_writes_and_changes_nothing(make_workspace: 
         assert everything(w) == before
         assert first.wake()[0] == 0
     assert w.sync().message == "nothing changed: 4 documents listed, release 2 stays live"
+    assert maintenance.verify(w.platform, "main") == []
+
+
+def test_a_plan_takes_its_turn_and_changes_nothing_that_anybody_reads(make_workspace: Make) -> None:
+    w = with_lease(make_workspace, 60)
+    first_edition(w)
+    second_edition(w)
+    with Sleeper(w, "before:penstock.sync:conclude:1", "sync") as first:
+        first.wait_until_asleep()
+        with pytest.raises(LeaseHeldError, match=r"index 'main' is being written by run 2 \(sync by "):
+            previewing.plan(w.platform, "main")
+        assert first.wake()[0] == 0
+    third_edition(w)
+    found = everything(w)["rows"]
+    plan = previewing.plan(w.platform, "main")
+    assert (plan["new"], plan["changed"], plan["removed"], plan["access_changed"]) == (2, 2, 1, 1)
+    assert everything(w)["rows"] == found
+    report = w.sync()
+    assert (report.release, report.counts["parsed"]) == (3, 0)  # what the plan has made is used
     assert maintenance.verify(w.platform, "main") == []
 
 
@@ -225,3 +247,22 @@ def test_a_pruning_that_slept_through_its_lease_deletes_nothing_of_a_newer_relea
         code, said = sleeper.wake()
     assert (code, FENCED in said) == (1, True), said
     assert everything(w) == before
+
+
+def test_a_plan_that_slept_through_an_erasure_brings_nothing_back(make_workspace: Make) -> None:
+    w = with_lease(make_workspace, 60)
+    first_edition(w)
+    second_edition(w)
+    with Sleeper(w, "before:penstock.pending:PendingRows.flush:1", "plan") as sleeper:
+        sleeper.wait_until_asleep()
+        expire(w)
+        erase(w.platform, "docs", "bread.md", WHO, "asked for")
+        code, said = sleeper.wake()
+    assert (code, LOST in said.strip().splitlines()[-1]) == (1, True), said
+    with w.platform.catalog.read() as connection:
+        left = select(revisions.c.sha256).where(revisions.c.document_id == document_id("docs", "bread.md"))
+        assert list(connection.execute(left)) == []
+    assert not any(b"sold out" in w.platform.lake.get(Kind.BYTES, name) for name in w.platform.lake.names(Kind.BYTES))
+    w.platform = w.open()
+    assert w.sync().state == "published"
+    assert maintenance.verify(w.platform, "main") == []

@@ -2,7 +2,7 @@
 
     python -m support.sleeper SETTINGS.json POINT WORK...
 
-WORK is ``sync``, ``prune N``, ``start NAME`` or another step of the line with its numbers, as ``prepare RUN BATCH``.
+WORK is ``sync``, ``plan``, ``prune N``, ``start NAME``, or another step with its numbers, as in ``prepare RUN BATCH``.
 POINT is ``before`` or ``after``, module, name and count:
 ``before:penstock.index.lancedb:LanceIndex.add:2`` stops before the second call of ``LanceIndex.add``.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import penstock.sync
-from penstock import maintenance, steps
+from penstock import maintenance, previewing, steps
 from penstock.platform import Platform
 from penstock.settings import Settings
 from support.workspace import Workspace
@@ -103,6 +103,8 @@ def main() -> None:
     match work:
         case "sync":
             penstock.sync.sync(platform, "main")
+        case "plan":
+            previewing.plan(platform, "main")
         case "prune":
             maintenance.prune(platform, "main", int(arguments[0]))
         case "start":
