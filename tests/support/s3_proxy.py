@@ -107,9 +107,9 @@ class S3Proxy:
 
         return self._add(Rule(fault, matches, times, after))
 
-    def play_all(self, fault: Fault, after: int = 0) -> Rule:
+    def play_all(self, fault: Fault, after: int = 0, times: int | None = None) -> Rule:
         """Play ``fault`` for every request."""
-        return self._add(Rule(fault, lambda _: True, None, after))
+        return self._add(Rule(fault, lambda _: True, times, after))
 
     def behave(self) -> None:
         """Forget every fault."""

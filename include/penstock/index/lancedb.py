@@ -21,7 +21,8 @@ import lancedb
 import pyarrow as pa
 from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
 
-from penstock.errors import PenstockError, StoreError, TransientError, disk_is_full, full_disk
+from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.index.lance_errors import VANISHED, explain, is_missing_table, says
 from penstock.index.lance_files import TableFiles
 from penstock.index.lance_rows import differences, dimension, fields, listed, scan, schema, to_arrow, visible
 from penstock.index.lance_search import PARTITIONS, search
@@ -65,11 +66,6 @@ not 2 GB; vectors are sorted into partitions in one file each and not in memory.
 50 MB instead of 190, in the same time."""
 os.environ.update({name: value for name, value in FRUGAL.items() if name not in os.environ})
 
-CONFLICTS = ("conflict", "concurrent", "too many attempts")
-OUTAGES = ("timed out", "timeout", "connection", "error sending request", "slowdown", "status: 5", "throttl")
-VANISHED = ("not found", "no such file")
-
-
 class LanceIndex:
     """``VectorIndex`` over the Lance table ``collection`` at ``url``. Threads may share it, processes may not."""
 
@@ -99,7 +95,7 @@ class LanceIndex:
             try:
                 self._db.open_table(self.collection)
             except ValueError as error:
-                if _is_missing_table(error):
+                if is_missing_table(error):
                     return False
                 raise
             return True
@@ -267,7 +263,7 @@ class LanceIndex:
             try:
                 return work(self._open())
             except (RuntimeError, OSError, ValueError) as error:
-                if isinstance(error, PenstockError) or _is_missing_table(error) or not _says(error, VANISHED):
+                if isinstance(error, PenstockError) or is_missing_table(error) or not says(error, VANISHED):
                     raise
             return work(self._open())
 
@@ -278,18 +274,7 @@ class LanceIndex:
         except PenstockError:
             raise
         except (RuntimeError, OSError, ValueError, pa.ArrowException) as error:
-            # Only the first line: Lance appends plans and backtraces, which may quote what was asked for.
-            what = f"cannot {action} the index {self.collection!r} at {self.url}"
-            if _is_missing_table(error):
-                raise StoreError(f"{what}: it does not exist; `penstock sync` builds it") from error
-            if disk_is_full(error):
-                raise full_disk(f"the index {self.collection!r} at {self.url}") from error
-            reason = str(error).partition("\n")[0][:300]
-            if _says(error, CONFLICTS):
-                raise TransientError(f"{what}: another writer was faster, try again: {reason}") from error
-            if _says(error, OUTAGES) or _says(error, VANISHED):
-                raise TransientError(f"{what} now, try again: {reason}") from error
-            raise StoreError(f"{what}: {reason}") from error
+            raise explain(error, action, self.collection, self.url) from error
 
 
 # -- upkeep -----------------------------------------------------------------------------------------------------------
@@ -360,12 +345,3 @@ def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(values)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def _says(error: BaseException, phrases: Sequence[str]) -> bool:
-    message = str(error).lower()
-    return any(phrase in message for phrase in phrases)
-
-
-def _is_missing_table(error: BaseException) -> bool:
-    return isinstance(error, ValueError) and str(error).startswith("Table ") and "was not found" in str(error)
