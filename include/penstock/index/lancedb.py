@@ -66,6 +66,7 @@ not 2 GB; vectors are sorted into partitions in one file each and not in memory.
 50 MB instead of 190, in the same time."""
 os.environ.update({name: value for name, value in FRUGAL.items() if name not in os.environ})
 
+
 class LanceIndex:
     """``VectorIndex`` over the Lance table ``collection`` at ``url``. Threads may share it, processes may not."""
 
