@@ -119,10 +119,10 @@ def test_a_catalog_that_stays_away_ends_the_run_that_it_left(w: Workspace, serve
 
 
 def test_locks_of_a_writer_that_sleeps_in_a_transaction_are_let_go(w: Workspace, server: OwnPostgres) -> None:
-    """The server ends the session after the time that whoever runs it allows, here two seconds."""
+    """The server ends the session after the time that whoever runs it allows, here five seconds."""
     name = make_url(w.settings.catalog_url).database
     with w.platform.catalog.write() as connection:
-        connection.execute(text(f"alter database {name} set idle_in_transaction_session_timeout = '2s'"))
+        connection.execute(text(f"alter database {name} set idle_in_transaction_session_timeout = '5s'"))
     w.platform.close()
     with Sleeper(w, POINTS["inside the manifest's transaction"], "sync") as sleeper:
         sleeper.wait_until_asleep()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import json
 import os
 import signal
@@ -27,13 +28,14 @@ from penstock.settings import Settings
 from support.workspace import Workspace
 
 NEVER = "before:penstock.sync:sync:2"
+NUMBERS = itertools.count(1)
 
 
 class Sleeper:
     """A started sleeper. Leave it as a context manager, so that no stopped process stays behind."""
 
     def __init__(self, w: Workspace, point: str, *work: str) -> None:
-        settings = w.root / "sleeper.json"
+        settings = w.root / f"sleeper-{next(NUMBERS)}.json"  # its own: several start together
         whole = w.settings.model_dump(mode="json") | {"home": str(w.settings.home)}
         settings.write_text(json.dumps(whole))
         paths = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "include")]

@@ -126,9 +126,7 @@ def test_an_erased_document_stays_out_though_its_key_is_forgotten() -> None:
 
 @given(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=60))
 def test_batches_hold_all_the_work_once_and_are_even(sizes: list[int]) -> None:
-    plan = Plan(
-        work=[Work(f"{n}", "docs", f"{n}", size, "h", PUBLIC, {}, None, None, None) for n, size in enumerate(sizes)]
-    )
+    plan = Plan(work=[Work(f"{n}", "docs", f"{n}", size, "h", PUBLIC, {}, None, None) for n, size in enumerate(sizes)])
     batches = plan.batches(1_000_000)
     assert sorted(one.id for batch in batches for one in batch) == sorted(one.id for one in plan.work)
     weights = [sum(one.size_bytes + 1024 for one in batch) for batch in batches]
