@@ -6,18 +6,31 @@ must not re-embed an index overnight. ``reindex`` is how a new recipe is asked f
 
 from __future__ import annotations
 
+from typing import Any
+
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
-from penstock.settings import ChunkerSettings, EmbedderSettings, ParserSettings, Section, Settings
+from penstock.settings import (
+    AnyEmbedder,
+    ApiEmbedderSettings,
+    ChunkerSettings,
+    EmbedderSettings,
+    ParserSettings,
+    Section,
+    Settings,
+)
 
 PARSER_CHOICES = ("sentence_model", "html_articles", "max_attachment_depth")
-RUNTIME_CHOICES = ("backend", "precision", "threads")
+LOCAL_RUNTIME = ("backend", "precision", "threads")
+API_LIMITS = ("timeout_s", "tries", "batch_texts", "budget_tokens")
+API_PLACE = ("connection", "base_url")
+"""Where a model is asked: it keeps its name, and its vectors theirs, when it moves."""
 
 
 class Recipe(Section):
     parser: ParserSettings
     chunker: ChunkerSettings
-    embedder: EmbedderSettings
+    embedder: AnyEmbedder
     fields: tuple[str, ...]
 
     @classmethod
@@ -31,24 +44,38 @@ class Recipe(Section):
         if self.chunker.max_tokens > embedder.max_tokens:
             raise ConfigError(
                 f"chunker.max_tokens: {self.chunker.max_tokens} is too much for {self.embedder.model!r}, which reads "
-                f"{embedder.max_tokens} tokens of a text and ignores the rest; write {embedder.max_tokens} or less"
+                f"no more than {embedder.max_tokens} tokens of a text; write {embedder.max_tokens} or less"
             )
 
     def with_runtime_of(self, today: Recipe) -> Recipe:
         """This recipe's choices under today's limits, threads and precision, which change nothing that is made."""
         parser = today.parser.model_copy(update={name: getattr(self.parser, name) for name in PARSER_CHOICES})
-        embedder = self.embedder
-        if today.embedder.model == self.embedder.model:
-            runtime = {name: getattr(today.embedder, name) for name in RUNTIME_CHOICES}
-            embedder = self.embedder.model_copy(update=runtime)
+        names = _runtime_choices(self.embedder, today.embedder)
+        embedder = self.embedder.model_copy(update={name: getattr(today.embedder, name) for name in names})
         return self.model_copy(update={"parser": parser, "embedder": embedder})
 
     def differences(self, today: Recipe) -> list[str]:
         """What a reindex under ``today`` would change, in words; empty where nothing would."""
-        ours, theirs = self.with_runtime_of(today).model_dump(mode="json"), today.model_dump(mode="json")
+        ours, theirs = self.with_runtime_of(today)._choices(), today._choices()
         return [
-            f"{section}.{key}: {ours[section][key]!r} → {value!r}"
+            f"{section}.{key}: {ours[section].get(key)!r} → {value!r}"
             for section in ("parser", "chunker", "embedder")
             for key, value in theirs[section].items()
-            if ours[section][key] != value
+            if ours[section].get(key) != value
         ] + ([f"fields: {ours['fields']} → {theirs['fields']}"] if ours["fields"] != theirs["fields"] else [])
+
+    def _choices(self) -> dict[str, Any]:
+        runtime = {*LOCAL_RUNTIME, *API_LIMITS, *API_PLACE} - {"backend"}
+        found = self.model_dump(mode="json")
+        return found | {"embedder": {k: v for k, v in found["embedder"].items() if k not in runtime}}
+
+
+def _runtime_choices(kept: AnyEmbedder, today: AnyEmbedder) -> tuple[str, ...]:
+    """What a kept embedder takes on of today's: where it runs if that makes the same vectors, and today's limits."""
+    if isinstance(kept, ApiEmbedderSettings) and isinstance(today, ApiEmbedderSettings):
+        place = API_PLACE if kept.model == today.model else ()
+        return (*API_LIMITS, *place) if kept.backend == today.backend else ()
+    if isinstance(kept, EmbedderSettings) and isinstance(today, EmbedderSettings) and kept.model == today.model:
+        alike = kept.backend == today.backend or "hashing" not in (kept.backend, today.backend)
+        return LOCAL_RUNTIME if alike else ()
+    return ()

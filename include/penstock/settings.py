@@ -10,9 +10,20 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from croniter import croniter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from penstock.errors import ConfigError, UnknownNameError, did_you_mean
 from penstock.ids import fingerprint
@@ -104,6 +115,9 @@ class ChunkerSettings(Section):
     headings: bool = Field(default=True, description="embed a chunk together with its heading path")
 
 
+LOCAL_BACKENDS, API_BACKENDS = ("openvino", "sentence-transformers", "hashing"), ("cohere", "openai")
+
+
 class EmbedderSettings(Section):
     """``package:NAME`` is a model inside an installed package; anything else is a local folder."""
 
@@ -113,6 +127,74 @@ class EmbedderSettings(Section):
     threads: int = Field(default=0, ge=0, description="0 means all cores")
     query_prompt: str = ""
     document_prompt: str = ""
+
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _a_backend(cls, value: object) -> object:
+        if value not in LOCAL_BACKENDS:
+            raise ValueError(f"{value!r} is no backend{did_you_mean(str(value), LOCAL_BACKENDS + API_BACKENDS)}")
+        return value
+
+
+class ApiSettings(Section):
+    """How a paid API is reached. Its key comes from the connection or the environment, never from here.
+
+    Without ``connection`` that is ``cohere_default`` or ``openai_default``, or else CO_API_KEY, COHERE_API_KEY or
+    OPENAI_API_KEY. ``base_url`` goes before the connection's host.
+    """
+
+    connection: str | None = None
+    base_url: str | None = None
+    timeout_s: float = Field(default=60.0, gt=0, description="of one request")
+    tries: int = Field(default=8, ge=1, le=20, description="of one request: 8 outlast a limit of requests a minute")
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address_without_secrets(cls, value: str | None) -> str | None:
+        return value if value is None else checked_base_url(value)
+
+
+class ApiEmbedderSettings(ApiSettings):
+    """A model behind an API: Cohere's, or any endpoint that speaks OpenAI's embeddings.
+
+    ``dimension`` is what its vectors have; with ``shorten`` they are asked for in that size (Cohere's embed-v4,
+    OpenAI's text-embedding-3). ``tokenizer`` is the model's tokenizer.json: without it tokens are estimated.
+    """
+
+    backend: Literal["cohere", "openai"]
+    model: str = Field(min_length=1)
+    dimension: int = Field(gt=0, le=65_536)
+    max_tokens: int = Field(default=512, ge=16, description="what the model reads of one text")
+    tokenizer: Path | None = None
+    shorten: bool = False
+    batch_texts: int = Field(default=96, ge=1, le=2048, description="texts of one request; Cohere takes 96")
+    budget_tokens: int | None = Field(default=None, gt=0, description="what one run may spend; none: no limit")
+    query_prompt: str = ""
+    document_prompt: str = ""
+
+    @model_validator(mode="after")
+    def _within_what_the_api_takes(self) -> Self:
+        if self.backend == "cohere" and self.batch_texts > 96:
+            raise ValueError(
+                f"batch_texts {self.batch_texts} is more than Cohere takes in one request; write 96 or less"
+            )
+        return self
+
+
+class RerankerSettings(ApiSettings):
+    backend: Literal["cohere"] = "cohere"
+    model: str = Field(min_length=1)
+
+
+def _where_it_runs(value: Any) -> str:
+    backend = value.get("backend") if isinstance(value, dict) else getattr(value, "backend", None)
+    return "<api>" if backend in API_BACKENDS else "<local>"
+
+
+AnyEmbedder = Annotated[
+    Annotated[EmbedderSettings, Tag("<local>")] | Annotated[ApiEmbedderSettings, Tag("<api>")],
+    Discriminator(_where_it_runs),
+]
 
 
 class GateSettings(Section):
@@ -148,7 +230,7 @@ class IndexSettings(Section):
     schedule: str | None = "@daily"
     fields: tuple[Name, ...] = Field(default=(), description="metadata of documents that searches may filter on")
     chunker: ChunkerSettings = ChunkerSettings()
-    embedder: EmbedderSettings = EmbedderSettings()
+    embedder: AnyEmbedder = EmbedderSettings()
     gates: GateSettings = GateSettings()
     retention: RetentionSettings = RetentionSettings()
 
@@ -195,6 +277,18 @@ class StoreSettings(Section):
     batch_mb: float = Field(default=16.0, gt=0, description="size of one mapped batch of documents")
 
 
+class PriceSettings(Section):
+    """What a million tokens of a model costs, by its name: `penstock plan` shows the price of what it would embed."""
+
+    currency: str = "USD"
+    per_million_tokens: dict[str, Annotated[float, Field(ge=0)]] = {}
+
+    def of(self, model: str, tokens: int) -> float | None:
+        """The price of so many tokens; ``None`` where the table does not name the model."""
+        price = self.per_million_tokens.get(model)
+        return None if price is None else price * tokens / 1_000_000
+
+
 class MaintainSettings(Section):
     schedule: str | None = "@weekly"
 
@@ -212,6 +306,7 @@ class Settings(Section):
     parser: ParserSettings = ParserSettings()
     store: StoreSettings = StoreSettings()
     maintain: MaintainSettings = MaintainSettings()
+    prices: PriceSettings = PriceSettings()
     file: Path = Field(default=DEFAULT_CONFIG, exclude=True)
     home: Path = Field(default=Path(".penstock"), exclude=True)
 
@@ -275,6 +370,24 @@ def checked_schedule(value: str | None) -> str | None:
     return value
 
 
+def checked_base_url(value: str) -> str:
+    """An http(s) address that holds no password and no query, without its last slash.
+
+    >>> checked_base_url("https://api.cohere.com/")
+    'https://api.cohere.com'
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        # not shown: what is wrong with it may be a password
+        raise ValueError("this is no address of an API; write https://HOST or http://HOST:PORT")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            f"the address of {parts.hostname} holds more than scheme, host, port and path; "
+            "a key comes from the connection or the environment"
+        )
+    return value.rstrip("/")
+
+
 def config_path() -> Path:
     return Path(os.environ.get("PENSTOCK_CONFIG") or DEFAULT_CONFIG)
 
@@ -302,23 +415,29 @@ def load(path: Path | None = None) -> Settings:
     base = path.parent
     if "file" in raw:
         raise ConfigError(f"{path}: unknown key 'file'")
-    _anchor_folders(raw, base)
+    _anchor_paths(raw, base)
     try:
         return Settings(**raw, file=path, home=(base / Path(home).expanduser()).resolve())
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, raw, dict(e)) for e in error.errors())) from None
 
 
-def _anchor_folders(raw: dict[str, Any], base: Path) -> None:
-    sources = raw.get("sources")
+def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
+    def anchor(section: Any, key: str) -> None:
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            section[key] = (base / Path(section[key]).expanduser()).resolve()
+
+    sources, indexes = raw.get("sources"), raw.get("indexes")
     for source in sources.values() if isinstance(sources, dict) else ():
-        if isinstance(source, dict) and isinstance(source.get("path"), str):
-            source["path"] = (base / Path(source["path"]).expanduser()).resolve()
+        anchor(source, "path")
+    for index in indexes.values() if isinstance(indexes, dict) else ():
+        anchor(index.get("embedder") if isinstance(index, dict) else None, "tokenizer")
 
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     # pydantic puts the tag of a discriminated union into the location; a person never wrote it.
-    location = [str(part) for part in error["loc"] if part not in ("folder", "s3")]
+    tags = ("folder", "s3", "<local>", "<api>")
+    location = [str(part) for part in error["loc"] if part not in tags]
     key = ".".join(location)
     where = f"{path}: " + (f"{key}: " if key else "")
     if error["type"] == "extra_forbidden":
@@ -351,6 +470,9 @@ def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
             return _fields(AccessRule if rest else model)
         case ["indexes", _]:
             return _fields(IndexSettings)
+        case ["indexes", index, "embedder"]:
+            backend = raw["indexes"][index]["embedder"].get("backend")
+            return _fields(ApiEmbedderSettings if backend in API_BACKENDS else EmbedderSettings)
         case _:
             sections = {**Settings.model_fields, **IndexSettings.model_fields}
             annotation = sections[parent[-1]].annotation

