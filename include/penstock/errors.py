@@ -89,7 +89,25 @@ class AccountingError(StoreError):
 
 
 class ModelError(PenstockError):
-    """A model's files are missing, altered or of the wrong kind."""
+    """A model's files are missing, altered or of the wrong kind, or its API refuses what it was asked.
+
+    ``maybe_billed``: the API may have served a request and be paid for it, although nothing of it can be used.
+    """
+
+    maybe_billed = False
+
+
+class TransientModelError(ModelError, TransientError):
+    """A model's API did not answer, or said that it has no time now; another try may succeed.
+
+    ``retry_after_s`` is the wait that the API asked for.
+    """
+
+    retry_after_s: float | None = None
+
+
+class BudgetError(RefusedError):
+    """What a run may spend is spent, or the next request might pass it; what was embedded is kept."""
 
 
 DISK_FULL = ("no space left on device", "os error 28", "disk is full", "file too large", "disk quota exceeded")

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from penstock import attempts, leases
+from penstock import attempts, leases, spending
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs
 from penstock.errors import AccountingError, LeaseHeldError, LeaseLostError, PenstockError, UnknownNameError
@@ -203,7 +203,7 @@ def save(platform: Platform, run: Run) -> None:
     """Write the counts so far. Raises ``LeaseLostError``."""
     with platform.catalog.write() as connection:
         leases.check(connection, platform.catalog, run.lease)
-        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(run)))
+        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(connection, run)))
 
 
 def note(platform: Platform, run: Run, error: BaseException) -> None:
@@ -222,7 +222,7 @@ def finish(platform: Platform, run: Run, state: str, release: int | None, messag
         if run.lease.attempt is not None:
             attempts.check(connection, run.lease.attempt)
         end = {"state": state, "release": release, "message": message, "finished_at": catalog.now(connection)}
-        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(run) | end))
+        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(connection, run) | end))
     leases.release(catalog, run.lease)
     log.info("run.end", run=run.id, index=run.index, state=state, release=release, **run.counts)
     return report(platform, run.id)
@@ -289,7 +289,8 @@ def _row(platform: Platform, id_: int) -> Any:
     return row
 
 
-def _figures(run: Run) -> dict[str, Any]:
+def _figures(connection: Connection, run: Run) -> dict[str, Any]:
+    run.counts |= spending.metered(connection, run.id)  # counted there by whoever embeds for this run
     return {"counts": run.counts, "seconds": run.seconds, "sources": run.sources}
 
 

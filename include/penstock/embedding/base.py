@@ -26,7 +26,8 @@ class Embedder(Protocol):
     """One loaded model. Safe to call from several threads at once.
 
     ``fingerprint`` is the hash of weights, tokenizer, pooling and prompts (never of runtime, precision or machine).
-    ``max_tokens`` is what one input may hold besides special tokens; longer texts are truncated there.
+    ``tokenizer_fingerprint`` names all that decides where chunks are cut.
+    ``max_tokens`` is what one input may hold besides special tokens; longer texts are truncated there, or refused.
     ``runtime`` says what runs it here (library, version, precision), for the record; asking may load the model.
     """
 
@@ -36,7 +37,14 @@ class Embedder(Protocol):
     tokenizer: Tokenizer
 
     @property
+    def tokenizer_fingerprint(self) -> str: ...
+
+    @property
     def runtime(self) -> Mapping[str, str]: ...
+
+    def batches(self, texts: Sequence[str]) -> list[slice]:
+        """Cut texts into what is embedded, and kept, together: what is paid for must not be lost to what fails next."""
+        ...
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Return float32 of shape (len(texts), dimension), L2-normalised, in the order given."""
@@ -45,3 +53,16 @@ class Embedder(Protocol):
     def embed_query(self, text: str) -> Vectors:
         """Return float32 of shape (dimension,), L2-normalised."""
         ...
+
+
+class LocalModel:
+    """What models in this process share: the name of one is also that of its tokenizer, and a call costs nothing."""
+
+    fingerprint: str
+
+    @property
+    def tokenizer_fingerprint(self) -> str:
+        return self.fingerprint
+
+    def batches(self, texts: Sequence[str]) -> list[slice]:
+        return [slice(0, len(texts))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
@@ -65,11 +65,10 @@ class VectorCache:
         return {name: text for name, text in candidates.items() if name not in known}
 
     def embed(self, candidates: Mapping[str, str], embedder: Embedder, run_id: int) -> int:
-        """Embed what is missing and keep it; return how many texts that was."""
+        """Embed what is missing and keep it, batch by batch; return how many texts that was."""
         wanted = self.missing(candidates)
-        if wanted:
-            vectors = embed_checked(list(wanted.values()), embedder)
-            self.put(list(wanted), vectors, Made(run_id, embedder.runtime))
+        for hashes, part in parts(wanted, embedder):
+            self.put(hashes, embed_checked(part, embedder), Made(run_id, embedder.runtime))
         return len(wanted)
 
     def put(self, hashes: Sequence[str], vectors: Vectors, made: Made | None) -> None:
@@ -120,6 +119,13 @@ class VectorCache:
         return vectors
 
 
+def parts(wanted: Mapping[str, str], embedder: Embedder) -> Iterator[tuple[list[str], list[str]]]:
+    """Cut hash → text into what the embedder wants to have embedded and kept together, as hashes and texts."""
+    hashes, values = list(wanted), list(wanted.values())
+    for part in embedder.batches(values) if values else ():
+        yield hashes[part], values[part]
+
+
 def embed_checked(texts: Sequence[str], embedder: Embedder) -> Vectors:
     """Embed, and refuse what no index should hold: a wrong shape, NaN, or a length that is not 1.
 
@@ -139,7 +145,7 @@ class EmbeddingQueue:
 
     Batches are embedded in threads, two at a time: one keeps the cores busy while the other is cut into tokens or ends.
     ``add`` takes hash → text, looks at each text once, and waits only where two batches are still being embedded.
-    Use it as a context manager: leaving it keeps every vector, or raises what the embedder raised.
+    Use it as a context manager: leaving it keeps every vector, or raises what the embedder raised and keeps the others.
     """
 
     AT_ONCE = 2
@@ -167,6 +173,7 @@ class EmbeddingQueue:
                 self.finish()
         finally:
             self._threads.shutdown(cancel_futures=True)
+            self._keep_finished()
 
     def add(self, candidates: Mapping[str, str]) -> None:
         for name, text in candidates.items():
@@ -186,12 +193,16 @@ class EmbeddingQueue:
     def _start(self) -> None:
         waiting, self._waiting = self._waiting, {}
         self._batch = min(2 * self._batch, self.LARGEST)
-        wanted = self._cache.missing(waiting)
-        if not wanted:
-            return
-        while len(self._running) >= self.AT_ONCE:
+        for hashes, part in parts(self._cache.missing(waiting), self._embedder):
+            while len(self._running) >= self.AT_ONCE:
+                self._keep_oldest()
+            self._running.append((hashes, self._threads.submit(embed_checked, part, self._embedder)))
+
+    def _keep_finished(self) -> None:
+        """What was embedded beside a batch that failed may have cost money."""
+        self._running = deque(one for one in self._running if not one[1].cancelled() and one[1].exception() is None)
+        while self._running:
             self._keep_oldest()
-        self._running.append((list(wanted), self._threads.submit(embed_checked, list(wanted.values()), self._embedder)))
 
     def _keep_oldest(self) -> None:
         hashes, vectors = self._running.popleft()

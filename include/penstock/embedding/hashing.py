@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from penstock.embedding.base import Tokenizer, Vectors
+from penstock.embedding.base import LocalModel, Tokenizer, Vectors
 from penstock.ids import fingerprint
 from penstock.settings import EmbedderSettings
 
@@ -30,7 +30,7 @@ class WordTokenizer:
         return [[match.span() for match in WORD.finditer(text)] for text in texts]
 
 
-class HashingEmbedder:
+class HashingEmbedder(LocalModel):
     """See ``Embedder``."""
 
     dimension = DIMENSION

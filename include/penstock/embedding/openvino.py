@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.embedding import bert
-from penstock.embedding.base import Tokenizer, Vectors
+from penstock.embedding.base import LocalModel, Tokenizer, Vectors
 from penstock.embedding.folder import ModelFolder, open_folder
 from penstock.embedding.tokens import FileTokenizer
 from penstock.errors import ModelError
@@ -33,7 +33,7 @@ CPUINFO = Path("/proc/cpuinfo")
 LAST_CPUID_LEAF_OF_AMX = 0x1E
 
 
-class OpenVinoEmbedder:
+class OpenVinoEmbedder(LocalModel):
     """See ``Embedder``. The model is compiled when a vector is first asked for: many steps need the tokenizer only."""
 
     def __init__(self, settings: EmbedderSettings) -> None:

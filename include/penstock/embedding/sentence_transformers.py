@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from penstock.embedding.base import Tokenizer, Vectors
+from penstock.embedding.base import LocalModel, Tokenizer, Vectors
 from penstock.embedding.folder import open_folder
 from penstock.embedding.openvino import max_tokens
 from penstock.embedding.tokens import FileTokenizer
@@ -18,7 +18,7 @@ from penstock.settings import EmbedderSettings
 BATCH_TEXTS = 32
 
 
-class SentenceTransformersEmbedder:
+class SentenceTransformersEmbedder(LocalModel):
     """See ``Embedder``. ``threads`` sets torch's number for the whole process."""
 
     def __init__(self, settings: EmbedderSettings) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,3 +66,31 @@ def test_what_an_embedder_gets_wrong_is_raised_and_never_kept(cache: VectorCache
             queue.finish()
     assert str(error.value) == "the embedder returned vectors of length nan to nan, not 1"
     assert set(cache.missing(hashed("sense", "nonsense")).values()) == {"nonsense"}
+
+
+class OneByOne(HashingEmbedder):
+    """Embeds each text by itself, as a paid API might; a text that says so waits, or fails once the other is done."""
+
+    def __init__(self) -> None:
+        super().__init__(SETTINGS)
+        self.done = threading.Event()
+
+    def batches(self, texts: Sequence[str]) -> list[slice]:
+        return [slice(n, n + 1) for n in range(len(texts))]
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        if texts == ["fails"]:
+            assert self.done.wait(60)
+            raise ModelError("no more of this")
+        vectors = super().embed_documents(texts)
+        self.done.set()
+        return vectors
+
+
+def test_what_was_paid_for_beside_a_failure_is_kept(cache: VectorCache) -> None:
+    with pytest.raises(ModelError, match="no more of this"), EmbeddingQueue(cache, OneByOne(), run_id=2) as queue:
+        queue.add(hashed("fails", "paid for"))
+    assert set(cache.missing(hashed("fails", "paid for")).values()) == {"fails"}
+    with pytest.raises(ModelError, match="no more of this"):
+        cache.embed(hashed("first", "fails", "never asked"), OneByOne(), run_id=3)
+    assert set(cache.missing(hashed("first", "fails", "never asked")).values()) == {"fails", "never asked"}
