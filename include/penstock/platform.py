@@ -15,8 +15,9 @@ from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
 from penstock.memory import give_back_what_is_freed
-from penstock.settings import EmbedderSettings, ParserSettings, Settings, load
+from penstock.settings import AnyEmbedder, ApiEmbedderSettings, ParserSettings, Settings, load
 from penstock.sources import Connections, Source, connection_from_environment, open_source
+from penstock.spending import RunAccount
 
 if TYPE_CHECKING:
     from penstock.parsing import ParserPool
@@ -37,7 +38,7 @@ class Platform:
         give_back_what_is_freed()
         self.settings = settings or load()
         self._connections = connections
-        self._embedders: dict[EmbedderSettings, Embedder] = {}
+        self._embedders: dict[tuple[AnyEmbedder, int | None], Embedder] = {}
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
         self._pools = pools if pools is not None else {}
@@ -60,13 +61,20 @@ class Platform:
                 raise ConfigError(f"{self.settings.file}: {error}") from error
         return self._sources[name]
 
-    def embedder(self, settings: EmbedderSettings) -> Embedder:
-        """The model, kept: opening it hashes its weights, and its first vector costs a second."""
+    def embedder(self, settings: AnyEmbedder, run_id: int | None = None) -> Embedder:
+        """The model, kept: opening it hashes its weights, and its first vector costs a second.
+
+        What a paid one bills is counted with ``run_id`` and held to its budget.
+        """
         from penstock.embedding import open_embedder
 
-        if settings not in self._embedders:
-            self._embedders[settings] = open_embedder(settings)
-        return self._embedders[settings]
+        account = None
+        if isinstance(settings, ApiEmbedderSettings) and run_id is not None:
+            account = RunAccount(self.catalog, run_id, settings.budget_tokens)
+        key = settings, run_id if account else None
+        if key not in self._embedders:
+            self._embedders[key] = open_embedder(settings, self._connections, account)
+        return self._embedders[key]
 
     def collection(self, name: str) -> VectorIndex:
         from penstock.index import open_index

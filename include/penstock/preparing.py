@@ -92,7 +92,7 @@ class Preparer:
     def __post_init__(self) -> None:
         self.recipe.require_room(self.embedder)
         self._parser = parser_fingerprint(self.recipe.parser)
-        self._chunker = chunking.chunker_fingerprint(self.recipe.chunker, self.embedder.fingerprint)
+        self._chunker = chunking.chunker_fingerprint(self.recipe.chunker, self.embedder.tokenizer_fingerprint)
         self._fresh = PendingRows(self.platform, self.run_id, self.lease)
         self._graves = graves(self.platform)
 

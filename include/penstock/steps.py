@@ -157,7 +157,7 @@ def embed(platform: Platform, run_id: int, batch: int) -> int:
     """Embed one batch of texts and keep the vectors; return how many were still without one."""
     with working(platform, run_id, f"embed-{batch}") as run:
         began = time.perf_counter()
-        embedder = platform.embedder(_recipe(platform, run_id).embedder)
+        embedder = platform.embedder(_recipe(platform, run_id).embedder, run_id)
         cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
         collected = attempts.newest(platform.catalog, run_id)["collect"]
         count = cache.embed(_handed(platform, run_id, f"embed-{batch}", collected), embedder, run_id)

@@ -144,7 +144,7 @@ def prepare_and_embed(
     # The gates' library takes seconds to import: better now, beside the rest, than at the end, when all wait for it.
     importing = threading.Thread(target=import_great_expectations, name="import")
     importing.start()
-    embedder = platform.embedder(recipe.embedder)
+    embedder = platform.embedder(recipe.embedder, run.id)
     cache = VectorCache(platform.catalog, platform.lake, embedder.fingerprint)
     outcomes: list[Outcome] = []
     progress.stage("prepare", len(work))

@@ -61,7 +61,7 @@ platform = Platform(load(Path({str(tmp_path / "penstock.toml")!r})))
 assert sync(platform, "main").state == "published"
 assert search(platform, "main", "who grinds barley").hits[0].key == "mill.md"
 platform.close()
-print(sorted({{"torch", "transformers", "airflow"}} & set(sys.modules)))
+print(sorted({{"torch", "transformers", "airflow", "cohere"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr

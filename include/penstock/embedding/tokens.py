@@ -1,7 +1,8 @@
-"""A model's own tokenizer, read from its tokenizer.json: whole for counting, truncated for embedding."""
+"""A model's own tokenizer, read from its tokenizer.json: whole to count, truncated to embed. Or an estimate."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +54,19 @@ class FileTokenizer:
         ]
 
 
+class PieceTokenizer:
+    """Stands in for a tokenizer that is not at hand: four letters, a digit, a sign or any other character is a token.
+
+    On the safe side: of English it counts a quarter more than WordPiece does, of other scripts more.
+    """
+
+    REVISION = 1
+    PIECE = re.compile(r"[A-Za-z]{1,4}|\S")
+
+    def spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        return [[piece.span() for piece in self.PIECE.finditer(text)] for text in texts]
+
+
 def _load(path: Path) -> tokenizers.Tokenizer:
     from tokenizers import Tokenizer
 
@@ -67,9 +81,9 @@ def _load(path: Path) -> tokenizers.Tokenizer:
 
 
 def _slices(texts: Sequence[str]) -> list[list[str]]:
-    return [[_encodable(text) for text in texts[i : i + SLICE]] for i in range(0, len(texts), SLICE)]
+    return [[encodable(text) for text in texts[i : i + SLICE]] for i in range(0, len(texts), SLICE)]
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Replace lone surrogates, which the library refuses, one for one: offsets stay right."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,171 @@
+"""One request to a paid API: its errors told apart once, transient ones tried again with patience and jitter.
+
+The clients' own retries are switched off: every request that leaves here is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import httpx
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from penstock.apis.access import Access, Service
+from penstock.errors import ModelError, TransientModelError
+
+T = TypeVar("T")
+
+log = structlog.get_logger("penstock")
+logging.getLogger("httpcore").setLevel(logging.INFO)  # at DEBUG it writes headers down
+
+MAX_WAIT_S = 120.0
+"""An API that asks for a longer wait is left alone: the next run goes on."""
+LONGEST_MESSAGE = 300
+TRY_AGAIN = (408, 409, 425, 429)
+BACKOFF = wait_exponential(multiplier=1, max=60)
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+SHORTER = "lower chunker.max_tokens, or name the model's tokenizer.json (embedder.tokenizer)"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Calls one model of one service and translates what goes wrong. ``sleep`` takes seconds."""
+
+    service: Service
+    access: Access
+    model: str
+    sleep: Callable[[float], None] = time.sleep
+
+    def patiently(self, ask: Callable[[int], T], tries: int) -> T:
+        """Return ``ask(attempt)``, attempts counted from 1; after a ``TransientModelError`` wait and ask again.
+
+        The wait is what the API asked for (Retry-After) or an exponential backoff, with jitter.
+        """
+        attempts = Retrying(
+            stop=stop_after_attempt(tries),
+            wait=_wait,
+            retry=retry_if_exception(_worth_another_try),
+            before_sleep=self._note,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        for attempt in attempts:
+            with attempt:
+                return ask(attempt.retry_state.attempt_number)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what the HTTP client raises into ``ModelError`` or ``TransientModelError``."""
+        try:
+            yield
+        except httpx.TransportError as error:
+            said = self.access.without_key(str(error)) or "nothing"
+            silent = TransientModelError(
+                f"{self.service.name} at {self.access.base_url} did not answer ({type(error).__name__}: {said}); "
+                "try again later, or check base_url"
+            )
+            silent.maybe_billed = not isinstance(error, NEVER_SENT)
+            raise silent from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            said = self.access.without_key(str(error))
+            raise ModelError(
+                f"{self.service.name} cannot be asked at {self.access.base_url}: {said}; check base_url"
+            ) from None
+
+    def malformed(self, what: str) -> ModelError:
+        """An answer that came and cannot be used: it may be paid for, so it is not asked for again."""
+        error = ModelError(
+            f"{self.service.name} answered {what} ({self.model!r} at {self.access.base_url}); nothing of it is kept"
+        )
+        error.maybe_billed = True
+        return error
+
+    def broken(self) -> TransientModelError:
+        error = TransientModelError(
+            f"{self.service.name} at {self.access.base_url} answered no JSON; try again later, or check base_url"
+        )
+        error.maybe_billed = True
+        return error
+
+    def refused(self, status: int, body: Any, headers: Mapping[str, str]) -> ModelError:
+        """The error for an answer that is none: transient, or permanent with its fix."""
+        said = self.access.without_key(message_of(body))
+        who = f"{self.service.name} at {self.access.base_url}"
+        answer = f"({status}: {said})" if said else f"({status})"
+        if status in TRY_AGAIN or (status >= 500 and status != 501):
+            if _code_of(body) == "insufficient_quota":
+                return ModelError(f"{who} has no credit left for this key {answer}; add some, or use another key")
+            busy = TransientModelError(f"{who} has no time now {answer}; try again later")
+            busy.retry_after_s = retry_after(headers)
+            return busy
+        if status in (401, 403, 498):
+            fix = (
+                f"check the key in {self.access.found_in}, and what it may do" if self.access.key else "it needs a key"
+            )
+            return ModelError(f"{who} refused the key {answer}; {fix}")
+        if status == 402:
+            return ModelError(f"{who} asks for payment {answer}; see to the account of this key")
+        if status == 404:
+            return ModelError(f"{who} knows no model {self.model!r} {answer}; check model and base_url")
+        if status == 413:
+            return ModelError(f"{who} takes no request that large {answer}; lower embedder.batch_texts")
+        return ModelError(
+            f"{who} refused what {self.model!r} was asked {answer}; check its settings, or for a text that is too long "
+            f"{SHORTER}"
+        )
+
+    def _note(self, state: RetryCallState) -> None:
+        wait_s = round(state.next_action.sleep, 1) if state.next_action else 0.0
+        log.info("api.retry", service=self.service.name, attempt=state.attempt_number, wait_s=wait_s)
+
+
+def message_of(body: Any) -> str:
+    """The message in an error's body, in any of the usual shapes. Nothing else of it: some repeat what they were sent.
+
+    >>> message_of({"error": {"message": "no such model"}})
+    'no such model'
+    >>> message_of({"detail": [{"msg": "field required", "input": {"texts": ["a secret"]}}]})
+    'field required'
+    """
+    if isinstance(body, list):
+        return "; ".join(filter(None, map(message_of, body)))[:LONGEST_MESSAGE]
+    if isinstance(body, dict):
+        found = next((body[name] for name in ("message", "msg", "error", "detail") if body.get(name)), "")
+        return message_of(found) if isinstance(found, dict | list) else " ".join(str(found).split())[:LONGEST_MESSAGE]
+    return ""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from a ``Retry-After`` of seconds or of a date (RFC 9110, 10.2.3)."""
+    value = {name.lower(): value for name, value in headers.items()}.get("retry-after", "").strip()
+    try:
+        seconds = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, TypeError):
+        return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _code_of(body: Any) -> Any:
+    error = body.get("error") if isinstance(body, dict) else None
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def _worth_another_try(error: BaseException) -> bool:
+    return isinstance(error, TransientModelError) and (error.retry_after_s or 0.0) <= MAX_WAIT_S
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_s if isinstance(error, TransientModelError) else None
+    jitter = random.random()  # noqa: S311 - no secret
+    return BACKOFF(state) * (1 + jitter) / 2 if asked is None else asked + jitter * (1 + asked / 10)

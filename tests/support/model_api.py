@@ -1,0 +1,183 @@
+"""A server on loopback that answers as the APIs of Cohere and OpenAI do, and misbehaves when it is told to.
+
+Shapes of requests, answers and errors, read on 2026-11-21:
+- https://docs.cohere.com/reference/embed and https://docs.cohere.com/reference/rerank (v2), with the response types of
+  the Cohere SDK 7.3.1 that are generated from the same description;
+- https://docs.cohere.com/reference/errors for the messages of 400, 401, 404 and 429;
+- https://platform.openai.com/docs/api-reference/embeddings, by OpenAI's own clients generated from its description.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from penstock.embedding.hashing import HashingEmbedder
+from penstock.settings import EmbedderSettings
+
+KEY = "co-KEY-that-nobody-may-see-8d1f"
+COHERE_MODEL, OPENAI_MODEL, RERANK_MODEL = "embed-v4.0", "text-embedding-3-small", "rerank-v3.5"
+DIMENSION = 256
+LONGEST = 512
+"""Tokens of a text; more is refused."""
+TOKEN = re.compile(r"\w+|[^\w\s]")
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Fault:
+    """What happens to one request instead of an answer, or to its answer."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    spoil: Callable[[Body], Any] | None = None
+    """Makes another answer of the right one."""
+    cut: bool = False
+    """Fewer bytes come than were announced."""
+    delay_s: float = 0.0
+
+
+@dataclass
+class Asked:
+    """One request: where, what, and with which key."""
+
+    path: str
+    body: Body
+    key: str
+
+
+@dataclass
+class ModelApi:
+    """``faults`` befall the next requests, one each; ``asked`` are the requests so far, ``billed`` their tokens."""
+
+    url: str = ""
+    faults: deque[Fault] = field(default_factory=deque)
+    asked: list[Asked] = field(default_factory=list)
+    billed: int = 0
+    key: str | None = KEY
+    keys_left: int | None = None
+    """So many requests later no key is right any more."""
+
+    def answer(self, asked: Asked) -> tuple[int, Body]:
+        expired = self.keys_left is not None and len(self.asked) > self.keys_left
+        if self.key is not None and (expired or asked.key != f"Bearer {self.key}"):
+            return 401, {"message": f"invalid api token: {asked.key}"}  # a careless gateway repeats what it was sent
+        match asked.path:
+            case "/v2/embed":
+                return self._cohere(asked.body)
+            case "/v2/rerank":
+                return _rerank(asked.body)
+            case "/v1/embeddings":
+                return self._openai(asked.body)
+        return 404, {"message": "not found"}
+
+    def _cohere(self, body: Body) -> tuple[int, Body]:
+        texts = body["texts"]
+        if body["model"] != COHERE_MODEL:
+            return 404, {"id": "8f2c", "message": f"model '{body['model']}' not found"}
+        if body.get("input_type") not in ("search_document", "search_query"):
+            return 400, {"message": "invalid request: valid input_type must be provided with the provided model"}
+        if len(texts) > 96:
+            return 400, {
+                "message": f"invalid request: total number of texts must be at most 96 - received {len(texts)}"
+            }
+        longest = max(map(tokens, texts))
+        if longest > LONGEST and body.get("truncate") == "NONE":
+            return 400, {"message": f"too many tokens: a text cannot exceed {LONGEST} - received {longest}"}
+        billed = self._bill(texts)
+        return 200, {
+            "id": "da6e531f-54c5-4a73-bf92-f60566d8d753",
+            "embeddings": {"float": vectors(texts, body.get("output_dimension") or DIMENSION)},
+            "texts": texts,
+            "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": billed}},
+            "response_type": "embeddings_by_type",
+        }
+
+    def _openai(self, body: Body) -> tuple[int, Body]:
+        texts = body["input"]
+        if body["model"] != OPENAI_MODEL:
+            said = f"The model `{body['model']}` does not exist or you do not have access to it."
+            return 404, {"error": {"message": said, "type": "invalid_request_error", "code": "model_not_found"}}
+        billed = self._bill(texts)
+        made = vectors(texts, body.get("dimensions") or DIMENSION)
+        data = [{"object": "embedding", "index": n, "embedding": vector} for n, vector in enumerate(made)]
+        usage = {"prompt_tokens": billed, "total_tokens": billed}
+        # Clients must go by the index.
+        return 200, {"object": "list", "data": data[::-1], "model": OPENAI_MODEL, "usage": usage}
+
+    def _bill(self, texts: list[str]) -> int:
+        billed = sum(map(tokens, texts))
+        self.billed += billed
+        return billed
+
+
+def tokens(text: str) -> int:
+    return len(TOKEN.findall(text))
+
+
+def vectors(texts: list[str], dimension: int) -> list[list[float]]:
+    """Texts that share words are near each other. Not of length 1: some APIs normalise, others do not."""
+    found: list[list[float]] = (
+        3 * HashingEmbedder(EmbedderSettings(backend="hashing")).embed_documents(texts)
+    ).tolist()
+    return [vector[:dimension] for vector in found]
+
+
+def _rerank(body: Body) -> tuple[int, Body]:
+    if body["model"] != RERANK_MODEL:
+        return 404, {"message": f"model '{body['model']}' not found"}
+    asked = set(TOKEN.findall(body["query"].lower()))
+    shared = [len(asked & set(TOKEN.findall(text.lower()))) / len(asked) for text in body["documents"]]
+    order = sorted(range(len(shared)), key=lambda n: -shared[n])[: body.get("top_n")]
+    return 200, {
+        "id": "07734bd2-2473-4f07-94e1-0d9f0e6843cf",
+        "results": [{"index": n, "relevance_score": shared[n]} for n in order],
+        "meta": {"api_version": {"version": "2", "is_experimental": False}, "billed_units": {"search_units": 1}},
+    }
+
+
+@contextmanager
+def model_api() -> Iterator[ModelApi]:
+    api = ModelApi()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            asked = Asked(self.path, sent, self.headers.get("authorization", ""))
+            api.asked.append(asked)
+            fault = api.faults.popleft() if api.faults else Fault()
+            time.sleep(fault.delay_s)
+            status, body = (fault.status, fault.body) if fault.status != 200 else api.answer(asked)
+            body = fault.spoil(body) if fault.spoil else body
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {"content-type": "application/json", **fault.headers}.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2] if fault.cut else data)
+            self.close_connection = fault.cut
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    api.url = f"http://127.0.0.1:{server.server_port}"
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
