@@ -21,6 +21,7 @@ from penstock.preparing import Outcome, Preparer
 from penstock.progress import Progress
 from penstock.records import Parsed, Reason, Refusal, SourceObject
 from penstock.runs import Run
+from penstock.settings import AnyEmbedder, ApiEmbedderSettings
 from penstock.sync import ground
 
 ELEMENTS_SHOWN = 8
@@ -128,10 +129,24 @@ def _planned(platform: Platform, run: Run, only: str | None, verify: bool, progr
         "texts": len(texts),
         "texts_to_embed": len(missing),
         "tokens_to_embed": tokens,
+        "cost": _cost(platform, on.recipe.embedder, tokens),
         "documents": _named(platform, delta),
         "sources": found.sources,
         "reindex_would_change": list(on.pending_changes),
         "waiting": waiting.number if waiting else None,
+    }
+
+
+def _cost(platform: Platform, embedder: AnyEmbedder, tokens: int) -> dict[str, Any] | None:
+    """What a paid model would bill, as far as can be known before it does; ``None`` for a model that costs nothing."""
+    if not isinstance(embedder, ApiEmbedderSettings):
+        return None
+    return {
+        "model": embedder.model,
+        "counted_by": str(embedder.tokenizer) if embedder.tokenizer else None,
+        "price": platform.settings.prices.of(embedder.model, tokens),
+        "currency": platform.settings.prices.currency,
+        "budget_tokens": embedder.budget_tokens,
     }
 
 

@@ -187,6 +187,7 @@ GROUPS = {
         "deferred",
         "removed",
     ),
+    "Spent": ("tokens_billed", "requests", "requests_retried", "tokens_unsure", "tokens_in_flight"),
     "Work done": ("fetched", "fetched_bytes", "parsed", "texts", "embedded", "reused", "rows_added", "rows_removed"),
 }
 WORDS = {
@@ -196,6 +197,10 @@ WORDS = {
     "texts": "distinct texts",
     "embedded": "texts embedded",
     "reused": "from the cache",
+    "tokens_billed": "tokens billed",
+    "requests_retried": "tried again",
+    "tokens_unsure": "at most, unanswered",
+    "tokens_in_flight": "at most, under way",
     "rows_added": "rows added",
     "rows_removed": "rows retired",
 }

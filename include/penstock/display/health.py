@@ -8,6 +8,7 @@ from penstock import wording
 from penstock.display import paper
 from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
 from penstock.display.releases import reindex_hint
+from penstock.display.running import billed
 
 MARKS = {"ok": ("✓", GOOD), "warn": ("!", WARN), "bad": ("✗", BAD)}
 
@@ -50,6 +51,8 @@ def _index(one: dict[str, Any]) -> None:
     if run := one["last_run"]:
         age = f"run {run['id']} ({run['kind']}), {wording.when(run['started_at'])} UTC: "
         paper.prose((age, QUIET), (f"{run['state']}; {run['message']}", QUIET))
+        if run["counts"].get("requests"):
+            paper.prose((f"billed {billed(run['counts'])}", QUIET), indent=4)
     _waits(one)
     reindex_hint(index, one["reindex_would_change"])
 

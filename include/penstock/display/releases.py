@@ -105,6 +105,8 @@ def plan(found: dict[str, Any]) -> None:
     new_texts = f"{found['texts']:,} distinct in what changed"
     cost = f"{found['texts_to_embed']:,} to embed, {wording.count(found['tokens_to_embed'], 'token')}"
     table.append((("texts", QUIET), f"{new_texts}: {cost}" if found["texts"] else "none to embed"))
+    if found["cost"] and found["texts_to_embed"]:
+        table.append((("price", QUIET), _price(found["cost"], found["tokens_to_embed"])))
     if found["access_changed"]:
         table.append((("access", QUIET), f"{wording.count(found['access_changed'], 'document')} with other readers"))
     paper.rows(table)
@@ -115,6 +117,19 @@ def plan(found: dict[str, Any]) -> None:
     if found["waiting"]:
         paper.prose((f"Release {found['waiting']} waits for a decision; a newer one would supersede it.", WARN))
     reindex_hint(index, found["reindex_would_change"])
+
+
+def _price(cost: dict[str, Any], tokens: int) -> str:
+    exact = "" if cost["counted_by"] else "about "
+    counted = "" if cost["counted_by"] else "; tokens are estimated, on the high side"
+    if cost["price"] is None:
+        words = f"unknown: name {cost['model']} in prices.per_million_tokens"
+    else:
+        words = f"{exact}{cost['price']:,.4f} {cost['currency']} to {cost['model']}"
+    budget = cost["budget_tokens"]
+    if budget is not None and tokens > budget:
+        counted += f"; more than the budget of a run, {wording.count(budget, 'token')}: it takes several"
+    return words + counted
 
 
 def reindex_hint(index: str, changes: list[str]) -> None:

@@ -93,9 +93,20 @@ def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
         reused = counts["texts"] - n("embedded", 0)
         words = f"{counts['texts']:,} distinct: {n('embedded', 0):,} embedded, {reused:,} from the cache"
         figures.append(("texts", words))
+    if n("requests", 0):
+        figures.append(("billed", billed(counts)))
     if "rows_added" in counts:
         figures.append(("rows", f"{counts['rows_added']:,} added, {n('rows_removed', 0):,} removed"))
     return [((str(name), QUIET), words) for name, words in figures]
+
+
+def billed(counts: dict[str, int]) -> str:
+    """What the run spent on a paid API."""
+    n = counts.get
+    again = f", {n('requests_retried', 0):,} of them tried again" if n("requests_retried", 0) else ""
+    words = f"{wording.count(n('tokens_billed', 0), 'token')} in {wording.count(n('requests', 0), 'request')}{again}"
+    unsure = n("tokens_unsure", 0) + n("tokens_in_flight", 0)
+    return words + (f"; up to {unsure:,} more for requests without a clear answer" if unsure else "")
 
 
 def _stages(spent: dict[str, float]) -> None:
