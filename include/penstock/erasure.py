@@ -30,11 +30,11 @@ from penstock.catalog.schema import (
 )
 from penstock.decisions import Who
 from penstock.errors import UsageError
+from penstock.graves import buried_name
 from penstock.ids import digest_add
 from penstock.lake import Kind
 from penstock.leftovers import Orphans, delete_hand_overs, delete_orphans, find_orphans, scrub_names
 from penstock.platform import Platform
-from penstock.preparing import buried_name
 from penstock.provenance import find_document
 from penstock.records import NOBODY, IndexRow
 from penstock.vectors import delete_vectors, texts_only_in

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, select
 
-from penstock import manifest
+from penstock import cursors, manifest
 from penstock.catalog import Catalog, batched
 from penstock.catalog.schema import documents, entries, parses
 from penstock.errors import ListingError, SourceError
-from penstock.ids import document_id
-from penstock.keys import parse_key
+from penstock.graves import buried_name, graves
+from penstock.ids import document_id, sha256
+from penstock.keys import ATTACHMENT, parse_key
 from penstock.lake import Kind
 from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
@@ -27,8 +28,9 @@ from penstock.recipe import Recipe
 from penstock.records import NOBODY, Reason, Refusal, SourceObject
 from penstock.settings import SourceBase
 from penstock.sources.access import Rules
+from penstock.sources.base import Before, Cursor, Reading
 
-COUNTS = ("listed", "unchanged", "quarantined_before", "erased", "work", "attachments_carried")
+COUNTS = ("listed", "unchanged", "quarantined_before", "erased", "work", "attachments_carried", "carried")
 
 
 class Known(NamedTuple):
@@ -68,6 +70,7 @@ class Work:
     fields: Mapping[str, str]
     revision: str | None
     problem: Refusal | None
+    locator: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -158,48 +161,87 @@ def principals_of(item: SourceObject, when_silent: tuple[str, ...]) -> tuple[str
 
 def plan_source(
     name: str,
-    listing: Iterable[SourceObject],
+    reading: Reading,
     known: Mapping[str, Known],
     when_silent: tuple[str, ...],
     plan: Plan,
     verify: bool = False,
     rules: Callable[[str], tuple[str, ...]] | None = None,
+    keep: Callable[[bytes], str] = sha256,
 ) -> None:
     """Add one source's share to ``plan``.
 
     ``rules`` says who may read a key where the configuration alone decides; it then also holds for documents that the
-    source no longer lists, which old releases may still show. Raises ``ListingError`` where the listing broke off,
-    repeated a key, or came back empty (unless the source was emptied before): such a listing removes nothing.
+    source no longer lists, which old releases may still show. ``keep`` puts bytes that the listing itself brought
+    where they can be read, and returns their SHA-256. Raises ``ListingError`` where the listing broke off, repeated a
+    key, or came back empty (unless the source was emptied before): such a listing removes nothing.
     """
     share = Plan()
     seen: set[str] = set()
+    named: set[str] = set()
     served = {known_.id: key for key, known_ in known.items() if known_.in_release and known_.parent_id is None}
     families = attachments_of(known.values())
-    for item in listing:
+    for item in reading.objects:
         if item.key in seen:
             raise ListingError(f"source {name!r} listed {item.key!r} twice; nothing was removed. Run it again")
         seen.add(item.key)
+        if item.gone:
+            continue
+        named.add(item.key)
         # An erased document's key is gone from the catalog; only its id, which derives from the key, finds it.
         found = known.get(item.key) or known.get(document_id(name, item.key))
         below = families.get(found.id, []) if found else []
-        _plan_item(name, item, found, below, when_silent, verify, share)
-    if not seen and served:
+        _plan_item(name, item, found, below, when_silent, verify, share, keep)
+    if reading.whole and not seen and served:
         raise ListingError(
             f"source {name!r} listed nothing, but {len(served)} of its documents are served; nothing was removed. "
             "Check its path, prefix, globs and permissions"
         )
-    if not seen and not known:
+    if reading.whole and not seen and not known:
         raise ListingError(f"source {name!r} listed nothing. Check its path, prefix, globs and permissions")
-    for id_, principals in unlisted_access(known, seen, rules).items():
+    for id_, principals in unlisted_access(known, named, rules).items():
         share.access[id_] = principals
-    share.removed += [id_ for id_, key in served.items() if key not in seen]
+    share.removed += [id_ for id_, key in served.items() if key not in named and _has_left(key, seen, reading.removes)]
     share.removed += [child.id for id_ in list(share.removed) for child in families.get(id_, ()) if child.in_release]
-    share.counts["listed"] = len(seen)
+    share.counts["listed"] = len(named)
+    left = set(share.removed)
+    _carry(name, {key: known[key] for id_, key in served.items() if key not in named and id_ not in left}, share)
+    for one in known.values() if not reading.removes else ():
+        if one.principals_pending and not one.erased:  # the run before died between the catalog and the rows
+            share.access.setdefault(one.id, tuple(json.loads(one.principals)))
     plan.work += share.work
     plan.removed += share.removed
     plan.access |= share.access
     for count, value in share.counts.items():
         plan.counts[count] += value
+
+
+def _has_left(key: str, seen: Collection[str], unnamed_is_gone: bool) -> bool:
+    """Whether a document that the listing does not show is gone: what was named was named with all that hangs on it."""
+    return unnamed_is_gone or key.split(ATTACHMENT, 1)[0] in seen
+
+
+def _carry(source: str, unnamed: Mapping[str, Known], share: Plan) -> None:
+    """Take over what a listing of changes left unsaid, as it was. What another parser refused is tried again."""
+    for key, one in unnamed.items():
+        if not (one.quarantined and one.retry and one.revision):
+            share.counts["carried"] += 1
+            continue
+        share.counts["listed"] += 1
+        share.counts["work"] += 1
+        share.work.append(
+            Work(
+                id=one.id,
+                source=source,
+                key=key,
+                size_bytes=0,
+                hint=one.hint,
+                principals=tuple(json.loads(one.principals)),
+                fields=json.loads(one.entry_fields or "{}"),
+                revision=one.revision,
+                problem=None,
+            )
+        )
 
 
 def _plan_item(
@@ -210,6 +252,7 @@ def _plan_item(
     when_silent: tuple[str, ...],
     verify: bool,
     share: Plan,
+    keep: Callable[[bytes], str],
 ) -> None:
     decision = decide(item, known, verify)
     if decision in ("unchanged", "quarantined_before") and any(child.retry for child in below):
@@ -222,7 +265,9 @@ def _plan_item(
         if one is not None and _differs(one, principals):
             share.access[one.id] = principals
     if decision == "work":
-        trusted = known is not None and not verify and item.hint == known.hint
+        revision = known.revision if known is not None and not verify and item.hint == known.hint else None
+        if item.content is not None and item.problem is None:
+            revision = keep(item.content)
         share.work.append(
             Work(
                 id=document_id(source, item.key),
@@ -232,8 +277,9 @@ def _plan_item(
                 hint=item.hint,
                 principals=principals,
                 fields=dict(item.fields),
-                revision=known.revision if known and trusted else None,
+                revision=revision,
                 problem=item.problem,
+                locator=item.locator,
             )
         )
     else:
@@ -291,17 +337,19 @@ def make_plan(
     plan = Plan()
     settings = platform.settings.index(index)
     parser = parser_fingerprint(recipe.parser)
+    kept = cursors.of_release(platform.catalog, index, base)
+    keep = _keeper(platform)
     for name in (only,) if only else settings.sources:
         known = known_documents(platform.catalog, index, name, base, parser)
         source = platform.settings.source(name)
         rules = _rules(name, source)
-        before = plan.counts["listed"]
+        listed, carried = plan.counts["listed"], plan.counts["carried"]
         try:
-            listing = (
-                too_large(item, name, source.max_bytes)
-                for item in _declared(platform.source(name).list(), recipe.fields)
+            reading = platform.source(name).read(_before(None if verify else kept.get(name), known))
+            reading.objects = (
+                too_large(item, name, source.max_bytes) for item in _declared(reading.objects, recipe.fields)
             )
-            plan_source(name, listing, known, source.when_silent, plan, verify, rules)
+            plan_source(name, reading, known, source.when_silent, plan, verify, rules, keep)
         except ListingError as error:
             plan.access |= unlisted_access(known, (), rules)  # who may read needs no listing where rules decide it
             plan.errors.append(error)
@@ -309,9 +357,31 @@ def make_plan(
         except SourceError as error:
             raise ListingError(f"source {name!r}: {error}") from error
         else:
-            plan.sources[name] = {"listed": plan.counts["listed"] - before}
+            plan.sources[name] = {"listed": plan.counts["listed"] - listed}
+            if not reading.removes:
+                plan.sources[name]["carried"] = plan.counts["carried"] - carried
+            if reading.cursor is not None:
+                plan.sources[name]["cursor"] = dict(reading.cursor)
     plan.work = [_fetched_again(platform, work) for work in plan.work]
     return plan
+
+
+def _before(cursor: Cursor | None, known: Mapping[str, Known]) -> Before:
+    """``None`` as a hint where nothing is known of the bytes."""
+    return Before(cursor, lambda key: known[key].hint if key in known and known[key].revision else None)
+
+
+def _keeper(platform: Platform) -> Callable[[bytes], str]:
+    """Keep bytes in the lake, but for those that were erased."""
+    buried = lru_cache(maxsize=1)(lambda: graves(platform).bytes)
+
+    def keep(data: bytes) -> str:
+        name = sha256(data)
+        if buried_name(name) not in buried():
+            platform.lake.put_bytes(data)
+        return name
+
+    return keep
 
 
 def _fetched_again(platform: Platform, work: Work) -> Work:

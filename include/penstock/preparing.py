@@ -15,10 +15,11 @@ from typing import Any
 from sqlalchemy import select
 
 from penstock import chunking
-from penstock.catalog.schema import documents, erased_bytes, parses
+from penstock.catalog.schema import parses
 from penstock.embedding.base import Embedder
 from penstock.embedding.cache import text_hash
 from penstock.errors import FetchError, StoreError, TransientFetchError
+from penstock.graves import buried_name, graves
 from penstock.ids import document_id, hash_of, sha256
 from penstock.keys import ATTACHMENT, UNNAMED, named_title, parse_key, told_name
 from penstock.lake import Kind
@@ -151,8 +152,10 @@ class Preparer:
                     self._fresh.document(item)
                     if buried_name(item.revision) in self._graves.bytes:
                         ready.append((self._outcome(item, "quarantined", refusal=ERASED), {}))
-                    else:
-                        yield item
+                        continue
+                    if item.parent_id is None:  # known already, unless the listing brought the bytes
+                        self._fresh.revision(item, item.work.size_bytes)
+                    yield item
                 else:
                     waiting.append((item, threads.submit(self._fetch, item.work)))
                     if len(waiting) >= 2 * FETCH_THREADS:
@@ -334,25 +337,6 @@ class Preparer:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Graves:
-    """What was erased and must not come back: ids of documents, and names of bytes (see ``buried_name``)."""
-
-    documents: frozenset[str]
-    bytes: frozenset[str]
-
-
-def graves(platform: Platform) -> Graves:
-    with platform.catalog.read() as connection:
-        ids = connection.execute(select(documents.c.id).where(documents.c.erased_at.is_not(None))).scalars()
-        return Graves(frozenset(ids), frozenset(connection.execute(select(erased_bytes.c.digest)).scalars()))
-
-
-def buried_name(revision: str) -> str:
-    """What is kept of erased bytes: enough to know them again, and not the name that a copy elsewhere would have."""
-    return hash_of("erased", revision)
-
-
 def embedding_texts(chunks: Iterable[Chunk], recipe: Recipe) -> dict[str, str]:
     """Text hash → text, for the distinct texts that the chunks are embedded as."""
     texts = (chunking.embedding_text(chunk, recipe.chunker) for chunk in chunks)
@@ -360,4 +344,6 @@ def embedding_texts(chunks: Iterable[Chunk], recipe: Recipe) -> dict[str, str]:
 
 
 def _source_object(work: Work) -> SourceObject:
-    return SourceObject(key=work.key, size_bytes=work.size_bytes, hint=work.hint, fields=work.fields)
+    return SourceObject(
+        key=work.key, size_bytes=work.size_bytes, hint=work.hint, fields=work.fields, locator=work.locator
+    )

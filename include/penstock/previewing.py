@@ -39,7 +39,8 @@ def preview(platform: Platform, source: str, n: int = 5) -> list[dict[str, Any]]
         refusal = too_large(item, source, limit).problem
         if refusal is None:
             try:
-                jobs.append(ParseJob(item.key, file_name(item.key), listing.fetch(item).data))
+                data = item.content if item.content is not None else listing.fetch(item).data
+                jobs.append(ParseJob(item.key, file_name(item.key), data))
                 fetched[item.key] = item
                 continue
             except FetchError as error:
@@ -120,7 +121,7 @@ def _planned(platform: Platform, run: Run, only: str | None, verify: bool, progr
         "listed": found.counts["listed"],
         "new": delta.counts["new"],
         "changed": delta.counts["changed"],
-        "unchanged": found.counts["unchanged"] + delta.counts["same"],
+        "unchanged": found.counts["unchanged"] + found.counts["carried"] + delta.counts["same"],
         "quarantined": found.counts["quarantined_before"] + delta.counts["quarantined"],
         "removed": len(delta.gone),
         "deferred": delta.counts["deferred"],

@@ -62,6 +62,12 @@ class SourceObject:
     principals: tuple[str, ...] | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     problem: Refusal | None = None
+    content: bytes | None = field(default=None, repr=False)
+    """The document's bytes, where the listing itself brought them."""
+    locator: str | None = None
+    """Where ``fetch`` finds the bytes, where the key does not say it."""
+    gone: bool = False
+    """The source says that it removed the document; nothing else is then said of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from penstock.platform import Platform
 from penstock.preparing import Outcome
 from penstock.recipe import Recipe
 from penstock.records import OPEN_END, Chunk, IndexRow
+from penstock.sources import Cursor
 
 DOCUMENTS_AT_ONCE, ROWS_AT_ONCE = 500, 4_000
 """One commit of the store: of the small ones many documents, since each commit has a price that grows with the number
@@ -51,6 +52,8 @@ class Stager:
     embedder: Embedder
     run_id: int
     progress: Callable[[int], None] = lambda _n: None
+    cursors: Mapping[str, Cursor] = field(default_factory=dict)
+    """Where the next readings of the sources may begin, once this release is the base of the next."""
     _written: dict[str, str] = field(default_factory=dict)
 
     def stage(self, delta: Delta, base: int, rebuild: bool = False) -> int:
@@ -237,6 +240,7 @@ class Stager:
                     rows_removed=len(removed),
                     digest=digest_add(digest_add(start, added), removed, -1),
                     delta={**delta.counts, "name": delta.name()},
+                    cursors=dict(self.cursors),
                 )
             )
             today = {
@@ -332,5 +336,6 @@ def empty_release(index: str, number: int, generation: int, base: int, run_id: i
         "rows_removed": 0,
         "digest": EMPTY_DIGEST,
         "delta": {},
+        "cursors": {},
         "pinned": False,
     }

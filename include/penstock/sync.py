@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from penstock import manifest, quality, release, runs, wording
+from penstock import cursors, manifest, quality, release, runs, wording
 from penstock.access import apply_access
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import documents, entries, revisions, source_states
@@ -126,7 +126,7 @@ def _note_sources(platform: Platform, run: Run, plan: Plan) -> None:
         now = platform.catalog.now(connection)
         for name, state in plan.sources.items():
             row = {"source": name, "index_name": run.index, "run_id": run.id, "error": state.get("error")}
-            listed = {"listed_at": now, "documents": state.get("listed", 0)}
+            listed = {"listed_at": now, "documents": state.get("listed", 0) + state.get("carried", 0)}
             blank = {"listed_at": None, "documents": 0}
             failed = "error" in state
             changing = ["run_id", "error"] + ([] if failed else list(listed))
@@ -212,10 +212,13 @@ def stage(
         ids = [one.id for one in outcomes] + removed
         before = base_entries(connection, run.index, on.base, ids) if on.base else {}
         waiting = manifest.pending(connection, run.index)
+        deferred = [one.id for one in outcomes if one.state == "deferred"]
+        kept = cursors.moved(connection, run.index, on.base, run.sources, deferred)
     delta = compute_delta(before, outcomes, removed, rebuild)
     run.counts.update({name: delta.counts[name] for name in DELTA_COUNTS})
     runs.save(platform, run)
     if not delta and on.base and not rebuild:
+        cursors.keep(platform.catalog, run.index, on.base, kept, run.lease)
         return None
     if waiting is not None and not rebuild and waiting.delta.get("name") == delta.name():
         run.counts["waiting"] = waiting.number
@@ -223,7 +226,7 @@ def stage(
     embedder = platform.embedder(on.recipe.embedder)
     progress.stage("stage", len(delta.put))
     with run.clock("stage"):
-        stager = Stager(platform, run.index, run.lease, on.recipe, embedder, run.id, progress.advance)
+        stager = Stager(platform, run.index, run.lease, on.recipe, embedder, run.id, progress.advance, kept)
         number = stager.stage(delta, on.base, rebuild)
     with platform.catalog.read() as connection:
         row = manifest.release_row(connection, run.index, number)
@@ -256,8 +259,10 @@ def close_unchanged(platform: Platform, run: Run) -> RunReport:
         return runs.finish(platform, run, state, waiting.number, message)
     moved = release.follow_head(platform, run.index)
     live = moved or live
-    listed = wording.count(run.counts.get("listed", 0), "document")
-    message = f"nothing changed: {listed} listed, release {live} stays live"
+    listed = wording.count(run.counts.get("listed", 0), "document") + " listed"
+    if carried := run.counts.get("carried", 0):
+        listed += f", {carried:,} not named"
+    message = f"nothing changed: {listed}, release {live} stays live"
     if moved:
         message = f"nothing changed since release {moved}, which is live again"
     elif on_hold:

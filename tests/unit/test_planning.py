@@ -12,6 +12,7 @@ from penstock.errors import ListingError
 from penstock.ids import document_id
 from penstock.planning import Known, Plan, Work, canonical, plan_source, unlisted_access
 from penstock.records import SourceObject
+from penstock.sources import Reading
 
 PUBLIC = ("public",)
 
@@ -38,7 +39,7 @@ def known(key: str, **changes: object) -> Known:
 
 def planned(listing: list[SourceObject], before: dict[str, Known], **options: bool) -> Plan:
     plan = Plan()
-    plan_source("docs", listing, before, PUBLIC, plan, **options)
+    plan_source("docs", Reading(listing), before, PUBLIC, plan, **options)
     return plan
 
 
@@ -94,7 +95,7 @@ def test_a_listing_that_breaks_off_leaves_no_trace_in_the_plan() -> None:
 
     plan = Plan()
     with pytest.raises(ListingError, match="the connection broke"):
-        plan_source("docs", broken(), {"a": known("a"), "b": known("b")}, PUBLIC, plan)
+        plan_source("docs", Reading(broken()), {"a": known("a"), "b": known("b")}, PUBLIC, plan)
     assert (plan.work, plan.removed, plan.access, plan.counts["listed"]) == ([], [], {}, 0)
 
 

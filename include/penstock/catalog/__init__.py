@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 
 from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that this code was written for; a test holds it against the migrations."""
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")

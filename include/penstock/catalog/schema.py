@@ -142,6 +142,7 @@ releases = Table(
     Column("digest", String(64), nullable=False),
     Column("delta", JSON, nullable=False, comment="documents added, changed, removed; texts embedded"),
     Column("pinned", Boolean, nullable=False),
+    Column("cursors", JSON, nullable=False, server_default="{}", comment="by source: where its next reading may begin"),
     ForeignKeyConstraint(["index_name", "generation"], ["generations.index_name", "generations.number"]),
 )
 

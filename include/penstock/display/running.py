@@ -80,6 +80,8 @@ def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
     figures += [
         ("", f"{n(name, 0):,} {NAMES.get(name, name)}") for name in OUTCOMES if n(name, 0) or name == "unchanged"
     ]
+    if n("carried", 0):
+        figures.append(("not named", f"{wording.count(n('carried', 0), 'document')}, as they were"))
     if n("access_changed", 0):
         figures.append(("access", f"{wording.count(n('access_changed', 0), 'document')} with other readers, at once"))
     if gone := n("removed", 0):

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from penstock.errors import ConfigError
 from penstock.settings import FolderSource, S3Source
-from penstock.sources.base import Source, TooLargeError
+from penstock.sources.base import Before, Cursor, Reading, Source, TooLargeError
 from penstock.sources.connection import Connections, connection_from_environment
 from penstock.sources.folder import FolderDocuments
 
-__all__ = ["Connections", "Source", "TooLargeError", "connection_from_environment", "open_source"]
+__all__ = [
+    "Before",
+    "Connections",
+    "Cursor",
+    "Reading",
+    "Source",
+    "TooLargeError",
+    "connection_from_environment",
+    "open_source",
+]
 
 
 def open_source(

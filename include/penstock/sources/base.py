@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from penstock.errors import FetchError
 from penstock.records import Fetched, SourceObject
 
 FETCH_THREADS = 8
 """So many threads of a run call ``fetch`` at a time."""
+
+Cursor = Mapping[str, Any]
+"""Where a source's next reading may begin, in its own words: small, plain JSON, no document's key and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the catalog kept of earlier readings."""
+
+    cursor: Cursor | None = None
+    hint_of: Callable[[str], str | None] = lambda _key: None
+    """A document's key to the hint that its bytes were last fetched under."""
+
+
+NOTHING_BEFORE = Before()
+
+
+@dataclass
+class Reading:
+    """One reading of a source. What it says of itself holds once ``objects`` was read to its end."""
+
+    objects: Iterable[SourceObject]
+    whole: bool = True
+    """All that there is was asked for, not only what changed: that there is nothing at all would be suspicious."""
+    removes: bool = True
+    """What was not named is gone; else it is as it was, but for what hangs on a document that was named."""
+    cursor: Cursor | None = None
+    """Kept once the run has kept what was named."""
 
 
 class Source(Protocol):
@@ -23,6 +52,10 @@ class Source(Protocol):
         Ending normally says "that was all". Raises ``ListingError`` (or its transient kind) where it was not:
         a listing that breaks off must never look like a short one.
         """
+        ...
+
+    def read(self, before: Before) -> Reading:
+        """List as ``list`` does, or only what changed since, where the source can tell."""
         ...
 
     def fetch(self, item: SourceObject) -> Fetched:

@@ -18,7 +18,7 @@ from penstock.records import NOBODY, Fetched, Reason, Refusal, SourceObject
 from penstock.settings import FolderSource
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
-from penstock.sources.base import TooLargeError
+from penstock.sources.base import Before, Reading, TooLargeError
 from penstock.sources.globs import Globs
 
 READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -57,6 +57,9 @@ class FolderDocuments:
                 else:
                     yield found
             pending.extend(reversed(below))
+
+    def read(self, _before: Before) -> Reading:
+        return Reading(self.list())
 
     def fetch(self, item: SourceObject) -> Fetched:
         root = self._root(TransientFetchError, TransientFetchError)

@@ -23,7 +23,7 @@ from penstock.records import Fetched, SourceObject
 from penstock.settings import S3Source
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
-from penstock.sources.base import TooLargeError
+from penstock.sources.base import Before, Reading, TooLargeError
 from penstock.sources.globs import Globs
 from penstock.sources.s3_client import client
 from penstock.sources.s3_errors import CLIENT_ERRORS, Fault, Scope, explain, explain_listing
@@ -62,6 +62,9 @@ class S3Documents:
                 return self._settled(partial(self._with_tags, item) for item in documents)
             case "rules":
                 return (self._object(item) for item in documents)
+
+    def read(self, _before: Before) -> Reading:
+        return Reading(self.list())
 
     def fetch(self, item: SourceObject) -> Fetched:
         key = self._prefix + item.key
