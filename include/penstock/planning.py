@@ -26,7 +26,7 @@ from penstock.parsing import parser_fingerprint
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import NOBODY, Reason, Refusal, SourceObject
-from penstock.settings import SourceBase
+from penstock.source_settings import SourceBase
 from penstock.sources.access import Rules
 from penstock.sources.base import Before, Cursor, Reading
 

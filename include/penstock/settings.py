@@ -9,25 +9,16 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
 from croniter import croniter
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, field_validator, model_validator
 
 from penstock.errors import ConfigError, UnknownNameError, did_you_mean
-from penstock.ids import fingerprint
+from penstock.http_settings import ApiSource, WebsiteSource
 from penstock.records import NOBODY, PUBLIC
+from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
 
 DEFAULT_CONFIG = Path("include/config/penstock.toml")
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -36,66 +27,17 @@ BUILT_IN_FIELDS = ("source", "key", "kind")
 """What every search may filter on, besides the fields that an index declares."""
 SCHEDULE_WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@once", "@continuous")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Principals = tuple[str, ...]
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def fingerprint(self) -> str:
-        """Hash of this section's values: what a derived artefact is keyed by."""
-        return fingerprint(self.model_dump(mode="json"))
-
-
-class AccessRule(Section):
-    """Documents whose key begins with ``prefix`` may be read by ``principals``; the longest prefix wins."""
-
-    prefix: str
-    principals: Principals
-
-    @field_validator("principals")
-    @classmethod
-    def _no_blank(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return checked_principals(value)
-
-
-class SourceBase(Section):
-    """What every source says: which keys, how large, how fresh, and who may read where the source says nothing."""
-
-    when_silent: Principals = Field(description="principals of a document about which the source says nothing")
-    access: tuple[AccessRule, ...] = ()
-    access_from: Literal["rules", "sidecar"] = "rules"
-    include: tuple[str, ...] = ("**",)
-    exclude: tuple[str, ...] = ()
-    max_bytes: int = Field(default=100 * 2**20, gt=0)
-    max_age_s: float | None = Field(default=None, gt=0, description="a source unsynced for longer is stale")
-
-    @field_validator("when_silent")
-    @classmethod
-    def _no_blank(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return checked_principals(value)
-
-
-class FolderSource(SourceBase):
-    type: Literal["folder"]
-    path: Path
-    follow_links: bool = False
-
-
-class S3Source(SourceBase):
-    """Objects of a bucket. Credentials: the standard chain, or the named Airflow connection (``aws`` type)."""
-
-    type: Literal["s3"]
-    bucket: str
-    prefix: str = ""
-    endpoint_url: str | None = None
-    region: str | None = None
-    connection: str | None = None
-    access_from: Literal["rules", "sidecar", "metadata", "tags"] = "rules"  # type: ignore[assignment]
-    concurrency: int = Field(default=8, ge=1, le=64)
-
-
-SourceSettings = Annotated[FolderSource | S3Source, Field(discriminator="type")]
+SOURCES: dict[str, type[SourceBase]] = {
+    "folder": FolderSource,
+    "s3": S3Source,
+    "api": ApiSource,
+    "website": WebsiteSource,
+}
+"""By the ``type`` that the configuration names."""
+AnySource = FolderSource | S3Source | ApiSource | WebsiteSource
+SourceSettings = Annotated[AnySource, Field(discriminator="type")]
 
 
 class ParserSettings(Section):
@@ -301,8 +243,8 @@ class MaintainSettings(Section):
 class Settings(Section):
     """The whole file. ``file`` and ``home`` are where it was read from and where data goes."""
 
-    sources: dict[Name, SourceSettings] = {}
-    indexes: dict[Name, IndexSettings] = {}
+    sources: dict[Name, SourceSettings] = Field(default={})
+    indexes: dict[Name, IndexSettings] = Field(default={})
     parser: ParserSettings = ParserSettings()
     store: StoreSettings = StoreSettings()
     maintain: MaintainSettings = MaintainSettings()
@@ -323,7 +265,7 @@ class Settings(Section):
             raise UnknownNameError("index", name, self.indexes)
         return self.indexes[name]
 
-    def source(self, name: str) -> FolderSource | S3Source:
+    def source(self, name: str) -> AnySource:
         if name not in self.sources:
             raise UnknownNameError("source", name, self.sources)
         return self.sources[name]
@@ -339,22 +281,6 @@ class Settings(Section):
     @property
     def index_url(self) -> str:
         return self.store.index.format(home=self.home)
-
-
-def checked_principals(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Sorted and without repeats. ``nobody`` stands alone; a blank or padded name is an error.
-
-    >>> checked_principals(("group:b", "group:a", "group:b"))
-    ('group:a', 'group:b')
-    """
-    if not value:
-        raise ValueError(f"the list of principals is empty; write [{PUBLIC!r}] or [{NOBODY!r}]")
-    for name in value:
-        if not name or name != name.strip():
-            raise ValueError(f"{name!r} is not a principal: it is blank or padded with spaces")
-    if NOBODY in value and len(set(value)) > 1:
-        raise ValueError(f"{NOBODY!r} stands alone, not beside {sorted(set(value) - {NOBODY})}")
-    return tuple(sorted(set(value)))
 
 
 def checked_schedule(value: str | None) -> str | None:
@@ -436,8 +362,9 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     # pydantic puts the tag of a discriminated union into the location; a person never wrote it.
-    tags = ("folder", "s3", "<local>", "<api>")
-    location = [str(part) for part in error["loc"] if part not in tags]
+    tags = ("<local>", "<api>")
+    found = [part for place, part in enumerate(error["loc"]) if place != 2 or part not in SOURCES]
+    location = [str(part) for part in found if part not in tags]
     key = ".".join(location)
     where = f"{path}: " + (f"{key}: " if key else "")
     if error["type"] == "extra_forbidden":
@@ -446,7 +373,7 @@ def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         written = error["input"].get("type") if isinstance(error["input"], dict) else None
         said = f"type: {written!r} is no type of source" if written is not None else "type: is missing"
-        return f"{where.removesuffix(': ')}.{said}{did_you_mean(str(written), ('folder', 's3'))}"
+        return f"{where.removesuffix(': ')}.{said}{did_you_mean(str(written), SOURCES)}"
     if error["type"] == "missing":
         return f"{where}is missing{_hint_for(location)}"
     if error["type"] == "value_error":
@@ -466,8 +393,7 @@ def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
         case []:
             return [*_fields(Settings), "home"]
         case ["sources", name, *rest]:
-            model: type[Section] = S3Source if raw["sources"][name].get("type") == "s3" else FolderSource
-            return _fields(AccessRule if rest else model)
+            return _fields(_section(SOURCES[raw["sources"][name]["type"]], rest))
         case ["indexes", _]:
             return _fields(IndexSettings)
         case ["indexes", index, "embedder"]:
@@ -477,6 +403,15 @@ def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
             sections = {**Settings.model_fields, **IndexSettings.model_fields}
             annotation = sections[parent[-1]].annotation
             return _fields(annotation) if isinstance(annotation, type) else []
+
+
+def _section(model: type[Any], path: list[str]) -> type[Any]:
+    """The section at ``path`` below ``model``: of an optional one, and of each of several."""
+    for key in path:
+        if key in model.model_fields:
+            inner = (model.model_fields[key].annotation, *get_args(model.model_fields[key].annotation))
+            model = next(one for one in inner if isinstance(one, type) and issubclass(one, Section))
+    return model
 
 
 def _fields(model: type[Any]) -> list[str]:

@@ -214,6 +214,8 @@ def stage(
         waiting = manifest.pending(connection, run.index)
         deferred = [one.id for one in outcomes if one.state == "deferred"]
         kept = cursors.moved(connection, run.index, on.base, run.sources, deferred)
+        if rebuild:
+            kept = {}  # another recipe may declare fields that were not asked of the source before
     delta = compute_delta(before, outcomes, removed, rebuild)
     run.counts.update({name: delta.counts[name] for name in DELTA_COUNTS})
     runs.save(platform, run)

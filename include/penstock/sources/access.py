@@ -18,7 +18,7 @@ from typing import Any
 
 from penstock.errors import ConfigError, did_you_mean
 from penstock.records import NOBODY, Reason, Refusal
-from penstock.settings import AccessRule, checked_principals
+from penstock.source_settings import AccessRule, checked_principals
 
 SIDECAR_SUFFIX = ".access.json"
 """Reserved in every source and mode: a file so named describes its neighbour and is never a document."""

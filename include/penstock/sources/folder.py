@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from penstock.errors import FetchError, ListingError, SourceError, TransientFetchError, TransientListingError
 from penstock.records import NOBODY, Fetched, Reason, Refusal, SourceObject
-from penstock.settings import FolderSource
+from penstock.source_settings import FolderSource
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
 from penstock.sources.base import Before, Reading, TooLargeError

@@ -20,7 +20,7 @@ from typing import Any
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 from penstock.records import Fetched, SourceObject
-from penstock.settings import S3Source
+from penstock.source_settings import S3Source
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
 from penstock.sources.base import Before, Reading, TooLargeError

@@ -18,7 +18,7 @@ from botocore.credentials import (  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 
 from penstock.errors import ConfigError
-from penstock.settings import S3Source
+from penstock.source_settings import S3Source
 from penstock.sources.base import FETCH_THREADS
 
 CONNECT_TIMEOUT_S = 10

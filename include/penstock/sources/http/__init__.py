@@ -1,0 +1,1 @@
+"""Asking servers that are not ours: where a connection may lead, how often, how large an answer may be."""

@@ -1,0 +1,52 @@
+"""What can go wrong with one request. No message holds a query, a header or a body: a secret may stand in each."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+STATUSES = {
+    401: ("the server does not accept the credentials", "check the source's auth and its secret"),
+    403: ("the credentials have no permission", "let them read this, or check the source's auth"),
+    404: ("there is nothing", "check the source's address and path"),
+    410: ("it is gone", "check the source's address and path"),
+    429: ("the server takes no more requests for now", "lower requests_per_second, or try again later"),
+}
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+
+
+class HttpError(Exception):
+    """One request failed for good, or for now (``transient``). ``wait_s`` is what the server asks to wait."""
+
+    def __init__(
+        self, what: str, fix: str, transient: bool = False, status: int | None = None, wait_s: float | None = None
+    ) -> None:
+        super().__init__(f"{what}; {fix}")
+        self.transient = transient
+        self.status = status
+        self.wait_s = wait_s
+
+
+class TooLargeAnswerError(HttpError):
+    """An answer is larger than allowed; ``size_bytes`` is what it says of itself, or what was read of it."""
+
+    def __init__(self, url: str, size_bytes: int, max_bytes: int) -> None:
+        super().__init__(f"{where(url)} has more than {max_bytes:,} bytes", "raise max_bytes")
+        self.size_bytes = size_bytes
+
+
+def of_status(url: str, status: int, wait_s: float | None) -> HttpError:
+    """The error that an answer's status is; GitHub's 403 with Retry-After means 429."""
+    if status == 403 and wait_s is not None:
+        status = 429
+    what, fix = STATUSES.get(status, ("", ""))
+    if not what and status in TRANSIENT:
+        what, fix = "the server is busy or failing", "try again later"
+    elif not what:
+        what, fix = "the server did not answer as expected", "check the source's address and parameters"
+    return HttpError(f"{where(url)}: {what} ({status})", fix, status in TRANSIENT, status, wait_s)
+
+
+def where(url: str) -> str:
+    """An address without its query, in which a key may stand, and without a login."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

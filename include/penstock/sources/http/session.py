@@ -1,0 +1,168 @@
+"""The one way to ask a server: within its rate, patient with 429 and 5xx, and never further than it was told.
+
+Each answer is read here, whole, up to ``max_bytes`` and checked against its length; what ``requests`` hands on holds
+its body already. Redirects are followed here too, and each is checked as the first address was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Collection
+from http.cookiejar import DefaultCookiePolicy
+from io import BytesIO
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader
+from urllib3.util import Retry
+
+from penstock.http_settings import HttpSource
+from penstock.sources.http.addresses import PublicOnlyAdapter
+from penstock.sources.http.errors import HttpError, TooLargeAnswerError, of_status, where
+
+READ_BYTES = 64 * 1024
+MAX_REDIRECTS = 5
+SLOWEST = 10
+"""A whole answer may take so many times the ``timeout_s`` that may pass between two parts of it."""
+NOT_MODIFIED = 304
+# It writes whole addresses at DEBUG, and a key may stand in one.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+
+
+class PoliteSession(requests.Session):
+    """A session for the ``hosts`` of one source (``host`` or ``host:port``); raises ``HttpError`` and nothing else.
+
+    An answer of 200 or 304 is returned; every other one is an error. May be used from several threads.
+    """
+
+    def __init__(self, settings: HttpSource, first: str, hosts: Collection[str] = ()) -> None:
+        super().__init__()
+        # Proxies, which resolve names themselves, and logins of a .netrc would come from the environment.
+        self.trust_env = False
+        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self.headers["User-Agent"] = "penstock"
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter() if settings.allow_private_addresses else PublicOnlyAdapter()
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+        self._settings = settings
+        self._schemes = ("https",) if urlsplit(first).scheme == "https" else ("http", "https")
+        self._hosts = {urlsplit(first).netloc.lower(), *(host.lower() for host in hosts)}
+        self._turns = Turns(1 / settings.requests_per_second)
+
+    def slow_down(self, interval_s: float) -> None:
+        """Leave at least so many seconds between two requests."""
+        self._turns.interval_s = max(self._turns.interval_s, interval_s)
+
+    def may_ask(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return parts.scheme in self._schemes and parts.netloc.lower() in self._hosts
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
+        for _hop in range(MAX_REDIRECTS + 1):
+            url = request.url or ""
+            if not self.may_ask(url):
+                raise HttpError(f"{where(url)} lies elsewhere than the source", "name its host, if it is meant")
+            response = self._patiently(request)
+            target = self.get_redirect_target(response)
+            if target is None or request.method != "GET":
+                break
+            request = request.copy()
+            request.url = urljoin(url, target)
+        if response.status_code not in (200, NOT_MODIFIED):
+            raise of_status(url, response.status_code, None)
+        return response
+
+    def _patiently(self, request: requests.PreparedRequest) -> requests.Response:
+        retrying = Retrying(
+            stop=stop_after_attempt(self._settings.tries),
+            wait=_pause,
+            retry=retry_if_exception(self._worth_another_try),
+            reraise=True,
+        )
+        return retrying(self._once, request)
+
+    def _worth_another_try(self, error: BaseException) -> bool:
+        return isinstance(error, HttpError) and error.transient and (error.wait_s or 0) <= self._settings.max_wait_s
+
+    def _once(self, request: requests.PreparedRequest) -> requests.Response:
+        self._turns.wait()
+        url = request.url or ""
+        try:
+            timeout = self._settings.timeout_s
+            response = super().send(
+                request, stream=True, timeout=timeout, allow_redirects=False, verify=self.verify, proxies={}
+            )
+            with contextlib.closing(response):
+                wait_s = _retry_after(response)
+                if response.status_code >= 400:
+                    raise of_status(url, response.status_code, wait_s)
+                body = self._body(response)
+        except requests.exceptions.SSLError:
+            raise HttpError(f"{where(url)}: its certificate does not hold", "mend it, or REQUESTS_CA_BUNDLE") from None
+        except (requests.exceptions.ContentDecodingError, DecodeError):
+            raise HttpError(f"{where(url)}: the body is not what its encoding says", "try again", True) from None
+        except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError):
+            raise HttpError(f"{where(url)}: the connection failed or broke off", "try again", True) from None
+        except requests.RequestException as error:
+            kind = type(error).__name__
+            raise HttpError(f"{where(url)} cannot be asked ({kind})", "check the source's address") from None
+        response.raw = BytesIO(body)
+        return response
+
+    def _body(self, response: requests.Response) -> bytes:
+        limit, ends = self._settings.max_bytes, time.monotonic() + SLOWEST * self._settings.timeout_s
+        said = response.headers.get("Content-Length", "")
+        if said.isdecimal() and int(said) > limit:
+            raise TooLargeAnswerError(response.url, int(said), limit)
+        data = bytearray()
+        for part in response.raw.stream(READ_BYTES, decode_content=True):
+            data += part
+            if len(data) > limit:
+                raise TooLargeAnswerError(response.url, len(data), limit)
+            if time.monotonic() > ends:
+                raise TimeoutError
+        return bytes(data)
+
+
+class Turns:
+    """Lets threads pass one by one, ``interval_s`` apart."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self.interval_s
+        time.sleep(turn - now)
+
+
+_jittered = wait_exponential_jitter(initial=0.5, max=30.0)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait_s if isinstance(error, HttpError) else None
+    return max(_jittered(state) if asked is None else 0.0, asked or 0.0)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds, of either form of the header (RFC 9110, 10.2.3)."""
+    text = response.headers.get("Retry-After")
+    if text is None:
+        return None
+    try:
+        return Retry().parse_retry_after(text)
+    except InvalidHeader:
+        return None

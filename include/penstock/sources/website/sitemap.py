@@ -1,0 +1,79 @@
+"""Sitemaps (sitemaps.org/protocol.html): lists of pages, lists of such lists, plain or as gzip files."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urldefrag, urlsplit
+
+from lxml import etree
+from requests import Request
+
+from penstock.sources.http.errors import HttpError, where
+from penstock.sources.http.session import PoliteSession
+
+MAX_BYTES = 50 * 2**20
+"""Of one sitemap, unpacked: the protocol's own limit."""
+MAX_DEPTH = 3
+MAX_SITEMAPS = 1000
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page as a sitemap names it; ``lastmod`` as it is written there, or empty."""
+
+    url: str
+    lastmod: str
+
+
+def entries(session: PoliteSession, url: str) -> Iterator[Entry]:
+    """Every page of a sitemap and of the sitemaps that it names. Raises ``HttpError`` where one cannot be read."""
+    pending = [(url, 1)]
+    asked: set[str] = set()
+    while pending:
+        at, depth = pending.pop()
+        if at in asked:
+            continue
+        asked.add(at)
+        if depth > MAX_DEPTH or len(asked) > MAX_SITEMAPS:
+            raise HttpError(f"{where(url)} names sitemaps without end", "name one of those that hold pages")
+        root = _parsed(at, _unpacked(at, session.send(session.prepare_request(Request("GET", at))).content))
+        if etree.QName(root).localname == "sitemapindex":
+            pending += [(entry.url, depth + 1) for entry in _children(root, "sitemap")]
+        else:
+            yield from _children(root, "url")
+
+
+def _unpacked(url: str, data: bytes) -> bytes:
+    if not data.startswith(GZIP):
+        return data
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        plain = stream.decompress(data, MAX_BYTES + 1)
+    except zlib.error:
+        raise HttpError(f"{where(url)} is not a whole gzip file", "mend it, or try again") from None
+    if len(plain) > MAX_BYTES or stream.unconsumed_tail:
+        raise HttpError(f"{where(url)} unpacks to more than {MAX_BYTES:,} bytes", "split the sitemap")
+    if not stream.eof:
+        raise HttpError(f"{where(url)} is not a whole gzip file", "mend it, or try again", transient=True)
+    return plain
+
+
+def _parsed(url: str, data: bytes) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        root = None
+    if root is None or etree.QName(root).localname not in ("urlset", "sitemapindex"):
+        raise HttpError(f"{where(url)} is no sitemap, or not the whole of one", "check the source's sitemap")
+    return root
+
+
+def _children(root: etree._Element, name: str) -> Iterator[Entry]:
+    for child in root.iterfind(f"{{*}}{name}"):
+        url = urldefrag((child.findtext("{*}loc") or "").strip()).url
+        if urlsplit(url).scheme in ("http", "https"):
+            yield Entry(url, (child.findtext("{*}lastmod") or "").strip())
