@@ -172,7 +172,7 @@ class WebsiteSource(HttpSource):
     content_types: tuple[str, ...] = ("text/html", "application/xhtml+xml")
     trust_lastmod: bool = Field(default=True, description="a page whose lastmod stands is not asked for")
     max_pages: int = Field(default=50_000, gt=0)
-    access_from: Literal["rules"] = "rules"  # type: ignore[assignment]
+    access_from: Literal["rules"] = "rules"
 
 
 def _require(section: Section, kind: str, needed: tuple[str, ...], optional: tuple[str, ...]) -> None:

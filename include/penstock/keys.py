@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from penstock.ids import hash_of
 from penstock.parsing.assemble import MAX_TITLE_CHARS, one_line
@@ -26,8 +27,9 @@ def told_name(key: str) -> str:
     >>> told_name("people/Leave.MD"), told_name("logs/May.txt.gz")
     ('untitled.md', 'May.txt.gz')
     """
-    ending = PurePosixPath(key).suffix.lower()
-    return file_name(key) if ending == ".gz" else UNNAMED + ending
+    name = file_name(key)
+    ending = PurePosixPath(name).suffix.lower()
+    return name if ending == ".gz" else UNNAMED + ending
 
 
 def named_title(key: str) -> str:
@@ -41,4 +43,16 @@ def named_title(key: str) -> str:
 
 
 def file_name(key: str) -> str:
-    return PurePosixPath(key.rsplit(ATTACHMENT, 1)[-1]).name
+    """The last part of a key; a page of a website whose address ends in no type that can be read is HTML.
+
+    >>> file_name("https://example.org/a.php?page=2.pdf"), file_name("https://example.org/plan.pdf?v=2")
+    ('a.php.html', 'plan.pdf')
+    """
+    if ATTACHMENT in key or not key.startswith(("http://", "https://")):
+        return PurePosixPath(key.rsplit(ATTACHMENT, 1)[-1]).name
+    from penstock.parsing.detect import EXTENSIONS
+
+    parts = urlsplit(key)
+    name = PurePosixPath(unquote(parts.path)).name
+    known = PurePosixPath(name).suffix.lower().removeprefix(".") in EXTENSIONS.keys() - {""}
+    return name if known else f"{name or parts.netloc}.html"

@@ -16,9 +16,9 @@ from penstock.settings import (
     ChunkerSettings,
     EmbedderSettings,
     ParserSettings,
-    Section,
     Settings,
 )
+from penstock.source_settings import Section
 
 PARSER_CHOICES = ("sentence_model", "html_articles", "max_attachment_depth")
 LOCAL_RUNTIME = ("backend", "precision", "threads")

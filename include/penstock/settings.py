@@ -223,7 +223,7 @@ class PriceSettings(Section):
     """What a million tokens of a model costs, by its name: `penstock plan` shows the price of what it would embed."""
 
     currency: str = "USD"
-    per_million_tokens: dict[str, Annotated[float, Field(ge=0)]] = {}
+    per_million_tokens: dict[str, Annotated[float, Field(ge=0)]] = Field(default={})
 
     def of(self, model: str, tokens: int) -> float | None:
         """The price of so many tokens; ``None`` where the table does not name the model."""

@@ -18,7 +18,7 @@ from penstock.errors import AccountingError, ListingError, RefusedError, UsageEr
 from penstock.ids import document_id
 from penstock.lake import Kind
 from penstock.retrieval import search
-from penstock.settings import AccessRule
+from penstock.source_settings import AccessRule
 from support.workspace import WHO, Workspace
 
 FERRY = "# Ferry\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n"

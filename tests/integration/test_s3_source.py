@@ -16,7 +16,7 @@ import pytest
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 from penstock.records import Fetched, Reason, SourceObject
-from penstock.settings import AccessRule, S3Source
+from penstock.source_settings import AccessRule, S3Source
 from penstock.sources import Source, TooLargeError, open_source
 from penstock.sources.base import FETCH_THREADS
 from support.bucket import s3_client, s3_server, set_credentials

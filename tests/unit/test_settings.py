@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ConfigError, UnknownNameError
-from penstock.settings import Settings, checked_principals, load
+from penstock.settings import Settings, load
+from penstock.source_settings import checked_principals
 
 GOOD = """
 [sources.docs]
@@ -61,7 +62,7 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
             GOOD.replace('"folder"', '"foldr"'),
             "sources.docs.type: 'foldr' is no type of source; did you mean 'folder'?",
         ),
-        (GOOD.replace('type = "folder"', ""), "sources.docs.type: is missing; there are: folder, s3"),
+        (GOOD.replace('type = "folder"', ""), "sources.docs.type: is missing; there are: api, folder, s3, website"),
         (GOOD.replace('["docs"]', '["docs", "docs"]'), "indexes.main.sources: names 'docs' twice"),
         (GOOD + 'fields = ["source"]', "indexes.main.fields: 'source' can be filtered on anyway"),
         (GOOD + 'schedule = "nonsense"', "indexes.main.schedule: 'nonsense' is no schedule: write five"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.errors import StoreError, UnknownNameError, UsageError
 from penstock.records import NOBODY, OPEN_END, PUBLIC, IndexRow, Query
-from penstock.settings import checked_principals
+from penstock.source_settings import checked_principals
 
 RRF_K = 60
 FIXED_FILTERS = ("source", "key", "kind")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import ConfigError
 from penstock.records import NOBODY, Reason, Refusal
-from penstock.settings import AccessRule
+from penstock.source_settings import AccessRule
 from penstock.sources.access import SILENT, Rules, Statement, from_metadata, from_sidecar, from_tags
 
 SIDECAR_REMEDY = 'write {"principals": ["group:…"], "fields": {"name": "value"}}, or remove the file'

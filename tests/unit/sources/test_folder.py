@@ -12,7 +12,7 @@ import pytest
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 from penstock.records import Reason, Refusal, SourceObject
-from penstock.settings import AccessRule, FolderSource
+from penstock.source_settings import AccessRule, FolderSource
 from penstock.sources import Source, TooLargeError, open_source
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any
 
 from dlt.common.configuration.specs import RuntimeConfiguration
-from dlt.sources.helpers.rest_client import RESTClient
+from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
 from dlt.sources.helpers.rest_client.paginators import (
     BasePaginator,

@@ -37,7 +37,7 @@ class PublicOnlyAdapter(HTTPAdapter):
     """Refuses each connection whose far end is not public, whatever name it was reached by."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 

@@ -148,7 +148,7 @@ class Turns:
         time.sleep(turn - now)
 
 
-_jittered = wait_exponential_jitter(initial=0.5, max=30.0)
+_jittered = wait_exponential_jitter(multiplier=0.5, max=30.0)
 
 
 def _pause(state: RetryCallState) -> float:

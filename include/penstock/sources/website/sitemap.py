@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urlsplit
 
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 from requests import Request
 
 from penstock.sources.http.errors import HttpError, where
