@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 NOT_FORWARDED = ("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server")
@@ -145,20 +145,30 @@ class S3Proxy:
 @contextmanager
 def s3_proxy(upstream: str) -> Iterator[S3Proxy]:
     proxy = S3Proxy(upstream)
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+    with serving(proxy) as proxy.url:
+        yield proxy
+
+
+class Answering(Protocol):
+    def answer(self, request: Request) -> Answer: ...
+
+
+@contextmanager
+def serving(server: Answering) -> Iterator[str]:
+    """Have ``server`` answer on loopback; yields its URL."""
+    http = ThreadingHTTPServer(("127.0.0.1", 0), handler(server))
     http.daemon_threads = True
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    proxy.url = f"http://127.0.0.1:{http.server_port}"
     try:
-        yield proxy
+        yield f"http://127.0.0.1:{http.server_port}"
     finally:
         http.shutdown()
         thread.join()
         http.server_close()
 
 
-def _handler(proxy: S3Proxy) -> type[BaseHTTPRequestHandler]:
+def handler(server: Answering) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -166,11 +176,12 @@ def _handler(proxy: S3Proxy) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                answer = proxy.answer(Request(self.command, self.path, headers, body))
+                answer = server.answer(Request(self.command, self.path, headers, body))
             except BrokenOff:
                 self.close_connection = True
                 return
-            self._send(answer)
+            with suppress(ConnectionError):  # the client has read enough
+                self._send(answer)
 
         do_POST = do_PUT = do_DELETE = do_HEAD = do_GET  # noqa: N815
 
