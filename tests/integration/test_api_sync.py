@@ -201,6 +201,23 @@ def test_an_api_that_says_that_it_has_nothing_removes_nothing(make: Make, api: J
         api.behave()
 
 
+def test_pages_that_shift_under_the_reader_remove_nothing(make: Make, api: JsonApi) -> None:
+    """A record that was read is edited and moves to the end; the first of the next page moves up and is not seen."""
+    w = make()
+    w.sync()
+
+    def edited(request: faults.Request, forward: faults.Forward) -> Answer:
+        api.write("0", "Mill 0 was sold.", at=LATER)
+        return forward(request)
+
+    rule = api.play(edited, after=1, times=1)
+    report = w.sync()
+    assert (rule.played, report.counts["removed"], report.counts["carried"]) == (1, 0, 1)
+    w.sync()
+    assert (len(served(w)), served(w)["0.md"]) == (8, "Mill 0 was sold.")
+    is_right(w)
+
+
 # Who may read
 
 

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -72,7 +73,7 @@ class WebServer:
         etag = answer.headers.get("ETag") or f'"{hashlib.sha256(answer.body).hexdigest()[:16]}"'
         if request.headers.get("if-none-match") == etag:
             return Answer(304, {"ETag": etag}, b"")
-        return Answer(200, {**answer.headers, "ETag": etag}, answer.body)
+        return replace(answer, headers={**answer.headers, "ETag": etag})
 
 
 class JsonApi(WebServer):

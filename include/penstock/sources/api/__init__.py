@@ -87,7 +87,9 @@ class ApiDocuments:
             kind = TransientListingError if error.transient else ListingError
             raise kind(f"source {self.name!r} cannot be listed: {error}; nothing is removed") from None
         if pager.unchanged:
-            reading.whole = reading.removes = False
+            reading.whole = False
+        if pager.unchanged or changed:  # where one record moved to a later page, another may have moved to an earlier
+            reading.removes = False
 
     def _named(self, key: str, record: Record) -> Iterator[SourceObject]:
         """What a listing says of a record: its documents, or that it is gone. ``none`` removes nothing."""

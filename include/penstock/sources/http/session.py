@@ -20,12 +20,13 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader
+from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
 from penstock.http_settings import HttpSource
 from penstock.sources.http.addresses import PublicOnlyAdapter
 from penstock.sources.http.errors import HttpError, TooLargeAnswerError, of_status, where
+from penstock.sources.http.gzipped import unpacked
 
 READ_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
@@ -47,7 +48,7 @@ class PoliteSession(requests.Session):
         # Proxies, which resolve names themselves, and logins of a .netrc would come from the environment.
         self.trust_env = False
         self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-        self.headers["User-Agent"] = "penstock"
+        self.headers.update({"User-Agent": "penstock", "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = HTTPAdapter() if settings.allow_private_addresses else PublicOnlyAdapter()
         self.mount("http://", adapter)
@@ -107,8 +108,6 @@ class PoliteSession(requests.Session):
                 body = self._body(response)
         except requests.exceptions.SSLError:
             raise HttpError(f"{where(url)}: its certificate does not hold", "mend it, or REQUESTS_CA_BUNDLE") from None
-        except (requests.exceptions.ContentDecodingError, DecodeError):
-            raise HttpError(f"{where(url)}: the body is not what its encoding says", "try again", True) from None
         except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError):
             raise HttpError(f"{where(url)}: the connection failed or broke off", "try again", True) from None
         except requests.RequestException as error:
@@ -123,12 +122,17 @@ class PoliteSession(requests.Session):
         if said.isdecimal() and int(said) > limit:
             raise TooLargeAnswerError(response.url, int(said), limit)
         data = bytearray()
-        for part in response.raw.stream(READ_BYTES, decode_content=True):
+        for part in response.raw.stream(READ_BYTES, decode_content=False):
             data += part
             if len(data) > limit:
                 raise TooLargeAnswerError(response.url, len(data), limit)
             if time.monotonic() > ends:
                 raise TimeoutError
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding == "gzip":
+            return unpacked(response.url, bytes(data), limit)
+        if encoding != "identity":
+            raise HttpError(f"{where(response.url)} came as {encoding}, which was not asked for", "mend the server")
         return bytes(data)
 
 

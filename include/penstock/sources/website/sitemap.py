@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urldefrag, urlsplit
@@ -11,13 +10,13 @@ from lxml import etree  # type: ignore[import-untyped]
 from requests import Request
 
 from penstock.sources.http.errors import HttpError, where
+from penstock.sources.http.gzipped import MAGIC, unpacked
 from penstock.sources.http.session import PoliteSession
 
 MAX_BYTES = 50 * 2**20
 """Of one sitemap, unpacked: the protocol's own limit."""
 MAX_DEPTH = 3
 MAX_SITEMAPS = 1000
-GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +38,12 @@ def entries(session: PoliteSession, url: str) -> Iterator[Entry]:
         asked.add(at)
         if depth > MAX_DEPTH or len(asked) > MAX_SITEMAPS:
             raise HttpError(f"{where(url)} names sitemaps without end", "name one of those that hold pages")
-        root = _parsed(at, _unpacked(at, session.send(session.prepare_request(Request("GET", at))).content))
+        data = session.send(session.prepare_request(Request("GET", at))).content
+        root = _parsed(at, unpacked(at, data, MAX_BYTES) if data.startswith(MAGIC) else data)
         if etree.QName(root).localname == "sitemapindex":
             pending += [(entry.url, depth + 1) for entry in _children(root, "sitemap")]
         else:
             yield from _children(root, "url")
-
-
-def _unpacked(url: str, data: bytes) -> bytes:
-    if not data.startswith(GZIP):
-        return data
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        plain = stream.decompress(data, MAX_BYTES + 1)
-    except zlib.error:
-        raise HttpError(f"{where(url)} is not a whole gzip file", "mend it, or try again") from None
-    if len(plain) > MAX_BYTES or stream.unconsumed_tail:
-        raise HttpError(f"{where(url)} unpacks to more than {MAX_BYTES:,} bytes", "split the sitemap")
-    if not stream.eof:
-        raise HttpError(f"{where(url)} is not a whole gzip file", "mend it, or try again", transient=True)
-    return plain
 
 
 def _parsed(url: str, data: bytes) -> etree._Element:
