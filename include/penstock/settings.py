@@ -355,7 +355,8 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
 
     sources, indexes = raw.get("sources"), raw.get("indexes")
     for source in sources.values() if isinstance(sources, dict) else ():
-        anchor(source, "path")
+        if isinstance(source, dict) and source.get("type") == "folder":
+            anchor(source, "path")
     for index in indexes.values() if isinstance(indexes, dict) else ():
         anchor(index.get("embedder") if isinstance(index, dict) else None, "tokenizer")
 

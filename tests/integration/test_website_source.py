@@ -325,7 +325,7 @@ def test_redirects_without_end_end(site: Site) -> None:
         ),
         (Answer(200, {"Content-Type": "text/html"}, b"x" * 999, sent=10), TransientFetchError, "broke off"),
         (
-            Answer(200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, b"x"),
+            Answer(200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, b"<p>Hello</p>"),
             TransientFetchError,
             "is not gzip",
         ),
