@@ -27,6 +27,7 @@ class Citation:
     """One hit and the exact place that it came from.
 
     ``start`` and ``end`` are offsets in characters into the parsed text of ``revision`` (SHA-256 of the bytes).
+    ``fields`` are the document's values of the fields that the index declares, such as its address.
     """
 
     chunk_id: str
@@ -41,6 +42,7 @@ class Citation:
     start: int
     end: int
     document_id: str
+    fields: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -114,6 +116,7 @@ def search(
             start=place.start,
             end=place.end,
             document_id=hit.row.document_id,
+            fields=dict(hit.row.fields),
         )
         for hit, place in zip(hits, places, strict=True)
     )

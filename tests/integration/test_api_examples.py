@@ -123,6 +123,7 @@ def test_confluence_pages(server: Documented, tmp_path: Path, pools: dict[Parser
     assert "The gauge hangs under the bridge." in text
     assert "structured-macro" not in text
     assert {hit.fields["space"] for hit in hits} == {"65537"}
+    assert any(hit.fields["url"].endswith("/pages/70001") for hit in hits)
 
 
 def served(made: Settings, tmp_path: Path, pools: dict[ParserSettings, ParserPool]) -> list[Any]:

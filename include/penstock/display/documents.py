@@ -46,6 +46,8 @@ def _hit(number: int, hit: dict[str, Any], question: str) -> None:
     page = f"  page {hit['page']}" if hit["page"] is not None else ""
     place = f"rev {hit['revision'][:12]}…{page}  chars {hit['start']}–{hit['end']}"
     paper.line("    ", (f"{hit['source']}:{hit['key']}", GOOD), "  ", place)
+    if url := hit.get("fields", {}).get("url"):
+        paper.line("    ", url)
     paper.line("    ", ("chunk ", QUIET), hit["chunk_id"])
 
 
