@@ -178,7 +178,7 @@ def plan_source(
     """
     share = Plan()
     seen: set[str] = set()
-    named: set[str] = set()
+    gone: set[str] = set()
     served = {known_.id: key for key, known_ in known.items() if known_.in_release and known_.parent_id is None}
     families = attachments_of(known.values())
     for item in reading.objects:
@@ -186,8 +186,8 @@ def plan_source(
             raise ListingError(f"source {name!r} listed {item.key!r} twice; nothing was removed. Run it again")
         seen.add(item.key)
         if item.gone:
+            gone.add(item.key)
             continue
-        named.add(item.key)
         # An erased document's key is gone from the catalog; only its id, which derives from the key, finds it.
         found = known.get(item.key) or known.get(document_id(name, item.key))
         below = families.get(found.id, []) if found else []
@@ -199,16 +199,17 @@ def plan_source(
         )
     if reading.whole and not seen and not known:
         raise ListingError(f"source {name!r} listed nothing. Check its path, prefix, globs and permissions")
-    for id_, principals in unlisted_access(known, named, rules).items():
+    shown = seen - gone if gone else seen
+    share.counts["listed"] = len(shown)
+    for id_, principals in unlisted_access(known, shown, rules).items():
         share.access[id_] = principals
-    share.removed += [id_ for id_, key in served.items() if key not in named and _has_left(key, seen, reading.removes)]
+    unshown = {id_: key for id_, key in served.items() if key not in shown}
+    share.removed += [id_ for id_, key in unshown.items() if reading.removes or _has_left(key, seen)]
     share.removed += [child.id for id_ in list(share.removed) for child in families.get(id_, ()) if child.in_release]
-    share.counts["listed"] = len(named)
-    left = set(share.removed)
-    _carry(name, {key: known[key] for id_, key in served.items() if key not in named and id_ not in left}, share)
-    for one in known.values() if not reading.removes else ():
-        if one.principals_pending and not one.erased:  # the run before died between the catalog and the rows
-            share.access.setdefault(one.id, tuple(json.loads(one.principals)))
+    if not reading.removes:
+        left = set(share.removed)
+        _carry(name, {key: known[key] for id_, key in unshown.items() if id_ not in left}, families, share)
+        _finish_access(known.values(), share)
     plan.work += share.work
     plan.removed += share.removed
     plan.access |= share.access
@@ -216,15 +217,16 @@ def plan_source(
         plan.counts[count] += value
 
 
-def _has_left(key: str, seen: Collection[str], unnamed_is_gone: bool) -> bool:
-    """Whether a document that the listing does not show is gone: what was named was named with all that hangs on it."""
-    return unnamed_is_gone or key.split(ATTACHMENT, 1)[0] in seen
+def _has_left(key: str, seen: Collection[str]) -> bool:
+    """Whether a listing of changes says that a document is gone: what it named, it named with all that hangs on it."""
+    return key.split(ATTACHMENT, 1)[0] in seen
 
 
-def _carry(source: str, unnamed: Mapping[str, Known], share: Plan) -> None:
+def _carry(source: str, unnamed: Mapping[str, Known], families: Mapping[str, list[Known]], share: Plan) -> None:
     """Take over what a listing of changes left unsaid, as it was. What another parser refused is tried again."""
     for key, one in unnamed.items():
-        if not (one.quarantined and one.retry and one.revision):
+        refused = (one.quarantined and one.retry) or any(child.retry for child in families.get(one.id, ()))
+        if not (refused and one.revision):
             share.counts["carried"] += 1
             continue
         share.counts["listed"] += 1
@@ -242,6 +244,13 @@ def _carry(source: str, unnamed: Mapping[str, Known], share: Plan) -> None:
                 problem=None,
             )
         )
+
+
+def _finish_access(known: Iterable[Known], share: Plan) -> None:
+    """Carry on a change of access that a run died in the middle of, where no listing brings it up again."""
+    for one in known:
+        if one.principals_pending and not one.erased:
+            share.access.setdefault(one.id, tuple(json.loads(one.principals)))
 
 
 def _plan_item(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,67 @@ def test_an_erased_document_stays_out_though_its_key_is_forgotten() -> None:
     tombstone = known("a", erased=True, in_release=False)
     plan = planned([item("a"), item("b")], {tombstone.id: tombstone, "b": known("b")})
     assert (plan.work, plan.counts["erased"]) == ([], 1)
+
+
+# A listing of what changed
+
+
+def changes(listing: list[SourceObject], before: dict[str, Known]) -> Plan:
+    plan = Plan()
+    plan_source("docs", Reading(listing, whole=False, removes=False), before, PUBLIC, plan)
+    return plan
+
+
+def tombstone(key: str) -> SourceObject:
+    return SourceObject(key, 0, "", gone=True)
+
+
+@given(st.sets(keys), st.sets(keys), st.dictionaries(keys, states))
+def test_a_listing_of_changes_removes_what_it_says_is_gone_and_carries_what_it_does_not_name(
+    listed: set[str], dead: set[str], states_before: dict[str, dict[str, object]]
+) -> None:
+    before = {key: known(key, **state) for key, state in states_before.items()}
+    listed -= dead
+    plan = changes([*map(item, sorted(listed)), *map(tombstone, sorted(dead))], before)
+    served = {key for key, one in before.items() if one.in_release}
+    assert set(plan.removed) == {document_id("docs", key) for key in served & dead}
+    again = {key for key in served - dead - listed if before[key].quarantined and before[key].retry}
+    assert plan.counts["carried"] == len(served - dead - listed - again)
+    assert plan.counts["listed"] == len(listed) + len(again)
+    decided = ("unchanged", "quarantined_before", "erased", "work")
+    assert sum(plan.counts[name] for name in decided) == plan.counts["listed"]
+
+
+def test_what_hangs_on_a_record_that_was_named_was_named_with_it() -> None:
+    before = {key: known(key) for key in ("a", "a!/x", "a!/y", "b", "b!/x", "c", "c!/x")}
+    plan = changes([item("a"), item("a!/y"), tombstone("c")], before)
+    assert set(plan.removed) == {document_id("docs", key) for key in ("a!/x", "c", "c!/x")}
+
+
+def test_what_another_parser_refused_is_tried_again_though_no_listing_names_it() -> None:
+    child = known("b!/x", parent_id=document_id("docs", "b"), quarantined=True, retry=True)
+    before = {"a": known("a", quarantined=True, retry=True), "b": known("b"), "b!/x": child, "c": known("c")}
+    plan = changes([], before)
+    assert [(work.key, work.revision) for work in plan.work] == [("a", "r1"), ("b", "r1")]
+    assert (plan.counts["listed"], plan.counts["carried"]) == (2, 1)
+
+
+def test_access_that_did_not_reach_every_row_is_carried_on_with() -> None:
+    before = {"a": known("a", principals_pending=True, principals=canonical(["group:a"])), "b": known("b")}
+    assert changes([], before).access == {document_id("docs", "a"): ("group:a",)}
+
+
+def test_bytes_that_the_listing_brought_are_kept_where_they_are_new() -> None:
+    kept: list[bytes] = []
+
+    def keep(data: bytes) -> str:
+        kept.append(data)
+        return "kept"
+
+    plan = Plan()
+    listing = [replace(item("a"), content=b"old"), replace(item("b", "h2"), content=b"new")]
+    plan_source("docs", Reading(listing), {"a": known("a"), "b": known("b")}, PUBLIC, plan, keep=keep)
+    assert (kept, [work.revision for work in plan.work]) == ([b"new"], ["kept"])
 
 
 @given(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=60))

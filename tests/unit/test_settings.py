@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,65 @@ def test_near_names_are_named(tmp_path: Path) -> None:
 def test_principals_that_will_not_do(bad: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=r"principal|nobody"):
         checked_principals(bad)
+
+
+def test_the_commented_sources_of_the_projects_own_configuration_load(tmp_path: Path) -> None:
+    written = (Path(__file__).parents[2] / "include/config/penstock.toml").read_text()
+    lines = written[written.index("# [sources.tickets]") :].splitlines()
+    settings = load(written_to(tmp_path, lines))
+    assert set(settings.sources) == {"tickets", "site"}
+
+
+def written_to(tmp_path: Path, lines: list[str]) -> Path:
+    """The lines without their comment signs; prose, and what is said to be another way, stays a comment."""
+    keys = [line.removeprefix("# ") for line in lines if re.match(r"# (\[|\w+ = )", line)]
+    return written(tmp_path, "\n".join(line for line in keys if not line.startswith("connection")))
+
+
+API = """
+[sources.docs]
+type = "api"
+base_url = "https://x.example"
+pages = { kind = "link" }
+document = { key = "id", body = "body" }
+deletions = "full"
+when_silent = ["public"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (API + "page = 1", "unknown key 'sources.docs.page'; did you mean 'pages'"),
+        (API.replace("body =", "bdy ="), "unknown key 'sources.docs.document.bdy'; did you mean 'body'?"),
+        (
+            API + "incremental = { parm = 'x', field = 'y' }",
+            "unknown key 'sources.docs.incremental.parm'; did you mean",
+        ),
+        (API.replace('"body"', '"body["'), "sources.docs.document.body: 'body[' is not a JMESPath expression"),
+        (
+            API.replace("https://", "https://me:secret@"),
+            "sources.docs.base_url: the address holds a login; take it out",
+        ),
+        (API.replace("https://x.example", "x.example"), "'x.example' is not an address; write https://host/path"),
+        (API + "headers = { Authorization = 'x' }", "headers holds 'Authorization', a secret; describe it under auth"),
+        (API + "tombstone = 'gone'", 'deletions = "tombstone" and tombstone, the expression that says so, go together'),
+        (API.replace('"full"', '"tombstone"'), 'deletions = "tombstone" and tombstone, the expression'),
+        (API + "access_from = 'record'", 'access_from = "record" and document.principals go together'),
+        (API.replace('"link"', '"cursor"'), "sources.docs.pages: kind = 'cursor' needs param and next"),
+        (API.replace('"link" }', '"link", param = "x" }'), "pages: 'param' has no meaning for kind = 'link'; leave it"),
+        (API + "auth = { kind = 'header' }", "sources.docs.auth: kind = 'header' needs name"),
+        (API + "auth = { kind = 'bearer', token_url = 'https://x.example' }", "'token_url' has no meaning for kind ="),
+        (API + "connection = 'x'", "connection is named and auth is not: say how its password is sent"),
+        (API.replace('deletions = "full"', ""), "sources.docs.deletions: is missing"),
+        (API + "records = 'a[0]'", "sources.docs.records: 'a[0]' will not do"),
+    ],
+)
+def test_what_an_api_cannot_be_said_to_be(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text))
+    assert message in str(caught.value)
+    assert "secret@" not in str(caught.value)
 
 
 def test_the_projects_own_configuration_loads() -> None:
