@@ -45,7 +45,7 @@ Address = Annotated[str, AfterValidator(_is_web_address)]
 class HttpSource(SourceBase):
     """What every source behind HTTP says: how patient, how fast, and where it may connect to."""
 
-    requests_per_second: float = Field(default=5.0, gt=0)
+    requests_per_second: float = Field(default=5.0, gt=0, description="of each process: divide it by the workers")
     timeout_s: float = Field(default=30.0, gt=0, description="of silence; a whole answer may take ten times that")
     tries: int = Field(default=5, ge=1, le=20)
     max_wait_s: float = Field(default=120.0, ge=0, description="a server that asks to wait for longer ends the listing")

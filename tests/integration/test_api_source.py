@@ -360,8 +360,21 @@ def test_a_record_with_a_body_that_is_no_text_hurts_only_itself(api: JsonApi) ->
     problem = found["3.md"].problem
     assert problem is not None
     assert problem.reason == Reason.SOURCE_ERROR
-    assert problem.detail == "3.md: 'body' is a dict in the record, not text"
+    assert problem.detail == "'body' is a dict in the record, not text"
     assert found["3.md"].principals == (NOBODY,)
+
+
+def test_a_record_that_an_expression_does_not_fit_hurts_only_itself(api: JsonApi) -> None:
+    for record in api.records.values():
+        record["tags"] = ["a", "b"]
+    api.records["3"]["tags"] = None
+    document = {"key": "id", "body": "body", "fields": {"tags": "join(',', tags)"}}
+    found = by_key(source(api, document=document))
+    assert found["2.md"].fields == {"tags": "a,b"}
+    problem = found["3.md"].problem
+    assert problem is not None
+    assert problem.detail.startswith("\"join(',', tags)\" cannot be read from a record: ")
+    assert [key for key, item in found.items() if item.problem] == ["3.md"]
 
 
 @pytest.mark.parametrize("said", [[], ["group:a", 7], {"a": 1}, [" padded"], ["nobody", "group:a"], 7])
@@ -430,6 +443,22 @@ def test_a_file_on_another_host_is_not_fetched(api: JsonApi) -> None:
     problem = found["1.md!/a.pdf"].problem
     assert problem is not None
     assert problem.detail == "its file lies elsewhere, at https://elsewhere.example/a.pdf"
+
+
+def test_a_file_without_an_address_waits_in_quarantine(api: JsonApi) -> None:
+    problem = by_key(with_files(api, {"name": "a.pdf"}))["1.md!/a.pdf"].problem
+    assert problem is not None
+    assert problem.detail == "its file has no address"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [("a.pdf", "'files' is no list in a record"), ([{"name": ["a"]}], "'name' is a list in the record, not text")],
+)
+def test_files_that_are_none_are_said(api: JsonApi, files: Any, said: str) -> None:
+    api.records = {}
+    api.write("1", "Body", files=files)
+    assert said in str(failure(source(api, attachments=FILES)))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from penstock.http_settings import ApiSource
 from penstock.records import Fetched, SourceObject
 from penstock.sources import access
 from penstock.sources.api.auth import auth_of
-from penstock.sources.api.pages import Pager, Record
-from penstock.sources.api.records import Template
+from penstock.sources.api.pages import Pager
+from penstock.sources.api.records import Record, Template
 from penstock.sources.api.watermark import Watermark
 from penstock.sources.base import NOTHING_BEFORE, Before, Reading, TooLargeError
 from penstock.sources.http.errors import HttpError, TooLargeAnswerError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -23,10 +23,10 @@ from requests import Response, Session
 from requests.auth import AuthBase
 
 from penstock.http_settings import ApiSource, Pages
+from penstock.sources.api.records import Record
 from penstock.sources.http.errors import HttpError
 from penstock.sources.http.session import NOT_MODIFIED
 
-Record = Mapping[str, Any]
 FIX = "check the source's records, path and pages"
 
 
@@ -40,7 +40,7 @@ class Pager:
     first: Response | None = None
     n_pages: int = 0
     total: int | None = None
-    unchanged: bool = field(default=False)
+    unchanged: bool = False
     """The server said 304: as it was when the validators that were sent came."""
 
     def pages(self, params: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[list[Record]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -53,31 +53,28 @@ class Template:
     def objects(self, key: str, record: Record) -> Iterator[SourceObject]:
         """The record's document, and one for each file that is attached to it."""
         own = self._statement(key, record)
-        principals = self.rules.principals(key, own)
+        principals, problem = self.rules.principals(key, own), own.problem
+        content, fields = b"", dict[str, str]()
         try:
             content, fields = self._content(record), self._fields(record)
-        except ValueError as error:
-            problem = Refusal(Reason.SOURCE_ERROR, f"{key}: {error}", f"mend sources.{self.name}.document")
-            yield SourceObject(key, 0, "unreadable", (NOBODY,), problem=problem)
-            content, fields = b"", {}
-        else:
-            yield SourceObject(
-                key, len(content), sha256(content), principals, fields, problem=own.problem, content=content
-            )
+        except (ValueError, HttpError) as error:
+            problem = problem or Refusal(Reason.SOURCE_ERROR, str(error), f"mend sources.{self.name}.document")
+        readers = (NOBODY,) if problem else principals
+        yield SourceObject(key, len(content), sha256(content), readers, fields, problem=problem, content=content)
         if self.settings.attachments is not None:
             yield from self._files(key, record, principals, fields, own.problem)
 
     def _statement(self, key: str, record: Record) -> access.Statement:
         expression = self.settings.document.principals
-        said = search(expression, record) if expression else None
-        if said is None:
-            return access.SILENT
-        names = [said] if isinstance(said, str) else said
         try:
+            said = search(expression, record) if expression else None
+            if said is None:
+                return access.SILENT
+            names = [said] if isinstance(said, str) else said
             if not isinstance(names, list) or not all(isinstance(one, str) and one.isprintable() for one in names):
                 raise ValueError("its principals are not a list of names")
             return access.Statement(checked_principals(tuple(names)))
-        except ValueError as error:
+        except (ValueError, HttpError) as error:
             return access.unreadable(key, str(error), f"mend sources.{self.name}.document.principals, or the record")
 
     def _content(self, record: Record) -> bytes:
@@ -106,19 +103,30 @@ class Template:
     ) -> Iterator[SourceObject]:
         settings = self.settings.attachments
         assert settings is not None
+        files = search(settings.each, record) or []
+        if not isinstance(files, list):
+            raise HttpError(f"{settings.each!r} is no list in a record", f"mend sources.{self.name}.attachments.each")
         taken: set[str] = set()
-        for file in search(settings.each, record) or []:
-            name = _unlike(taken, PurePosixPath(_text(settings.name, file).replace("\\", "/")).name or "unnamed")
-            url = urljoin(self.settings.base_url, _text(settings.url, file))
-            version = _text(settings.version, file) if settings.version else url
-            found = problem
-            if found is None and urlsplit(url)[:2] != urlsplit(self.settings.base_url)[:2]:
-                found = Refusal(
-                    Reason.SOURCE_ERROR, f"its file lies elsewhere, at {where(url)}", "store it with the record"
-                )
-            own = (NOBODY,) if found else principals
+        for file in files:
+            try:
+                said, address = _text(settings.name, file), _text(settings.url, file)
+                version = _text(settings.version, file) or address
+            except ValueError as error:
+                raise HttpError(str(error), f"mend sources.{self.name}.attachments") from None
+            name = _unlike(taken, PurePosixPath(said.replace("\\", "/")).name or "unnamed")
+            url = urljoin(self.settings.base_url, address)
+            found = problem or self._not_here(address, url)
+            readers = (NOBODY,) if found else principals
             hint = hash_of("file", version)
-            yield SourceObject(f"{key}{ATTACHMENT}{name}", 0, hint, own, fields, problem=found, locator=_quoted(url))
+            yield SourceObject(f"{key}{ATTACHMENT}{name}", 0, hint, readers, fields, problem=found, locator=url)
+
+    def _not_here(self, address: str, url: str) -> Refusal | None:
+        remedy = "store it with the record"
+        if not address:
+            return Refusal(Reason.SOURCE_ERROR, "its file has no address", remedy)
+        if urlsplit(url)[:2] != urlsplit(self.settings.base_url)[:2]:
+            return Refusal(Reason.SOURCE_ERROR, f"its file lies elsewhere, at {where(url)}", remedy)
+        return None
 
 
 def search(expression: str, record: Any) -> Any:
@@ -150,7 +158,3 @@ def _unlike(taken: set[str], name: str) -> str:
         name = f"{path.stem} ({n}){path.suffix}"
     taken.add(name)
     return name
-
-
-def _quoted(url: str) -> str:
-    return urlunsplit(urlsplit(url)).replace(" ", "%20")

@@ -65,7 +65,7 @@ class Watermark:
         self.read += 1
         if self.settings.incremental is None:
             return
-        at = _seconds(search(self.settings.incremental.field, record), self.settings.incremental)
+        at = _seconds(record, self.settings.incremental)
         if at is not None:
             self.dated += 1
             self.newest = max(self.newest or at, at)
@@ -104,14 +104,15 @@ def _server_time(first: Response | None) -> float:
         return time.time()
 
 
-def _seconds(value: Any, incremental: Incremental) -> float | None:
-    """Seconds since 1970 of what a record says; ``None`` where that is no time."""
+def _seconds(record: Mapping[str, Any], incremental: Incremental) -> float | None:
+    """Seconds since 1970 of when a record says that it changed; ``None`` where it says no time."""
     try:
+        value = search(incremental.field, record)
         if incremental.format == "iso":
             at = datetime.fromisoformat(value)
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
         return float(value) / (1000 if incremental.format == "epoch_ms" else 1)
-    except (TypeError, ValueError, OverflowError):
+    except (HttpError, TypeError, ValueError, OverflowError):
         return None
 
 
