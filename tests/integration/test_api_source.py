@@ -433,7 +433,7 @@ def test_files_of_a_record_are_documents_and_are_fetched_with_its_credentials(
     found = by_key(docs)
     assert list(found) == ["1.md", "1.md!/plan.txt", "1.md!/plan (2).txt"]
     assert {item.principals for item in found.values()} == {("group:a",)}
-    assert docs.fetch(found["1.md!/plan.txt"]) == b"a plan"
+    assert docs.fetch(found["1.md!/plan.txt"]).data == b"a plan"
     file["at"] = "v2"
     assert by_key(docs)["1.md!/plan.txt"].hint != found["1.md!/plan.txt"].hint
 
