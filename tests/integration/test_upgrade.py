@@ -24,6 +24,7 @@ FROZEN = {
     "0001_the_first_tables.py": "f3bfc530319e042da84808f5b27aa153edd85498bd941383f95408b529f300de",
     "0002_what_made_a_vector.py": "883fd571345a4cd302991db6838e44609b195a9d5a22c2d02068dead1136e8ec",
     "0003_attempts_at_tasks.py": "69cef21049e6e542822202cfd2dfdcd33dff066091df11a0ad6d5de36df72da8",
+    "0004_cursors_of_a_release.py": "de76a501126f0612f30b455362e54f23803ef9c5ae22f3e511c3d4813ed54d39",
 }
 """Migrations that catalogs out there have been through: what they did cannot be changed any more, only added to."""
 
