@@ -20,6 +20,7 @@ from penstock.sources import Connections, Source, connection_from_environment, o
 from penstock.spending import RunAccount
 
 if TYPE_CHECKING:
+    from penstock.index.weaviate_server import Server
     from penstock.parsing import ParserPool
 
 
@@ -77,11 +78,21 @@ class Platform:
         return self._embedders[key]
 
     def collection(self, name: str) -> VectorIndex:
-        from penstock.index import open_index
-
         if name not in self._collections:
-            self._collections[name] = open_index(self.settings.index_url, name)
+            self._collections[name] = self.collection_at(self.settings.index_url, name)
         return self._collections[name]
+
+    def collection_at(self, url: str, name: str) -> VectorIndex:
+        """The collection in another store than the configured one."""
+        from penstock.index import WEAVIATE, open_index
+
+        return open_index(url, name, self._weaviate if url == WEAVIATE else None)
+
+    @cached_property
+    def _weaviate(self) -> Server:
+        from penstock.index.weaviate_server import Server
+
+        return Server(self.settings.weaviate, self._connections)
 
     def collections(self, index: str | None = None) -> list[tuple[Row[Any], VectorIndex]]:
         """Every collection that there is, of one index or of all, with the row of its generation."""
@@ -106,5 +117,7 @@ class Platform:
             for pool in self._pools.values():
                 pool.close()
             self._pools.clear()
+        if "_weaviate" in self.__dict__:
+            self._weaviate.close()
         if "catalog" in self.__dict__:
             self.catalog.close()

@@ -231,6 +231,27 @@ class PriceSettings(Section):
         return None if price is None else price * tokens / 1_000_000
 
 
+class WeaviateSettings(Section):
+    """The server of ``store.index = "weaviate"``. Its key comes from the environment or the connection, never from here.
+
+    Addresses that are left out come from the connection, or else are those of a server on this machine.
+    """
+
+    http: str | None = Field(default=None, pattern=r"^https?://[^/\s]+$", description="https:// means TLS")
+    grpc: str | None = Field(default=None, pattern=r"^grpcs?://[^/\s]+$", description="grpcs:// means TLS")
+    connection: str = "weaviate_default"
+    prefix: str = Field(default="Penstock_", pattern=r"^[A-Z][A-Za-z0-9_]{0,62}$", description="of every name there")
+    replication_factor: int = Field(default=1, ge=1)
+    consistency: Literal["one", "quorum", "all"] = Field(default="quorum", description="of writes and of reads by id")
+    quantization: Literal["none", "rq-8", "rq-1"] = Field(default="rq-8", description="bits a number in memory")
+    ef: int = Field(default=-1, ge=-1, description="-1 lets the server choose by the number of answers")
+    ef_construction: int = Field(default=128, ge=4)
+    max_connections: int = Field(default=32, ge=4)
+    flat_search_cutoff: int = Field(default=40_000, ge=0, description="where fewer rows pass a filter, search is exact")
+    timeout_s: float = Field(default=60.0, gt=0)
+    settle_s: float = Field(default=600.0, gt=0, description="how long publishing waits for asynchronous indexing")
+
+
 class MaintainSettings(Section):
     schedule: str | None = "@weekly"
 
@@ -247,6 +268,7 @@ class Settings(Section):
     indexes: dict[Name, IndexSettings] = Field(default={})
     parser: ParserSettings = ParserSettings()
     store: StoreSettings = StoreSettings()
+    weaviate: WeaviateSettings = WeaviateSettings()
     maintain: MaintainSettings = MaintainSettings()
     prices: PriceSettings = PriceSettings()
     file: Path = Field(default=DEFAULT_CONFIG, exclude=True)

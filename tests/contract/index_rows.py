@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -16,6 +15,8 @@ from penstock.ids import document_id, hash_of, row_id
 from penstock.index import open_index
 from penstock.index.base import VectorIndex
 from penstock.records import OPEN_END, IndexRow, Query
+from penstock.settings import WeaviateSettings
+from support.weaviate_server import server_at
 
 DIMENSION = 8
 FIELDS = ("department", "cost-centre")
@@ -26,16 +27,28 @@ class Store:
     """A place for collections; ``open`` gives another handle on one, as another process would have."""
 
     url: str
-    names: Iterator[str] = field(default_factory=lambda: (f"c-{n}" for n in itertools.count()))
+    made: int = 0
 
     def make(self, dimension: int = DIMENSION, fields: Sequence[str] = FIELDS) -> tuple[VectorIndex, str]:
-        name = next(self.names)
+        name = f"c-{self.made}"
+        self.made += 1
         index = self.open(name)
         index.create(dimension, fields)
         return index, name
 
     def open(self, name: str) -> VectorIndex:
         return open_index(self.url, name)
+
+
+@dataclass
+class WeaviateStore(Store):
+    """Collections below a prefix of their own on the server that the tests were given."""
+
+    url: str = "weaviate"
+    settings: WeaviateSettings = field(default_factory=WeaviateSettings)
+
+    def open(self, name: str) -> VectorIndex:
+        return open_index(self.url, name, server_at(self.settings))
 
 
 def vector(seed: str, dimension: int = DIMENSION) -> list[float]:
@@ -75,8 +88,8 @@ def keys(rows: Any) -> list[str]:
     return sorted(getattr(one, "row", one).key for one in rows)
 
 
-def read_on_demand(url: str, name: str, pipe: Connection) -> None:
-    index = open_index(url, name)
+def read_on_demand(store: Store, name: str, pipe: Connection) -> None:
+    index = store.open(name)
     while pipe.recv():
         pipe.send((index.count(1), keys(index.search(Query("turbine", vector("x"), 1)))))
 

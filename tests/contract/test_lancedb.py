@@ -227,7 +227,7 @@ def test_a_collision_that_lance_gives_up_on_is_transient(store: Store) -> None:
     ("url", "collection", "message"),
     [
         ("x", "../up", "'../up' cannot name a collection; use letters, digits, '-' and '_', a letter first"),
-        ("gs://b", "a", "no index store for 'gs://b'; give a local folder or s3://bucket/prefix"),
+        ("gs://b", "a", "no index store for 'gs://b'; give a local folder, s3://bucket/prefix or 'weaviate'"),
     ],
 )
 def test_addresses_that_will_not_do(url: str, collection: str, message: str) -> None:

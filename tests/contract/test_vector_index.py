@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.index_rows import DIMENSION, FIELDS, Store, keys, read_on_demand, row, vector
+from contract.index_rows import DIMENSION, FIELDS, Store, WeaviateStore, keys, read_on_demand, row, vector
 from penstock.errors import StoreError, TransientError, UnknownNameError, UsageError
 from penstock.ids import document_id
 from penstock.index.base import VectorIndex
 from penstock.records import OPEN_END, IndexRow, Query
+from support.weaviate_server import emptied_afterwards, require_weaviate
 
-BACKENDS: dict[str, Callable[[Path], Store]] = {"lancedb": lambda folder: Store(str(folder / "index"))}
+BACKENDS = ("lancedb", "weaviate")
 MODES = ("hybrid", "vector", "text")
 ODD_STRINGS = ("O'Brien", "' OR 1=1 --", "\\' OR 1=1 --", "a\\", '"', "`", "%_*", "{}$1?", "é😀", "line\nbreak", "''")
 
 
-@pytest.fixture(scope="module", params=sorted(BACKENDS))
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return BACKENDS[request.param](tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module", params=BACKENDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    if request.param == "lancedb":
+        yield Store(str(tmp_path_factory.mktemp("lancedb") / "index"))
+        return
+    with emptied_afterwards(require_weaviate()) as settings:
+        yield WeaviateStore(settings=settings)
 
 
 @pytest.fixture
@@ -572,7 +576,7 @@ def test_another_process_sees_a_commit_at_once(store: Store) -> None:
     writer, name = store.make()
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    child = context.Process(target=read_on_demand, args=(store.url, name, theirs), daemon=True)
+    child = context.Process(target=read_on_demand, args=(store, name, theirs), daemon=True)
     child.start()
 
     def ask() -> tuple[int, list[str]]:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from penstock.errors import UsageError
 from penstock.index.base import VectorIndex
 
+if TYPE_CHECKING:
+    from penstock.index.weaviate_server import Server
+
 COLLECTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}")
+WEAVIATE = "weaviate"
+"""The address that stands for the server of the configuration; a folder of that name is ``./weaviate``."""
 
 
-def open_index(url: str, collection: str) -> VectorIndex:
-    """The collection of that name in the store at ``url``: a local folder or ``s3://bucket/prefix``.
+def open_index(url: str, collection: str, server: Server | None = None) -> VectorIndex:
+    """The collection of that name in the store at ``url``: a folder, ``s3://bucket/prefix``, or ``weaviate``.
 
     Nothing is read or made yet; ``create`` makes it. Credentials and endpoint of a bucket come from the ``AWS_*``
-    variables of the environment.
+    variables of the environment; ``server`` defaults to the one on this machine.
     """
     if not COLLECTION.fullmatch(collection):
         raise UsageError(f"{collection!r} cannot name a collection; use letters, digits, '-' and '_', a letter first")
+    if url == WEAVIATE:
+        from penstock.index.weaviate import WeaviateIndex
+        from penstock.index.weaviate_server import Server
+
+        return WeaviateIndex(server or Server(), collection)
     if "://" in url and not url.startswith(("s3://", "file://")):
-        raise UsageError(f"no index store for {url!r}; give a local folder or s3://bucket/prefix")
+        raise UsageError(f"no index store for {url!r}; give a local folder, s3://bucket/prefix or {WEAVIATE!r}")
     from penstock.index.lancedb import LanceIndex
 
     return LanceIndex(url, collection)

@@ -99,6 +99,21 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def settle(self) -> None:
+        """Wait until a search finds whatever was written. Raises ``TransientError`` where that takes too long."""
+        ...
+
+    def name_live(self, index: str) -> None:
+        """Have the store's own name for the live release of ``index`` lead here, where a store knows such names.
+
+        It is for those who read the store without penstock, which itself follows the catalog alone.
+        """
+        ...
+
+    def is_named_live(self, index: str) -> bool:
+        """Whether that name leads here; true where the store knows no names."""
+        ...
+
     def optimize(self) -> None:
         """Fold new rows into the search structures and drop versions that no reader needs."""
         ...

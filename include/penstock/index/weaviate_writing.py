@@ -1,0 +1,100 @@
+"""Write to a Weaviate collection: every object's own answer is read, and what another try may mend is tried again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInsertManyAllFailedError
+
+from penstock.errors import StoreError, TransientError
+from penstock.index.rules import batches
+from penstock.index.weaviate_rows import to_object
+from penstock.index.weaviate_server import said, says_try_again
+from penstock.records import IndexRow
+
+if TYPE_CHECKING:
+    from weaviate.collections import Collection
+
+ROWS_AT_ONCE = 1_000
+"""Rows in one request: 2.5 MB at 384 dimensions, where the server takes 100."""
+SIDE_BY_SIDE = 8
+"""Changes of single rows under way at a time; Weaviate has no request that changes many."""
+PAUSES_S = (0.5, 1.0, 2.0, 4.0)
+SHOWN = 10
+
+
+def insert(collection: Collection[Any, Any], rows: Iterable[IndexRow]) -> None:
+    """Put whole rows, replacing those of the same id.
+
+    Raises ``StoreError`` or ``TransientError`` naming the rows that the server did not take, with what it said.
+    """
+    for batch in batches(rows, ROWS_AT_ONCE):
+        left = {row.id: row for row in batch}
+        _repeated(lambda wanted: _insert(collection, list(wanted.values())), left, "take")
+
+
+def _insert(collection: Collection[Any, Any], rows: Sequence[IndexRow]) -> dict[str, str]:
+    """Row id → why the server did not take it."""
+    try:
+        answer = collection.data.insert_many([to_object(row) for row in rows])
+    except WeaviateInsertManyAllFailedError as error:
+        return dict.fromkeys((row.id for row in rows), said(error))
+    return {rows[place].id: str(error.message) for place, error in answer.errors.items()}
+
+
+def change(collection: Collection[Any, Any], changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set properties of single rows, by id, in place: the server merges them into what stands there by then."""
+    _repeated(lambda wanted: _change(collection, wanted), dict(changes), "change")
+
+
+def _change(collection: Collection[Any, Any], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    def one(item: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
+        try:
+            collection.data.update(uuid=item[0], properties=dict(item[1]))
+        except UnexpectedStatusCodeError as error:
+            # A row that was deleted meanwhile needs no change.
+            return item[0], "" if error.status_code == 404 else said(error)
+        return item[0], ""
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="change") as pool:
+        return {id_: problem for id_, problem in pool.map(one, changes.items()) if problem}
+
+
+def delete(collection: Collection[Any, Any], condition: Any) -> int:
+    """Delete every row that the filter finds, past the server's limit for one request; return how many."""
+    gone = 0
+    while True:
+        answer = collection.data.delete_many(where=condition)
+        gone += int(answer.successful)
+        if answer.failed:
+            raise TransientError(f"the server deleted {answer.successful} rows and failed to delete {answer.failed}")
+        if answer.matches <= answer.successful:
+            return gone
+
+
+def _repeated(write: Callable[[dict[str, Any]], dict[str, str]], left: dict[str, Any], verb: str) -> None:
+    """Write, and write again what the server could not take now; raise for what is left, by name."""
+    for pause_s in _pauses():
+        failed = write(left)
+        if lasting := {id_: why for id_, why in failed.items() if not says_try_again(why)}:
+            raise StoreError(_unwritten(verb, lasting, len(left)))
+        left = {id_: left[id_] for id_ in failed}
+        if not left:
+            return
+        if pause_s is None:
+            raise TransientError(_unwritten(verb, failed, len(left)))
+        time.sleep(pause_s)
+
+
+def _pauses() -> Iterator[float | None]:
+    yield from PAUSES_S
+    yield None
+
+
+def _unwritten(verb: str, failed: Mapping[str, str], of: int) -> str:
+    said_ = "; ".join(f"{id_}: {why[:200]}" for id_, why in list(failed.items())[:SHOWN])
+    more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
+    return f"the server did not {verb} {len(failed)} of {of} rows: {said_}{more}"
