@@ -70,9 +70,13 @@ def _lake(settings: Settings) -> str:
 
 
 def _index(settings: Settings) -> str:
-    from penstock.index import open_index
+    from penstock.platform import Platform
 
-    open_index(settings.index_url, "doctor").exists()
+    platform = Platform(settings)
+    try:
+        platform.collection("doctor").exists()
+    finally:
+        platform.close()
     return f"{settings.index_url}: answers"
 
 

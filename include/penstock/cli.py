@@ -382,6 +382,28 @@ def erase(
 
 
 @app.command()
+def move(
+    index: Index,
+    to: Annotated[str | None, typer.Option("--to", metavar="STORE", help="As store.index: weaviate, a folder.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="STORE", help="The configured one by default.")] = None,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Delete what an earlier move left behind.")] = False,
+    wait: Wait = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Copy INDEX to another store, with no re-embedding.
+
+    Compared by count and digest; then set store.index. The old copy stays until --drop-old."""
+    from penstock import display, moving
+    from penstock.errors import UsageError
+
+    if drop_old == (to is not None):
+        raise UsageError("name either --to STORE or --drop-old")
+    with _platform() as platform:
+        done = moving.move(platform, index, to, from_, wait) if to else moving.drop_moved(platform, index, wait)
+        _emit(done, as_json, display.tree)
+
+
+@app.command()
 def verify(index: Index, as_json: Json = False) -> None:
     """Read and compare everything; exit 3 where anything differs."""
     from penstock import display, maintenance

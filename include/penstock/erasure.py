@@ -7,15 +7,14 @@ lowered by exactly what was taken, and a redaction says so. What another documen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 
-from penstock import decisions, manifest, runs
+from penstock import decisions, manifest, runs, whereabouts
 from penstock.catalog import batched, insert_or_update
 from penstock.catalog.rewriting import rewrite
 from penstock.catalog.schema import (
@@ -53,7 +52,13 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
     if key in why.replace(",", " ").split():
         raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
     found = find_document(platform, source, key)
-    with _all_leases(platform, wait_s):
+    if copies := whereabouts.undropped(platform):
+        index, store = next(iter(copies.items()))
+        raise UsageError(
+            f"index {index!r} was moved and its old copy in {store!r} still holds the document; drop that first "
+            f"(`penstock move {index} --drop-old`)"
+        )
+    with runs.all_leases(platform, "erase", {}, wait_s, "a document was erased"):
         orphans = find_orphans(platform)
         ids, keys = _family(platform, found.id, key)
         decision = _bury(platform, ids, who, why)
@@ -62,22 +67,6 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
         _finish_tombstones(platform, ids)
         rewrite(platform.catalog)
     return certificate
-
-
-@contextmanager
-def _all_leases(platform: Platform, wait_s: float) -> Iterator[None]:
-    with ExitStack() as stack:
-        for index in sorted(platform.settings.indexes):
-            run = runs.begin(platform, index, "erase", {}, wait_s)
-            stack.enter_context(_run(platform, run))
-        yield
-
-
-@contextmanager
-def _run(platform: Platform, run: runs.Run) -> Iterator[None]:
-    with runs.closing(platform, run):
-        yield
-        runs.finish(platform, run, runs.UNCHANGED, None, "a document was erased")
 
 
 def _family(platform: Platform, id_: str, key: str) -> tuple[list[str], set[str]]:

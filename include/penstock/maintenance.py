@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from penstock import chunking, leases, manifest, runs, wording
+from penstock import chunking, leases, manifest, release, runs, wording
 from penstock.catalog import batched
 from penstock.catalog.schema import (
     chunkings,
@@ -179,6 +179,9 @@ def verify(platform: Platform, index: str) -> list[Finding]:
         ).all()
     for row in rows:
         findings += _verify_release(platform, index, row.number)
+    if not release.is_named_live(platform, index):
+        what = "the store's own name for the live release leads elsewhere"
+        findings.append(Finding(index, what, f"run `penstock sync {index}`"))
     findings += _verify_rows(platform, index, [row.number for row in rows])
     findings += _verify_attachments(platform, index)
     findings += _verify_lake(platform, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,8 @@ class Platform:
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
         self._pools = pools if pools is not None else {}
+        self.found_here_at = -math.inf
+        """When the indexes were last seen to live in the configured store, by the monotonic clock."""
         self._owns_pools = pools is None
 
     @cached_property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection, select, update
 
 from penstock import decisions, leases, manifest, quality
@@ -15,9 +16,12 @@ from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import decisions as decisions_table
 from penstock.catalog.schema import pointers, releases
 from penstock.decisions import Who
-from penstock.errors import AccountingError, RefusedError, UsageError
+from penstock.errors import AccountingError, RefusedError, StoreError, TransientError, UsageError
+from penstock.index.base import VectorIndex
 from penstock.leases import Lease
 from penstock.platform import Platform
+
+log = structlog.get_logger("penstock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ def settle(platform: Platform, index: str, number: int, lease: Lease) -> str:
         _advance(connection, catalog, index, number, (manifest.STAGING,), state)
         if state == manifest.PUBLISHED:
             _point(connection, catalog, index, number)
+    if state == manifest.PUBLISHED:
+        name_live(platform, index)
     return state
 
 
@@ -65,6 +71,7 @@ def approve(platform: Platform, index: str, number: int, who: Who, why: str) -> 
         _advance(connection, catalog, index, number, manifest.PENDING, manifest.PUBLISHED)
         _point(connection, catalog, index, number, on_hold=False)
         decisions.record(connection, catalog, who, "approve", why, index, number)
+    name_live(platform, index)
     return Moved(index, before, number, f"release {number} of {index} is live, approved by {who.name}")
 
 
@@ -110,6 +117,7 @@ def rollback(platform: Platform, index: str, who: Who, why: str, to: int | None 
             raise UsageError(f"release {target} of {index!r} cannot be read any more; kept: {_listed(kept)}")
         _point(connection, catalog, index, target, on_hold=True)
         decisions.record(connection, catalog, who, "rollback", why, index, target)
+    name_live(platform, index)
     return Moved(
         index, live, target, f"release {target} of {index} is live again; syncs publish nothing until `resume`"
     )
@@ -133,6 +141,7 @@ def resume(platform: Platform, index: str, who: Who, why: str) -> Moved:
         target = manifest.head(connection, index)
         _point(connection, catalog, index, target, on_hold=False)
         decisions.record(connection, catalog, who, "resume", why, index, target)
+    name_live(platform, index)
     return Moved(index, live, target, f"release {target} of {index} is live; syncs publish again")
 
 
@@ -142,14 +151,43 @@ def follow_head(platform: Platform, index: str) -> int | None:
     with catalog.write() as connection:
         live, on_hold = manifest.pointer(connection, index)
         newest = manifest.head(connection, index)
-        if on_hold or newest in (0, live):
+        moved = not on_hold and newest not in (0, live)
+        if moved:
+            _point(connection, catalog, index, newest)
+    name_live(platform, index)
+    return newest if moved else None
+
+
+def name_live(platform: Platform, index: str) -> None:
+    """Have the store's own name for the live release follow the pointer.
+
+    The pointer decides and has moved: a store that cannot be told now is told by the next sync, and `verify` says so.
+    """
+    collection = _live_collection(platform, index)
+    try:
+        if collection is not None:
+            collection.name_live(index)
+    except (StoreError, TransientError) as error:
+        log.warning("release.name", index=index, error=str(error))
+
+
+def is_named_live(platform: Platform, index: str) -> bool:
+    """Whether the store's own name for the live release leads where the pointer does."""
+    collection = _live_collection(platform, index)
+    return collection is None or not collection.exists() or collection.is_named_live(index)
+
+
+def _live_collection(platform: Platform, index: str) -> VectorIndex | None:
+    with platform.catalog.read() as connection:
+        live, _ = manifest.pointer(connection, index)
+        if live is None:
             return None
-        _point(connection, catalog, index, newest)
-        return newest
+        generation = manifest.release_row(connection, index, live).generation
+        return platform.collection(str(manifest.generation_row(connection, index, generation).collection))
 
 
 def reconcile(platform: Platform, index: str, number: int) -> None:
-    """Count catalog, manifest and store against one another, from aggregates.
+    """Count catalog, manifest and store against one another, from aggregates, once every search finds what was written.
 
     Raises ``AccountingError`` with every figure where they differ.
     """
@@ -157,6 +195,7 @@ def reconcile(platform: Platform, index: str, number: int) -> None:
         row = manifest.release_row(connection, index, number)
         indexed, quarantined, chunks = manifest.totals_from_base(connection, index, number)
         collection = platform.collection(str(manifest.generation_row(connection, index, row.generation).collection))
+    collection.settle()
     added, removed = collection.staged(number)
     figures = {
         "documents": (row.documents, indexed),

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from penstock import chunking, manifest
+from penstock import chunking, manifest, whereabouts
 from penstock.catalog.schema import documents, entries
 from penstock.errors import StoreError, UnknownNameError, UsageError
 from penstock.lake import Kind
@@ -85,6 +85,7 @@ def search(
         raise UsageError(f"--mode {mode!r} will not do; it is one of {', '.join(MODES)}")
     if NOBODY in principals:
         raise UsageError(f"{NOBODY!r} is not a reader: it marks what no one may see")
+    whereabouts.require_here(platform, max_age_s=1.0)
     with platform.catalog.read() as connection:
         row = manifest.readable(connection, index, as_of)
         generation = manifest.generation_row(connection, index, row.generation)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
-from penstock import attempts, leases, spending
+from penstock import attempts, leases, spending, whereabouts
+from penstock.catalog import Catalog
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs
 from penstock.errors import AccountingError, LeaseHeldError, LeaseLostError, PenstockError, UnknownNameError
@@ -31,6 +32,9 @@ RUNNING, PUBLISHED, UNCHANGED, WAITING, HELD, FAILED = (
     "failed",
 )
 EXIT_CODES = {PUBLISHED: 0, UNCHANGED: 0, HELD: 0, WAITING: 1, FAILED: 3, RUNNING: 3}
+NEEDS_WHOLE = ("sync", "erase")
+"""Kinds of runs that would take a store that lacks the index for an index that is empty."""
+ASIDE = "stand-aside"
 
 
 @dataclass
@@ -92,6 +96,10 @@ def begin(
 ) -> Run:
     """Open a run and take the index's lease for it. Raises ``LeaseHeldError`` naming the holder."""
     platform.settings.index(index)
+    if kind not in (*whereabouts.MOVING, ASIDE):
+        whereabouts.require_here(platform)
+    if kind in NEEDS_WHOLE:
+        whereabouts.require_whole(platform, index)
     catalog = platform.catalog
     with catalog.write() as connection:
         id_ = connection.execute(
@@ -199,6 +207,32 @@ def closing(platform: Platform, run: Run) -> Iterator[None]:
             raise
 
 
+@contextmanager
+def all_leases(
+    platform: Platform, kind: str, options: dict[str, Any], wait_s: float, message: str, only: str | None = None
+) -> Iterator[list[Run]]:
+    """Hold the lease of every index, so that nobody writes meanwhile; each has a run of ``kind``.
+
+    With ``only`` that index alone has, and the others stand aside. The runs end well in one transaction which proves
+    that no lease was lost meanwhile; it raises ``LeaseLostError`` where one was.
+    """
+    with ExitStack() as stack:
+        held = []
+        for index in sorted(platform.settings.indexes):
+            mine = only in (None, index)
+            run = begin(platform, index, kind if mine else ASIDE, options if mine else {}, wait_s)
+            stack.enter_context(closing(platform, run))
+            held.append(run)
+        yield [run for run in held if only in (None, run.index)]
+        with platform.catalog.write() as connection:
+            for run in held:
+                leases.check(connection, platform.catalog, run.lease)
+            for run in held:
+                _close(connection, platform.catalog, run, UNCHANGED, None, message)
+        for run in held:
+            leases.release(platform.catalog, run.lease)
+
+
 def save(platform: Platform, run: Run) -> None:
     """Write the counts so far. Raises ``LeaseLostError``."""
     with platform.catalog.write() as connection:
@@ -221,8 +255,7 @@ def finish(platform: Platform, run: Run, state: str, release: int | None, messag
     with catalog.write() as connection:
         if run.lease.attempt is not None:
             attempts.check(connection, run.lease.attempt)
-        end = {"state": state, "release": release, "message": message, "finished_at": catalog.now(connection)}
-        connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(connection, run) | end))
+        _close(connection, catalog, run, state, release, message)
     leases.release(catalog, run.lease)
     log.info("run.end", run=run.id, index=run.index, state=state, release=release, **run.counts)
     return report(platform, run.id)
@@ -287,6 +320,11 @@ def _row(platform: Platform, id_: int) -> Any:
             known = connection.execute(select(runs.c.id).order_by(runs.c.id.desc()).limit(5)).scalars()
             raise UnknownNameError("run", str(id_), [str(one) for one in known])
     return row
+
+
+def _close(connection: Connection, catalog: Catalog, run: Run, state: str, release: int | None, message: str) -> None:
+    end = {"state": state, "release": release, "message": message, "finished_at": catalog.now(connection)}
+    connection.execute(update(runs).where(runs.c.id == run.id).values(_figures(connection, run) | end))
 
 
 def _figures(connection: Connection, run: Run) -> dict[str, Any]:

@@ -232,7 +232,7 @@ class PriceSettings(Section):
 
 
 class WeaviateSettings(Section):
-    """The server of ``store.index = "weaviate"``. Its key comes from the environment or the connection, never from here.
+    """The server of ``store.index = "weaviate"``. Its key comes from the environment or the connection, not from here.
 
     Addresses that are left out come from the connection, or else are those of a server on this machine.
     """

@@ -22,6 +22,7 @@ from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.embedding.cache import VectorCache
 from penstock.errors import AccountingError, ConfigError, RefusedError, UsageError
+from penstock.index import WEAVIATE
 from penstock.lake import Kind
 from penstock.planning import Plan, Work
 from penstock.platform import Platform
@@ -299,7 +300,7 @@ def require_shared_stores(settings: Settings, executor: str) -> None:
 
 
 def _is_local(url: str) -> bool:
-    return "://" not in url or url.startswith("file://")
+    return ("://" not in url and url != WEAVIATE) or url.startswith("file://")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from penstock.parsing import ParserPool
 from penstock.platform import Platform
 from penstock.retrieval import search
 from penstock.runs import RunReport
-from penstock.settings import FolderSource, IndexSettings, ParserSettings, Settings, StoreSettings
+from penstock.settings import FolderSource, IndexSettings, ParserSettings, Settings, StoreSettings, WeaviateSettings
 from penstock.sync import reindex, sync
 
 WHO = Who("tester", "cli")
@@ -31,6 +31,7 @@ class Workspace:
         gates: dict[str, Any] | None = None,
         parser: ParserSettings | None = None,
         store: dict[str, Any] | None = None,
+        weaviate: WeaviateSettings | None = None,
         **source: Any,
     ) -> None:
         self.root, self.folder, self.pools = root, root / "documents", pools
@@ -49,6 +50,7 @@ class Workspace:
             },
             parser=parser or next(iter(pools), ParserSettings(workers=1)),
             store=places,
+            weaviate=weaviate or WeaviateSettings(),
             file=root / "penstock.toml",
             home=root / "home",
         )
@@ -86,6 +88,12 @@ class Workspace:
     def texts(self, **options: Any) -> set[str]:
         """Every text that a reader of a release may see, by exhaustive search."""
         return {hit.text for hit in search(self.platform, "main", "a", k=1000, mode="vector", **options).hits}
+
+    def change_store(self, index: str) -> None:
+        """The configuration names another store of indexes."""
+        store = self.settings.store.model_copy(update={"index": index})
+        self.settings = self.settings.model_copy(update={"store": store})
+        self.platform = self.open()
 
     def change_index(self, **settings: Any) -> None:
         """Today's configuration says something else."""
