@@ -44,6 +44,7 @@ def move(platform: Platform, index: str, to: str, from_: str | None = None, wait
     with runs.all_leases(platform, MOVE, options, wait_s, message, only=index) as (run,):
         with platform.catalog.read() as connection:
             last = last_move(connection, index)
+            live, _ = manifest.pointer(connection, index)
         if last and last[1]["to"] == target:
             raise UsageError(f"index {index!r} was moved to {target!r} already; set store.index to that")
         moved: dict[str, Any] = {
@@ -60,6 +61,8 @@ def move(platform: Platform, index: str, to: str, from_: str | None = None, wait
             moved["rows"] += _copy(platform, generation, numbers, old, new)
             moved["collections"] += 1
             moved["releases"] += len(numbers)
+            if live in [row.number for row in numbers]:
+                new.name_live(index)
         run.counts.update(collections=moved["collections"], rows=moved["rows"], releases=moved["releases"])
     return moved
 
@@ -145,7 +148,8 @@ def _require(kept: list[Row[Any]], collection: VectorIndex) -> None:
         if (count, digest) != (row.chunks, row.digest):
             raise StoreError(
                 f"release {row.number} of {row.index_name!r} has {count} rows of digest {digest[:12]}, the catalog "
-                f"says {row.chunks} of {row.digest[:12]}; the index did not move. Run `penstock verify {row.index_name}`"
+                f"says {row.chunks} of {row.digest[:12]}; the index did not move. "
+                f"Run `penstock verify {row.index_name}`"
             )
 
 
