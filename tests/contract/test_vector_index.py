@@ -581,7 +581,7 @@ def test_another_process_sees_a_commit_at_once(store: Store) -> None:
 
     def ask() -> tuple[int, list[str]]:
         ours.send(True)
-        assert ours.poll(30)
+        assert ours.poll(120)
         answer: tuple[int, list[str]] = ours.recv()
         return answer
 

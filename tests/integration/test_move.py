@@ -99,7 +99,7 @@ def test_the_old_copy_stays_until_it_is_dropped_and_stands_in_the_way_of_forgett
     with pytest.raises(ConfigError):
         moving.drop_moved(w.platform, "main")
     w.change_store(other)
-    with pytest.raises(UsageError, match="its old copy in '.*' still holds the document; drop that first"):
+    with pytest.raises(UsageError, match=r"its old copy in '.*' still holds the document; drop that first"):
         erasure.erase(w.platform, "docs", "pumps.md", WHO, "asked for")
     assert old.exists()
     assert moving.drop_moved(w.platform, "main")["collections"] == 1

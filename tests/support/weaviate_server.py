@@ -1,38 +1,51 @@
-"""The Weaviate server that PENSTOCK_TEST_WEAVIATE_URL names, shared by whoever tests at the same time.
+"""Weaviate servers for the tests: one that is shared, and one of a test's own that it may kill.
 
-Every user of it has a prefix of its own, and takes away what it made. PENSTOCK_TEST_WEAVIATE_GRPC names the other
-address; it is port 50051 of the same host unless given.
+PENSTOCK_TEST_WEAVIATE_URL names a running server (and PENSTOCK_TEST_WEAVIATE_GRPC its other address, where that is not
+port 50051 of the same host). Every user of it has a prefix of its own, and takes away what it made.
+PENSTOCK_TEST_WEAVIATE_BINARY names the server's program, for tests that kill it or look into its files.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from penstock.index.weaviate_server import Server
 from penstock.settings import WeaviateSettings
 
-VARIABLE = "PENSTOCK_TEST_WEAVIATE_URL"
+if TYPE_CHECKING:
+    from penstock.index.weaviate_server import Server
+
+URL, BINARY = "PENSTOCK_TEST_WEAVIATE_URL", "PENSTOCK_TEST_WEAVIATE_BINARY"
+START_S = 120.0
 
 
 def require_weaviate(**options: Any) -> WeaviateSettings:
-    """Settings of the server, below a new prefix; skips the test where there is none."""
-    url = os.environ.get(VARIABLE)
+    """Settings of the shared server, below a new prefix; skips the test where there is none."""
+    url = os.environ.get(URL)
     if not url:
-        pytest.skip(f"{VARIABLE} names no Weaviate server")
+        pytest.skip(f"{URL} names no Weaviate server")
     grpc = os.environ.get("PENSTOCK_TEST_WEAVIATE_GRPC") or f"grpc://{urlsplit(url).hostname}:50051"
     return WeaviateSettings(http=url, grpc=grpc, prefix=f"Test{secrets.token_hex(4)}_", **options)
 
 
 @cache
 def server_at(settings: WeaviateSettings) -> Server:
+    from penstock.index.weaviate_server import Server
+
     return Server(settings)
 
 
@@ -50,3 +63,90 @@ def emptied_afterwards(settings: WeaviateSettings) -> Iterator[WeaviateSettings]
             if name.startswith(settings.prefix):
                 client.collections.delete(name)
         server_at(settings).close()
+
+
+class OwnServer:
+    """A server of one test, with its data in ``folder``."""
+
+    def __init__(self, binary: str, folder: Path) -> None:
+        self.binary, self.folder = binary, folder
+        self.ports = _free_ports(6)
+        http, grpc = self.ports[:2]
+        self.settings = WeaviateSettings(
+            http=f"http://127.0.0.1:{http}", grpc=f"grpc://127.0.0.1:{grpc}", timeout_s=20.0
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        http, grpc, raft, rpc, gossip, data = map(str, self.ports)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PERSISTENCE_DATA_PATH": str(self.folder),
+            "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "true",
+            "DEFAULT_VECTORIZER_MODULE": "none",
+            "CLUSTER_HOSTNAME": "node1",
+            "CLUSTER_IN_LOCALHOST": "true",
+            "CLUSTER_ADVERTISE_ADDR": "127.0.0.1",
+            "CLUSTER_GOSSIP_BIND_PORT": gossip,
+            "CLUSTER_DATA_BIND_PORT": data,
+            "RAFT_BOOTSTRAP_EXPECT": "1",
+            "RAFT_PORT": raft,
+            "RAFT_INTERNAL_RPC_PORT": rpc,
+            "GRPC_PORT": grpc,
+            "GO_PROFILING_DISABLE": "true",
+            "DISABLE_TELEMETRY": "true",
+        }
+        command = [self.binary, "--scheme", "http", "--host", "127.0.0.1", "--port", http]
+        with (self.folder.parent / "weaviate.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_S
+        while not self._ready():
+            assert time.monotonic() < deadline, f"no Weaviate after {START_S:.0f} s"
+            time.sleep(0.2)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.settings.http}/v1/.well-known/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def files_with(self, word: str) -> list[Path]:
+        return [path for path in self.folder.rglob("*") if path.is_file() and word.encode() in _bytes(path)]
+
+
+@contextmanager
+def own_weaviate(folder: Path) -> Iterator[OwnServer]:
+    """A server that the test may kill; skips the test where there is no program for it."""
+    binary = os.environ.get(BINARY)
+    if not binary:
+        pytest.skip(f"{BINARY} names no Weaviate program")
+    (folder / "weaviate").mkdir()
+    server = OwnServer(binary, folder / "weaviate")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # the server merges its files as it likes
+        return b""
