@@ -13,15 +13,14 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from penstock.settings import WeaviateSettings
@@ -70,7 +69,7 @@ class OwnServer:
 
     def __init__(self, binary: str, folder: Path) -> None:
         self.binary, self.folder = binary, folder
-        self.ports = _free_ports(6)
+        self.ports = _free_ports(6)  # in a row: the server takes a port of the cluster's to be the one before, plus 1
         http, grpc = self.ports[:2]
         self.settings = WeaviateSettings(
             http=f"http://127.0.0.1:{http}", grpc=f"grpc://127.0.0.1:{grpc}", timeout_s=20.0
@@ -106,9 +105,8 @@ class OwnServer:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.settings.http}/v1/.well-known/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+            return httpx.get(f"{self.settings.http}/v1/.well-known/ready", timeout=5).is_success
+        except httpx.TransportError:
             return False
 
     def kill(self) -> None:
@@ -136,13 +134,18 @@ def own_weaviate(folder: Path) -> Iterator[OwnServer]:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """So many free ports in a row."""
+    while True:
+        with ExitStack() as stack:
+            first = stack.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            start = first.getsockname()[1]
+            try:
+                for port in range(start + 1, start + count):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return list(range(start, start + count))
 
 
 def _bytes(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from penstock.index.weaviate_rows import as_uuid, equal, from_object, in_slots, 
 from penstock.index.weaviate_search import search
 from penstock.index.weaviate_server import Server
 from penstock.index.weaviate_writing import change, delete, insert
-from penstock.records import OPEN_END, Hit, IndexRow, Query
+from penstock.records import NOBODY, OPEN_END, Hit, IndexRow, Query
 
 if TYPE_CHECKING:
     from weaviate.collections import Collection
@@ -110,13 +111,13 @@ class WeaviateIndex:
 
     def retire(self, ids: Sequence[str], release: int) -> None:
         with self._writing("retire rows of") as collection:
-            change(collection, {id_: {"removed_in": int(release)} for id_ in ids if as_uuid(id_)})
+            change(collection, "removed_in", [(row, int(release)) for row in self._get(ids)], OPEN_END)
 
     def discard(self, release: int) -> None:
         with self._writing("discard a release of") as collection:
             delete(collection, equal("added_in", release))
-            reopened = [row.id for row in self._scan(equal("removed_in", release))]
-            change(collection, {id_: {"removed_in": OPEN_END} for id_ in reopened})
+            reopened = [(row, OPEN_END) for row in self._scan(equal("removed_in", release))]
+            change(collection, "removed_in", reopened, int(release))
 
     def set_principals(self, principals: Mapping[str, tuple[str, ...]]) -> None:
         if not principals:
@@ -124,8 +125,8 @@ class WeaviateIndex:
         check_principals(principals)
         with self._writing("set principals in") as collection:
             for names in batches(sorted(principals), IN_NAMES):
-                rows = [row for row in self._scan(of_documents(names)) if row.principals != principals[row.document_id]]
-                change(collection, {row.id: {"principals": list(principals[row.document_id])} for row in rows})
+                rows = [(row, list(principals[row.document_id])) for row in self._scan(of_documents(names))]
+                change(collection, "principals", rows, [NOBODY])
 
     def prune(self, kept: Iterable[int]) -> int:
         kept = list(kept)
@@ -145,11 +146,11 @@ class WeaviateIndex:
             collection = self._use(self._names.physical())
             batched = batches(sorted(set(documents)), IN_NAMES)
             gone = sum(delete(collection, of_documents(names)) for names in batched)
-            self._rewrite()
+            self._rewrite(without=set(documents))
             return gone
 
-    def _rewrite(self) -> None:
-        """Copy every row to a new collection, lead every name there, and drop the old one with its files."""
+    def _rewrite(self, without: AbstractSet[str]) -> None:
+        """Copy every other row to a new collection, lead every name there, and drop the old one with its files."""
         client, names = self.server.client, self._names
         old = names.physical()
         numbers = {name: number for number, name in names.physicals().items()}
@@ -157,12 +158,12 @@ class WeaviateIndex:
             client.collections.delete(name)
         new = names.nth_physical(max(numbers.values()) + 1)
         schema.create(client, new, *self._of_shape(), self.server.settings)
-        copied = self._use(new)
-        for batch in batches(self._scan(None, vectors=True), PAGE):
-            insert(copied, batch)
-        counts = [self._use(name).aggregate.over_all(total_count=True).total_count for name in (old, new)]
-        if counts[0] != counts[1]:
-            raise TransientError(f"{new} holds {counts[1]} of the {counts[0]} rows of {old}; erase again")
+        copy, copied = self._use(new), 0
+        for batch in batches((row for row in self._scan(None, True) if row.document_id not in without), PAGE):
+            insert(copy, batch)
+            copied += len(batch)
+        if (held := copy.aggregate.over_all(total_count=True).total_count) != copied:
+            raise TransientError(f"{new} holds {held} of the {copied} rows of {old}; erase again")
         self._settle(new)
         for alias in client.alias.list_all(collection=old):
             names.lead(alias, new)
@@ -227,13 +228,14 @@ class WeaviateIndex:
                 yield from self._scan(of_documents(names) & visible(release))
 
     def get(self, ids: Sequence[str]) -> list[IndexRow]:
-        found: list[IndexRow] = []
-        with self._reading("read") as collection:
+        with self._reading("read"):
             self._names.physical()
-            for names in batches(sorted({id_ for id_ in ids if as_uuid(id_)}), IN_NAMES):
-                answer = collection.query.fetch_objects(filters=Filter.by_id().contains_any(names), limit=len(names))
-                found += map(from_object, answer.objects)
-        return found
+            return list(self._get(ids))
+
+    def _get(self, ids: Sequence[str]) -> Iterator[IndexRow]:
+        for names in batches(sorted({id_ for id_ in ids if as_uuid(id_)}), IN_NAMES):
+            named = Filter.by_id().contains_any(names)
+            yield from map(from_object, self._use().query.fetch_objects(filters=named, limit=len(names)).objects)
 
     def search(self, query: Query) -> list[Hit]:
         with self._reading("search") as collection:
@@ -241,16 +243,18 @@ class WeaviateIndex:
             return search(collection, query)
 
     def _scan(self, condition: Any, vectors: bool = False) -> Iterator[IndexRow]:
-        """Every row that the filter finds, by equal shares of their ids: the server's own cursor takes no filter."""
+        """Every row that the filter finds, by equal shares of their ids.
+
+        The server's own cursor takes no filter, and also shows what a killed server kept and no filter finds.
+        """
         parts = max(1, -(-self._count(condition) // PAGE))
         for part in range(parts):
             yield from self._page(condition, part, parts, vectors)
 
     def _page(self, condition: Any, part: int, parts: int, vectors: bool) -> Iterator[IndexRow]:
-        filters = [one for one in (condition, in_slots(part, parts) if parts > 1 else None) if one is not None]
-        found = self._use().query.fetch_objects(
-            filters=Filter.all_of(filters) if filters else None, limit=2 * PAGE, include_vector=vectors
-        )
+        share = in_slots(part, parts)
+        filters = share if condition is None else condition & share
+        found = self._use().query.fetch_objects(filters=filters, limit=2 * PAGE, include_vector=vectors)
         if len(found.objects) < 2 * PAGE:
             yield from map(from_object, found.objects)
             return

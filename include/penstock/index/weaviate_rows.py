@@ -42,7 +42,7 @@ def as_uuid(id_: str) -> str | None:
 
 
 def slot(id_: str) -> int:
-    return int(id_[:4], 16)
+    return int(id_[:6], 16)
 
 
 def to_object(row: IndexRow) -> DataObject[Any, Any]:

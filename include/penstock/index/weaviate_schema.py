@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 VECTOR = "default"
 FIELD = "field_"
 """Prefix of the properties that hold declared fields, so that a field may be called ``text``."""
-SLOTS = 1 << 16
+SLOTS = 1 << 24
 """Rows are spread over so many slots by their id: a scan reads them slot by slot, under any filter."""
 EXACT = ("document_id", "source", "key", "kind")
 SHOWN = ("title", "content")
