@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaviate.classes.query import Filter, MetadataQuery
 
-from penstock.index.rules import reciprocal_rank
+from penstock.index.rules import readers, reciprocal_rank
 from penstock.index.weaviate_rows import from_object, of_query
 from penstock.index.weaviate_schema import VECTOR
 from penstock.records import Hit, Query
@@ -29,14 +29,14 @@ def search(collection: Collection[Any, Any], query: Query) -> list[Hit]:
     """See ``VectorIndex.search``. What the query may ask was checked before."""
     condition = of_query(query)
     if query.mode == "vector":
-        return _hits(collection, _nearest(collection, query, condition, query.k), condition)
+        return _hits(collection, query, _nearest(collection, query, condition, query.k))
     if query.mode == "text":
-        return _hits(collection, _matching(collection, query, condition, query.k), condition)
+        return _hits(collection, query, _matching(collection, query, condition, query.k))
     depth = max(CANDIDATES, 2 * query.k)
     with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
         matching = beside.submit(_matching, collection, query, condition, depth)
         halves = (_nearest(collection, query, condition, depth), matching.result())
-    return _hits(collection, dict(reciprocal_rank([list(half) for half in halves])[: query.k]), condition)
+    return _hits(collection, query, dict(reciprocal_rank([list(half) for half in halves])[: query.k]))
 
 
 def _nearest(collection: Collection[Any, Any], query: Query, condition: Any, k: int) -> Ranking:
@@ -70,11 +70,12 @@ def _ranked(scored: Any) -> Ranking:
     return dict(sorted(scored, key=lambda one: (-one[1], one[0])))
 
 
-def _hits(collection: Collection[Any, Any], ranking: Ranking, condition: Any) -> list[Hit]:
+def _hits(collection: Collection[Any, Any], query: Query, ranking: Ranking) -> list[Hit]:
     """The rows of a ranking, in its order. What was deleted or closed to this reader meanwhile is no answer."""
     if not ranking:
         return []
+    who = set(readers(query.principals))
     named = Filter.by_id().contains_any(list(ranking))
-    found = collection.query.fetch_objects(filters=named & condition, limit=len(ranking))
-    rows = {row.id: row for row in map(from_object, found.objects)}
+    found = collection.query.fetch_objects(filters=named, limit=len(ranking))
+    rows = {row.id: row for row in map(from_object, found.objects) if who & set(row.principals)}
     return [Hit(rows[name], score) for name, score in ranking.items() if name in rows]

@@ -14,7 +14,7 @@ import grpc
 import httpx
 import weaviate
 from weaviate.auth import Auth
-from weaviate.config import AdditionalConfig, ConnectionConfig, Timeout
+from weaviate.config import AdditionalConfig, Timeout
 from weaviate.exceptions import (
     AuthenticationFailedError,
     InsufficientPermissionsError,
@@ -92,19 +92,20 @@ class Server:
         http, rpc = self.address("http"), self.address("grpc")
         limit = self.settings.timeout_s
         key = self._extra.get("api_key") or self._extra.get("token") or os.environ.get(KEY_VARIABLE)
-        client = weaviate.connect_to_custom(
-            http_host=http.host,
-            http_port=http.port,
-            http_secure=http.secure,
-            grpc_host=rpc.host,
-            grpc_port=rpc.port,
-            grpc_secure=rpc.secure,
-            auth_credentials=Auth.api_key(key) if key else None,
-            additional_config=AdditionalConfig(
-                timeout=Timeout(init=limit, query=limit, insert=limit), connection=ConnectionConfig()
-            ),
-            skip_init_checks=True,  # they ask the package registry for the client's newest version
-        )
+        try:
+            client = weaviate.connect_to_custom(
+                http_host=http.host,
+                http_port=http.port,
+                http_secure=http.secure,
+                grpc_host=rpc.host,
+                grpc_port=rpc.port,
+                grpc_secure=rpc.secure,
+                auth_credentials=Auth.api_key(key) if key else None,
+                additional_config=AdditionalConfig(timeout=Timeout(init=limit, query=limit, insert=limit)),
+                skip_init_checks=True,  # they ask the package registry for the client's newest version
+            )
+        except ValueError as error:  # of two addresses that the client cannot use side by side
+            raise ConfigError(f"weaviate: {' '.join(str(error).split())[:300]}") from None
         version = str(client.get_meta()["version"])
         if _numbers(version) < OLDEST:
             client.close()

@@ -1,0 +1,188 @@
+"""What is true of the Weaviate backend alone: names, the server's answers, its limits, and how it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from weaviate.exceptions import WeaviateInsertManyAllFailedError
+
+from contract.index_rows import FIELDS, WeaviateStore, keys, row, vector
+from penstock.errors import ConfigError, StoreError, TransientError
+from penstock.index.weaviate_rows import stored, to_object
+from penstock.index.weaviate_schema import encoded, property_of
+from penstock.index.weaviate_server import Address, Server
+from penstock.index.weaviate_writing import insert
+from penstock.records import Query
+from penstock.settings import WeaviateSettings
+from support.weaviate_server import emptied_afterwards, require_weaviate, server_at
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[WeaviateStore]:
+    with emptied_afterwards(require_weaviate()) as settings:
+        yield WeaviateStore(settings=settings)
+
+
+def collections(store: WeaviateStore) -> set[str]:
+    return set(server_at(store.settings).client.collections.list_all(simple=True))
+
+
+def test_what_the_server_does_not_take_is_named_with_its_reason(store: WeaviateStore) -> None:
+    index, name = store.make()
+    index.add([row("a")])
+    collection = server_at(store.settings).client.collections.use(store.settings.prefix + encoded(name))
+    bad = [replace(row(f"bad-{n}"), vector=vector("x", 5)) for n in range(2)]
+    with pytest.raises(StoreError) as caught:
+        insert(collection, [row("b"), *bad])
+    assert str(caught.value).startswith("the server did not take 2 of 3 rows: ")
+    for one in bad:
+        assert f"{one.id}: " in str(caught.value)
+    assert bad[0].text not in str(caught.value)
+    with pytest.raises(StoreError, match="the server did not take 2 of 2 rows: "):
+        insert(collection, bad)
+    assert keys(index.rows()) == ["a", "b"]
+
+
+@pytest.mark.long
+def test_deleting_goes_on_past_the_servers_limit(store: WeaviateStore) -> None:
+    index, _ = store.make()
+    index.add([row(f"doc-{n}", added_in=2) for n in range(10_500)])
+    index.add([row("stays")])
+    assert index.staged(2) == (10_500, 0)
+    index.discard(2)
+    assert index.staged(2) == (0, 0)
+    assert keys(index.rows()) == ["stays"]
+
+
+def test_a_late_writer_makes_no_collection_of_its_own(store: WeaviateStore) -> None:
+    """The server makes a collection of an unknown name, so a name that was taken away must stay known."""
+    index, name = store.make()
+    late = index.writer()
+    late.add([row("a")])
+    index.fence()
+    before = collections(store)
+    late_name = f"{store.settings.prefix}{encoded(name)}_w1"
+    with pytest.raises(TransientError, match="another writer was faster"):
+        late.add([row("b")])
+    # Also a request that was under way past every question: it is the server that refuses.
+    under_way = server_at(store.settings).client.collections.use(late_name)
+    with pytest.raises(WeaviateInsertManyAllFailedError, match="has multi-tenancy enabled"):
+        under_way.data.insert_many([to_object(row("c"))])
+    assert collections(store) == before
+    index.drop()
+    with pytest.raises(WeaviateInsertManyAllFailedError, match="has multi-tenancy enabled"):
+        under_way.data.insert_many([to_object(row("c"))])
+    assert late_name not in collections(store)
+
+
+def test_a_program_without_penstock_reads_the_live_name(store: WeaviateStore) -> None:
+    index, _ = store.make()
+    index.add([row("a", "turbine"), row("old", "turbine", removed_in=2)])
+    assert not index.is_named_live("handbook")
+    index.name_live("handbook")
+    index.name_live("handbook")
+    assert index.is_named_live("handbook")
+    client = server_at(store.settings).client
+    found = client.collections.use(f"{store.settings.prefix}handbook_live").query.bm25("turbine", limit=9)
+    assert sorted(str(one.properties["key"]) for one in found.objects) == ["a", "old"]
+    other, _ = store.make()
+    other.name_live("handbook")
+    assert (index.is_named_live("handbook"), other.is_named_live("handbook")) == (False, True)
+
+
+def test_erasing_takes_every_name_along_and_leaves_one_collection(store: WeaviateStore) -> None:
+    index, name = store.make()
+    index.name_live("manual")
+    late = index.writer()
+    index.add([row("secret"), row("a")])
+    assert index.erase([row("secret").document_id]) == 1
+    mine = {one for one in collections(store) if one.startswith(store.settings.prefix + encoded(name) + "_")}
+    assert mine == {f"{store.settings.prefix}{encoded(name)}_r2"}
+    assert index.is_named_live("manual")
+    with pytest.raises(TransientError):
+        late.add([row("late")])
+    index.writer().add([row("b")])
+    assert keys(index.rows()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("blank", [" padded ", "", " ", '"', '"quoted"', "\u00a0x", "plain"])
+def test_values_that_differ_in_blanks_alone_are_different(store: WeaviateStore, blank: str) -> None:
+    index, _ = store.make()
+    index.add([row("a", fields={"department": blank}), row("b", fields={"department": blank.strip() + "x"}), row("c")])
+    assert [one.fields for one in index.get([row("a").id])] == [{"department": blank}]
+    assert keys(index.search(Query("text", vector("x"), 1, where={"department": blank}))) == ["a"]
+    if blank.strip() != blank:
+        assert index.search(Query("text", vector("x"), 1, where={"department": blank.strip()})) == []
+
+
+def test_a_collection_without_its_name_is_no_empty_index(store: WeaviateStore) -> None:
+    index, name = store.make()
+    index.add([row("a")])
+    reading = store.settings.prefix + encoded(name)
+    server_at(store.settings).client.alias.delete(alias_name=reading)
+    with pytest.raises(StoreError, match=f"{reading}_r1 at .* holds 1 rows, but no alias {reading} leads to it"):
+        index.create(8, FIELDS)
+
+
+def test_settings_of_the_server_are_compared_too(store: WeaviateStore) -> None:
+    index, name = store.make()
+    other = replace(store, settings=store.settings.model_copy(update={"ef": 64, "quantization": "none"})).open(name)
+    with pytest.raises(StoreError, match=r"of another shape: ef is -1, wanted 64; quantization is rq-8, wanted none;"):
+        other.create(8, FIELDS)
+    index.create(8, FIELDS)
+
+
+def test_a_server_that_is_not_there_is_worth_another_try() -> None:
+    server = Server(WeaviateSettings(http="http://127.0.0.1:9", grpc="grpc://127.0.0.1:10", timeout_s=2))
+    store = WeaviateStore(settings=server.settings)
+    with pytest.raises(TransientError, match=r"cannot look for the index 'c' at http://127.0.0.1:9 now, try again: "):
+        store.open("c").exists()
+
+
+CONNECTION = {
+    "conn_type": "weaviate",
+    "host": "weaviate.example",
+    "port": 443,
+    "extra": {"http_secure": True, "grpc_host": "grpc.example", "grpc_port": "50052", "grpc_secure": "true"},
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "connection", "http", "grpc"),
+    [
+        ({}, None, ("localhost", 8080, False), ("localhost", 50051, False)),
+        ({}, CONNECTION, ("weaviate.example", 443, True), ("grpc.example", 50052, True)),
+        (
+            {"http": "https://other:8443", "grpc": "grpcs://other"},
+            CONNECTION,
+            ("other", 8443, True),
+            ("other", 443, True),
+        ),
+        ({}, {"host": "plain", "port": 8080, "extra": {}}, ("plain", 8080, False), ("plain", 80, False)),
+    ],
+)
+def test_addresses_come_from_the_configuration_or_else_the_connection(
+    settings: dict[str, Any], connection: Any, http: Any, grpc: Any
+) -> None:
+    server = Server(WeaviateSettings(**settings), lambda name: connection if name == "weaviate_default" else None)
+    assert (server.address("http"), server.address("grpc")) == (Address(*http), Address(*grpc))
+
+
+def test_an_address_that_will_not_do_is_named() -> None:
+    both = Server(WeaviateSettings(http="https://host", grpc="grpcs://host"))
+    with pytest.raises(ConfigError, match=r"weaviate: .*http.port and grpc.port must be different"):
+        both.client  # noqa: B018
+    with pytest.raises(ConfigError, match=r"weaviate.http: 'http://host:many' will not do: its port is no number"):
+        Server(WeaviateSettings(http="http://host:many")).address("http")
+
+
+def test_names_and_values_never_meet() -> None:
+    names = ["cost-centre", "cost_centre", "costX2dcentre", "Cost-centre", "a_w1", "a-w1"]
+    assert len({encoded(name).lower() for name in names}) == len(names)
+    assert property_of("source") == "source"
+    assert property_of("text") == "field_text"
+    values = ["", '""', " ", '" "', "a", " a", "a ", '"a"', '"a', "\\"]
+    assert len({stored(value).strip() for value in values}) == len(values)
