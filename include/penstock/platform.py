@@ -93,9 +93,9 @@ class Platform:
 
     @cached_property
     def _weaviate(self) -> Server:
-        from penstock.index.weaviate_server import Server
+        from penstock.index import open_server
 
-        return Server(self.settings.weaviate, self._connections)
+        return open_server(self.settings.weaviate, self._connections)
 
     def collections(self, index: str | None = None) -> list[tuple[Row[Any], VectorIndex]]:
         """Every collection that there is, of one index or of all, with the row of its generation."""

@@ -81,8 +81,24 @@ sources = ["documents"]
 [store]
 # catalog = "sqlite:///{home}/catalog.db"   # or postgresql://…
 # lake = "{home}/lake"                      # or s3://bucket/prefix
-# index = "{home}/index"
+# index = "{home}/index"                    # or s3://bucket/prefix, or "weaviate": the server below
 # lease_s = 300.0
+
+# The server of store.index = "weaviate", at http = "https://HOST[:PORT]" and grpc = "grpcs://HOST[:PORT]" (http and grpc:
+# no TLS). Left out, they come from the Airflow connection, or are this machine's; the key comes from there or from
+# WEAVIATE_API_KEY. An index that stands elsewhere is brought by `penstock move`.
+[weaviate]
+# connection = "weaviate_default"
+# prefix = "Penstock_"                # of every name that penstock makes there
+# replication_factor = 1
+# consistency = "quorum"              # one, quorum, all
+# quantization = "rq-8"               # none, rq-8, rq-1
+# ef = -1
+# ef_construction = 128
+# max_connections = 32
+# flat_search_cutoff = 40000          # where fewer rows pass a filter, search is exact
+# timeout_s = 60.0
+# settle_s = 600.0                    # how long publishing waits for asynchronous indexing
 
 [maintain]
 # schedule = "@weekly"

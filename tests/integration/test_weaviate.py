@@ -167,6 +167,37 @@ def test_a_server_that_goes_away_while_staging_leaves_the_live_release(
     assert verify(w.platform, "main") == []
 
 
+def test_the_key_comes_from_the_environment_or_the_connection_and_is_in_no_message(
+    tmp_path: Path, make_workspace: MakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {
+        "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
+        "AUTHENTICATION_APIKEY_ENABLED": "true",
+        "AUTHENTICATION_APIKEY_ALLOWED_KEYS": "the-right-key",
+        "AUTHENTICATION_APIKEY_USERS": "penstock",
+    }
+    with own_weaviate(tmp_path, **keys) as server:
+        w = make_workspace(store=ON_WEAVIATE, weaviate=server.settings)
+        w.write("pumps.md", "# Pumps\n\nA pump lifts water.\n")
+        for key in ("", "the-wrong-key"):
+            monkeypatch.setenv("WEAVIATE_API_KEY", key)
+            w.platform = w.open()
+            with pytest.raises(
+                StoreError, match="the server refuses the key, or the lack of one; set WEAVIATE_A"
+            ) as caught:
+                w.sync()
+            assert "wrong" not in str(caught.value)
+        monkeypatch.setenv("WEAVIATE_API_KEY", "the-right-key")
+        w.platform = w.open()
+        assert w.sync().state == "published"
+        monkeypatch.setenv("WEAVIATE_API_KEY", "the-wrong-key")
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_WEAVIATE_DEFAULT", '{"conn_type": "weaviate", "extra": {"token": "the-right-key"}}'
+        )
+        w.platform = w.open()
+        assert w.found("pump", mode="text") == ["pumps.md"]
+
+
 def test_erased_words_leave_the_servers_files(own: OwnServer, make_workspace: MakeWorkspace) -> None:
     w = make_workspace(store=ON_WEAVIATE, weaviate=own.settings)
     w.write("secret.md", f"# Pumps\n\nThe word is {WORD}.\n")

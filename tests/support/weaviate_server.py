@@ -67,8 +67,8 @@ def emptied_afterwards(settings: WeaviateSettings) -> Iterator[WeaviateSettings]
 class OwnServer:
     """A server of one test, with its data in ``folder``."""
 
-    def __init__(self, binary: str, folder: Path) -> None:
-        self.binary, self.folder = binary, folder
+    def __init__(self, binary: str, folder: Path, **environment: str) -> None:
+        self.binary, self.folder, self.environment = binary, folder, environment
         self.ports = _free_ports(6)  # in a row: the server takes a port of the cluster's to be the one before, plus 1
         http, grpc = self.ports[:2]
         self.settings = WeaviateSettings(
@@ -94,6 +94,7 @@ class OwnServer:
             "GRPC_PORT": grpc,
             "GO_PROFILING_DISABLE": "true",
             "DISABLE_TELEMETRY": "true",
+            **self.environment,
         }
         command = [self.binary, "--scheme", "http", "--host", "127.0.0.1", "--port", http]
         with (self.folder.parent / "weaviate.log").open("ab") as log:
@@ -119,13 +120,13 @@ class OwnServer:
 
 
 @contextmanager
-def own_weaviate(folder: Path) -> Iterator[OwnServer]:
+def own_weaviate(folder: Path, **environment: str) -> Iterator[OwnServer]:
     """A server that the test may kill; skips the test where there is no program for it."""
     binary = os.environ.get(BINARY)
     if not binary:
         pytest.skip(f"{BINARY} names no Weaviate program")
     (folder / "weaviate").mkdir()
-    server = OwnServer(binary, folder / "weaviate")
+    server = OwnServer(binary, folder / "weaviate", **environment)
     server.start()
     try:
         yield server

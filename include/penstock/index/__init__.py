@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import UsageError
 from penstock.index.base import VectorIndex
+from penstock.settings import WeaviateSettings
+from penstock.sources.connection import Connections, connection_from_environment
 
 if TYPE_CHECKING:
     from penstock.index.weaviate_server import Server
@@ -25,12 +27,26 @@ def open_index(url: str, collection: str, server: Server | None = None) -> Vecto
     if not COLLECTION.fullmatch(collection):
         raise UsageError(f"{collection!r} cannot name a collection; use letters, digits, '-' and '_', a letter first")
     if url == WEAVIATE:
+        server = server or open_server()
         from penstock.index.weaviate import WeaviateIndex
-        from penstock.index.weaviate_server import Server
 
-        return WeaviateIndex(server or Server(), collection)
+        return WeaviateIndex(server, collection)
     if "://" in url and not url.startswith(("s3://", "file://")):
         raise UsageError(f"no index store for {url!r}; give a local folder, s3://bucket/prefix or {WEAVIATE!r}")
     from penstock.index.lancedb import LanceIndex
 
     return LanceIndex(url, collection)
+
+
+def open_server(
+    settings: WeaviateSettings | None = None, connections: Connections = connection_from_environment
+) -> Server:
+    """The Weaviate server of the settings; by default the one on this machine. Nothing is opened yet."""
+    try:
+        from penstock.index.weaviate_server import Server
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"store.index is {WEAVIATE!r}, but {error.name} is missing; install penstock[production]"
+        ) from None
+
+    return Server(settings, connections)

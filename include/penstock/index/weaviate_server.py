@@ -151,18 +151,22 @@ class Server:
             yield
         except PenstockError:
             raise
-        except REFUSED as error:
-            raise StoreError(
-                f"{what}: the server refuses the key; set {KEY_VARIABLE}, or the connection "
-                f"{self.settings.connection!r}, to one that may read and write {self.settings.prefix}*"
-            ) from error
         except (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, OSError) as error:
             reason = said(error)
+            if is_refused(error):
+                raise StoreError(
+                    f"{what}: the server refuses the key, or the lack of one; set {KEY_VARIABLE}, or the connection "
+                    f"{self.settings.connection!r}, to one that may read and write {self.settings.prefix}*"
+                ) from None
             if disk_is_full(error):
                 raise full_disk(f"the index {name!r} at {self.url}") from error
             if is_transient(error):
                 raise TransientError(f"{what} now, try again: {reason}") from error
             raise StoreError(f"{what}: {reason}") from error
+
+
+def is_refused(error: BaseException) -> bool:
+    return isinstance(error, REFUSED) or (isinstance(error, UnexpectedStatusCodeError) and error.status_code == 401)
 
 
 def is_transient(error: BaseException) -> bool:
