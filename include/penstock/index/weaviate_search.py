@@ -6,7 +6,7 @@ not change because an index moved.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from weaviate.classes.query import Filter, MetadataQuery
@@ -25,17 +25,16 @@ Ranking = dict[str, float]
 """Row id → its score, best first."""
 
 
-def search(collection: Collection[Any, Any], query: Query) -> list[Hit]:
-    """See ``VectorIndex.search``. What the query may ask was checked before."""
+def search(collection: Collection[Any, Any], query: Query, beside: Executor) -> list[Hit]:
+    """See ``VectorIndex.search``. What the query may ask was checked before; ``beside`` runs the other half of it."""
     condition = of_query(query)
     if query.mode == "vector":
         return _hits(collection, query, _nearest(collection, query, condition, query.k))
     if query.mode == "text":
         return _hits(collection, query, _matching(collection, query, condition, query.k))
     depth = max(CANDIDATES, 2 * query.k)
-    with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
-        matching = beside.submit(_matching, collection, query, condition, depth)
-        halves = (_nearest(collection, query, condition, depth), matching.result())
+    matching = beside.submit(_matching, collection, query, condition, depth)
+    halves = (_nearest(collection, query, condition, depth), matching.result())
     return _hits(collection, query, dict(reciprocal_rank([list(half) for half in halves])[: query.k]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -112,10 +113,18 @@ class Server:
             raise StoreError(f"{self.url} is Weaviate {version}; penstock needs {'.'.join(map(str, OLDEST))} or newer")
         return client
 
+    @cached_property
+    def beside(self) -> ThreadPoolExecutor:
+        """Threads for the second of two requests that belong together."""
+        return ThreadPoolExecutor(8, thread_name_prefix="weaviate")
+
     def close(self) -> None:
         if "client" in self.__dict__:
             self.client.close()
             del self.__dict__["client"]
+        if "beside" in self.__dict__:
+            self.beside.shutdown()
+            del self.__dict__["beside"]
 
     @cached_property
     def url(self) -> str:
