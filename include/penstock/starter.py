@@ -84,7 +84,7 @@ sources = ["documents"]
 # index = "{home}/index"                    # or s3://bucket/prefix, or "weaviate": the server below
 # lease_s = 300.0
 
-# The server of store.index = "weaviate", at http = "https://HOST[:PORT]" and grpc = "grpcs://HOST[:PORT]"; without the s
+# The server of store.index = "weaviate", at http = "https://HOST:PORT" and grpc = "grpcs://HOST:PORT"; without the s
 # it is no TLS. Left out, they come from the Airflow connection, or are this machine's; the key comes from there or from
 # WEAVIATE_API_KEY. An index that stands elsewhere is brought by `penstock move`.
 [weaviate]
