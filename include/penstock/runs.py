@@ -231,6 +231,7 @@ def all_leases(
                 _close(connection, platform.catalog, run, UNCHANGED, None, message)
         for run in held:
             leases.release(platform.catalog, run.lease)
+            log.info("run.end", run=run.id, index=run.index, state=UNCHANGED, release=None, **run.counts)
 
 
 def save(platform: Platform, run: Run) -> None:
