@@ -98,8 +98,6 @@ def begin(
     platform.settings.index(index)
     if kind not in (*whereabouts.MOVING, ASIDE):
         whereabouts.require_here(platform)
-    if kind in NEEDS_WHOLE:
-        whereabouts.require_whole(platform, index)
     catalog = platform.catalog
     with catalog.write() as connection:
         id_ = connection.execute(
@@ -129,9 +127,11 @@ def begin(
     _bury_dead(platform, index, id_)
     log.info("run.begin", run=id_, index=index, kind=kind)
     run = Run(id_, index, kind, lease, options or {})
-    if lease.taken_over:
-        with closing(platform, run):
+    with closing(platform, run):
+        if lease.taken_over:
             fence_off(platform)
+        if kind in NEEDS_WHOLE:
+            whereabouts.require_whole(platform, index)
     return run
 
 
