@@ -4,6 +4,7 @@
 # make check    ruff, mypy and the tests: what CI runs
 # make check-long   minutes of attack: processes killed at every point
 # make bench    the benchmarks, with a page of results
+# make env      write .env, a random password for each service of docker-compose.yaml
 # make lock     write requirements.txt anew from pyproject.toml
 
 PYTHON ?= python3.11
@@ -12,7 +13,7 @@ INSTALL = VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint
 
 export PYTHONPATH := $(CURDIR)/include
 
-.PHONY: demo airflow test check check-long lint bench lock clean
+.PHONY: demo airflow test check check-long lint bench env lock clean
 
 demo: .venv/.core
 	$(BIN)/python scripts/demo.py
@@ -35,6 +36,9 @@ check: lint test
 
 bench: .venv/.all
 	$(BIN)/python -m benchmarks
+
+env:
+	$(PYTHON) scripts/env.py
 
 lock: .venv/.uv
 	(echo "# The whole environment, every extra, pinned. Written by \`make lock\` from pyproject.toml: edit that file instead."; \
