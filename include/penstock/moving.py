@@ -15,8 +15,9 @@ from sqlalchemy.engine import Row
 
 from penstock import manifest, runs, whereabouts
 from penstock.catalog import batched
-from penstock.catalog.schema import documents, generations, releases
+from penstock.catalog.schema import generations, releases
 from penstock.errors import StoreError, UsageError
+from penstock.graves import graves
 from penstock.ids import EMPTY_DIGEST, digest_add, hash_of
 from penstock.index.base import VectorIndex
 from penstock.platform import Platform
@@ -131,8 +132,7 @@ def _copy(platform: Platform, generation: Row[Any], kept: list[Row[Any]], old: V
 
 def _seen(platform: Platform, old: VectorIndex, numbers: list[int]) -> Iterator[IndexRow]:
     """Rows that a kept release sees. What was erased is not brought back, should the old store still hold it."""
-    with platform.catalog.read() as connection:
-        erased = set(connection.execute(select(documents.c.id).where(documents.c.erased_at.is_not(None))).scalars())
+    erased = graves(platform).documents
     for row in old.rows(vectors=True):
         if row.document_id not in erased and any(row.added_in <= number < row.removed_in for number in numbers):
             yield row
