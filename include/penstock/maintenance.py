@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from penstock import chunking, leases, manifest, release, runs, wording
+from penstock import chunking, leases, manifest, release, runs, whereabouts, wording
 from penstock.catalog import batched
 from penstock.catalog.schema import (
     chunkings,
@@ -193,11 +193,13 @@ def _verify_release(platform: Platform, index: str, number: int) -> Iterator[Fin
         row = manifest.release_row(connection, index, number)
         collection_name = manifest.generation_row(connection, index, row.generation).collection
         indexed, quarantined, chunks = manifest.totals(connection, index, number)
-    collection = platform.collection(collection_name)
+        serving = manifest.serving(connection, index)
     again = f"run `penstock reindex {index}`"
-    if not collection.exists():
-        yield Finding(index, f"release {number}: its collection {collection_name} is gone", again)
+    if not platform.stands(collection_name):
+        remedy = whereabouts.remedy(index, row.generation == serving)
+        yield Finding(index, f"release {number}: its collection {collection_name} is gone", remedy)
         return
+    collection = platform.collection(collection_name)
     digest, found = EMPTY_DIGEST, 0
     for batch in batched(collection.rows(number), 5000):
         digest = digest_add(digest, [one.id for one in batch])
@@ -223,15 +225,10 @@ def _verify_rows(platform: Platform, index: str, numbers: list[int]) -> Iterator
             for row in connection.execute(select(documents.c.id, documents.c.principals, documents.c.erased_at))
             if row.erased_at is None
         }
-        collections = {
-            manifest.generation_row(
-                connection, index, manifest.release_row(connection, index, number).generation
-            ).collection
-            for number in numbers
-        }
+        wanted = {manifest.release_row(connection, index, number).generation for number in numbers}
     wrong: Counter[str] = Counter()
-    for name in sorted(collections):
-        for row in platform.collection(name).rows():
+    for generation, collection in platform.collections(index):
+        for row in collection.rows() if generation.number in wanted else ():
             expected = known.get(row.document_id)
             if expected is None:
                 wrong["rows of documents that the catalog does not know, or that were erased"] += 1

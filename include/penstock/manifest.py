@@ -63,6 +63,12 @@ def generation_row(connection: Connection, index: str, number: int) -> Row[Any]:
     ).one()
 
 
+def serving(connection: Connection, index: str) -> int | None:
+    """Number of the generation that the live release lives in; ``None`` where nothing is live."""
+    live, _ = pointer(connection, index)
+    return None if live is None else int(release_row(connection, index, live).generation)
+
+
 def readable(connection: Connection, index: str, as_of: int | None) -> Row[Any]:
     """The release that a reader gets: the live one, or a kept one by number.
 

@@ -91,6 +91,13 @@ class Platform:
 
         return open_index(url, name, self._weaviate if url == WEAVIATE else None)
 
+    def stands(self, collection: str) -> bool:
+        """Whether the configured store has the collection."""
+        from penstock.index import WEAVIATE, stands
+
+        url = self.settings.index_url
+        return stands(url, collection, self._weaviate if url == WEAVIATE else None)
+
     @cached_property
     def _weaviate(self) -> Server:
         from penstock.index import open_server
@@ -104,8 +111,7 @@ class Platform:
             query = query.where(generations.c.index_name == index)
         with self.catalog.read() as connection:
             rows = connection.execute(query).all()
-        opened = [(row, self.collection(row.collection)) for row in rows]
-        return [(row, collection) for row, collection in opened if collection.exists()]
+        return [(row, self.collection(row.collection)) for row in rows if self.stands(row.collection)]
 
     def parsers(self, settings: ParserSettings) -> ParserPool:
         """Parser children under these limits, kept warm until the platform is closed."""

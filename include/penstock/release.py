@@ -17,6 +17,7 @@ from penstock.catalog.schema import decisions as decisions_table
 from penstock.catalog.schema import pointers, releases
 from penstock.decisions import Who
 from penstock.errors import AccountingError, RefusedError, StoreError, TransientError, UsageError
+from penstock.index import knows_names
 from penstock.index.base import VectorIndex
 from penstock.leases import Lease
 from penstock.platform import Platform
@@ -178,11 +179,13 @@ def is_named_live(platform: Platform, index: str) -> bool:
 
 
 def _live_collection(platform: Platform, index: str) -> VectorIndex | None:
+    """Where the store's own name is to lead; ``None`` where nothing is live, or the store knows no names."""
+    if not knows_names(platform.settings.index_url):
+        return None
     with platform.catalog.read() as connection:
-        live, _ = manifest.pointer(connection, index)
-        if live is None:
+        generation = manifest.serving(connection, index)
+        if generation is None:
             return None
-        generation = manifest.release_row(connection, index, live).generation
         return platform.collection(str(manifest.generation_row(connection, index, generation).collection))
 
 

@@ -68,24 +68,31 @@ def require_whole(platform: Platform, index: str) -> None:
     """Raise ``StoreError`` where the configured store lacks a collection that kept releases of the index live in."""
     with platform.catalog.read() as connection:
         rows = connection.execute(
-            select(generations.c.collection)
+            select(generations.c.number, generations.c.collection)
             .join(
                 releases,
                 (releases.c.index_name == generations.c.index_name) & (releases.c.generation == generations.c.number),
             )
             .where(generations.c.index_name == index, generations.c.dropped_at.is_(None))
             .where(releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
+            .order_by(generations.c.number)
             .distinct()
-        )
-        names = sorted(rows.scalars())
-    for name in names:
-        if not platform.collection(name).exists():
+        ).all()
+        serving = manifest.serving(connection, index)
+    for number, name in rows:
+        if not platform.stands(name):
             here = address(platform.settings.index_url)
             raise StoreError(
                 f"the store {here!r} has no collection {name!r}, which releases of {index!r} live in. If store.index "
                 f"was changed, `penstock move {index} --from OLD --to {here}` brings it; if it is lost, "
-                f"`penstock reindex {index}` builds it again"
+                f"{remedy(index, number == serving)}"
             )
+
+
+def remedy(index: str, serving: bool) -> str:
+    """What to do about a lost collection. What lived in it besides the live release cannot be had again."""
+    prune = f"`penstock prune {index} --keep 1`"
+    return f"run `penstock reindex {index}`, then {prune}" if serving else f"run {prune}"
 
 
 def address(url: str) -> str:

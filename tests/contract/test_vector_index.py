@@ -99,7 +99,7 @@ def test_exists_and_drop(store: Store) -> None:
     ],
 )
 def test_a_missing_collection_is_named_with_its_remedy(store: Store, use: Callable[[VectorIndex], object]) -> None:
-    with pytest.raises(StoreError, match=r"'never-made' at .* it does not exist; `penstock sync` builds it"):
+    with pytest.raises(StoreError, match=r"'never-made' at .* it does not exist; `penstock verify` says what to do"):
         use(store.open("never-made"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -166,3 +168,27 @@ def test_objects_from_before_there_were_seals_are_read(served: Workspace) -> Non
         path.write_bytes(rest)
     assert maintenance.verify(served.platform, "main") == []
     assert served.found("rye bread", k=1) == ["bread.md"]
+
+
+@pytest.mark.parametrize(("lost", "remedy"), [("main_g1", "prune"), ("main_g2", "reindex")])
+def test_a_lost_collection_is_named_and_what_is_advised_mends_it(served: Workspace, lost: str, remedy: str) -> None:
+    w = served
+    assert w.reindex().state == "published"
+    shutil.rmtree(Path(w.settings.index_url) / f"{lost}.lance")
+    w.platform = w.open()
+    advised = {
+        "prune": "run `penstock prune main --keep 1`",
+        "reindex": "run `penstock reindex main`, then `penstock prune main --keep 1`",
+    }[remedy]
+    number = 1 if lost == "main_g1" else 2
+    assert [(one.what, one.remedy) for one in maintenance.verify(w.platform, "main")] == [
+        (f"release {number}: its collection {lost} is gone", advised)
+    ]
+    with pytest.raises(StoreError, match=re.escape(advised)):
+        w.sync()
+    if remedy == "reindex":
+        assert w.reindex().state == "published"
+    maintenance.prune(w.platform, "main", 1)
+    assert maintenance.verify(w.platform, "main") == []
+    assert w.sync().state == "unchanged"
+    assert w.found("rye")[0] == "bread.md"

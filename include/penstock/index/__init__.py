@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import UsageError
 from penstock.index.base import VectorIndex
+from penstock.index.lance_files import TableFiles
 from penstock.settings import WeaviateSettings
 from penstock.sources.connection import Connections, connection_from_environment
 
@@ -24,18 +25,35 @@ def open_index(url: str, collection: str, server: Server | None = None) -> Vecto
     Nothing is read or made yet; ``create`` makes it. Credentials and endpoint of a bucket come from the ``AWS_*``
     variables of the environment; ``server`` defaults to the one on this machine.
     """
-    if not COLLECTION.fullmatch(collection):
-        raise UsageError(f"{collection!r} cannot name a collection; use letters, digits, '-' and '_', a letter first")
+    _require_possible(url, collection)
     if url == WEAVIATE:
         server = server or open_server()
         from penstock.index.weaviate import WeaviateIndex
 
         return WeaviateIndex(server, collection)
-    if "://" in url and not url.startswith(("s3://", "file://")):
-        raise UsageError(f"no index store for {url!r}; give a local folder, s3://bucket/prefix or {WEAVIATE!r}")
     from penstock.index.lancedb import LanceIndex
 
     return LanceIndex(url, collection)
+
+
+def stands(url: str, collection: str, server: Server | None = None) -> bool:
+    """Whether that store has the collection, as ``exists`` says; of a folder or a bucket without loading Lance."""
+    if url == WEAVIATE:
+        return open_index(url, collection, server).exists()
+    _require_possible(url, collection)
+    return TableFiles(url, collection).stand()
+
+
+def knows_names(url: str) -> bool:
+    """Whether the store keeps a name of its own for the live release of an index, as Weaviate's aliases are."""
+    return url == WEAVIATE
+
+
+def _require_possible(url: str, collection: str) -> None:
+    if not COLLECTION.fullmatch(collection):
+        raise UsageError(f"{collection!r} cannot name a collection; use letters, digits, '-' and '_', a letter first")
+    if "://" in url and not url.startswith(("s3://", "file://")):
+        raise UsageError(f"no index store for {url!r}; give a local folder, s3://bucket/prefix or {WEAVIATE!r}")
 
 
 def open_server(

@@ -20,7 +20,7 @@ def explain(error: BaseException, action: str, collection: str, url: str) -> Pen
     """The error to raise for one of Lance's, or of its object store's."""
     what = f"cannot {action} the index {collection!r} at {url}"
     if is_missing_table(error):
-        return StoreError(f"{what}: it does not exist; `penstock sync` builds it")
+        return StoreError(f"{what}: it does not exist; `penstock verify` says what to do")
     if disk_is_full(error):
         return full_disk(f"the index {collection!r} at {url}")
     remote = url.startswith("s3://")

@@ -91,14 +91,7 @@ class LanceIndex:
             _ensure_indices(table)
 
     def exists(self) -> bool:
-        with self._translated("look for"):
-            try:
-                self._db.open_table(self.collection)
-            except ValueError as error:
-                if is_missing_table(error):
-                    return False
-                raise
-            return True
+        return self._files.stand()
 
     def drop(self) -> None:
         with self._translated("drop"):

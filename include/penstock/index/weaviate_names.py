@@ -50,7 +50,8 @@ class Names:
         if found := self.find():
             return found
         raise StoreError(
-            f"cannot use the index {self.name!r} at {self.server.url}: it does not exist; `penstock sync` builds it"
+            f"cannot use the index {self.name!r} at {self.server.url}: it does not exist; "
+            "`penstock verify` says what to do"
         )
 
     def find(self) -> str | None:
