@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from sqlalchemy import update
 
 from penstock import leases
-from penstock.catalog import batched
+from penstock.batching import batched
 from penstock.catalog.schema import documents
 from penstock.leases import Lease
 from penstock.planning import canonical

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from penstock import leases
-from penstock.catalog import Catalog, batched
+from penstock.batching import batched
+from penstock.catalog import Catalog
 from penstock.catalog.schema import documents, releases
 from penstock.leases import Lease
 from penstock.sources import Cursor

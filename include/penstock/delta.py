@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
 from penstock import manifest
-from penstock.catalog import batched
+from penstock.batching import batched
 from penstock.catalog.schema import documents, entries
 from penstock.ids import fingerprint
 from penstock.preparing import Outcome

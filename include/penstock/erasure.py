@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 
 from penstock import decisions, manifest, runs, whereabouts
-from penstock.catalog import batched, insert_or_update
+from penstock.batching import batched
+from penstock.catalog import insert_or_update
 from penstock.catalog.rewriting import rewrite
 from penstock.catalog.schema import (
     chunkings,

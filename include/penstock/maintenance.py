@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from penstock import chunking, leases, manifest, release, runs, whereabouts, wording
-from penstock.catalog import batched
+from penstock.batching import batched
 from penstock.catalog.schema import (
     chunkings,
     documents,

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Row
 
 from penstock import manifest, runs, whereabouts
-from penstock.catalog import batched
+from penstock.batching import batched
 from penstock.catalog.schema import generations, releases
 from penstock.errors import StoreError, UsageError
 from penstock.graves import graves

@@ -7,9 +7,9 @@ that was deleted, or an equal copy: taking all of them away loses nothing that i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
+from penstock.batching import batched
 from penstock.errors import StoreError, TransientError
 
 AT_ONCE = 1000
@@ -47,8 +47,7 @@ def delete_old_versions(url: str) -> int:
 
 def _delete(client: Any, url: str, bucket: str, prefix: str, kind: str) -> int:
     count = 0
-    old = _old(client, bucket, prefix, kind)
-    while names := list(islice(old, AT_ONCE)):
+    for names in batched(_old(client, bucket, prefix, kind), AT_ONCE):
         answer = client.delete_objects(Bucket=bucket, Delete={"Objects": names, "Quiet": True})
         for error in answer.get("Errors", ()):
             raise _translated(url, error.get("Code", ""), f"{error.get('Key')}: {error.get('Message')}")

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, select
 
 from penstock import cursors, manifest
-from penstock.catalog import Catalog, batched
+from penstock.batching import batched
+from penstock.catalog import Catalog
 from penstock.catalog.schema import documents, entries, parses
 from penstock.errors import ListingError, SourceError
 from penstock.graves import buried_name, graves

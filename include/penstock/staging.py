@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.engine import Row
 
 from penstock import chunking, leases, manifest
-from penstock.catalog import batched
+from penstock.batching import batched
 from penstock.catalog.schema import documents, entries, generations, releases
 from penstock.delta import Delta, reason_of
 from penstock.embedding.base import Embedder

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import delete, select
 
 from penstock import chunking
-from penstock.catalog import batched
+from penstock.batching import batched
 from penstock.catalog.schema import chunkings, generations, packs, texts
 from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import StoreError

@@ -10,9 +10,8 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,9 +30,6 @@ LEAST_ROOM_BYTES = 64 * 1024
 IDLE_IN_TRANSACTION_S = 300
 """PostgreSQL ends a session that sleeps for longer inside a transaction: the locks of a writer that stands still would
 otherwise hold up whoever takes its lease over."""
-
-T = TypeVar("T")
-BATCH = 500  # SQLite's oldest limit on bound values is 999
 
 
 class Catalog:
@@ -137,12 +133,6 @@ def insert_or_update(
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
     connection.execute(statement, [dict(row) for row in rows])
-
-
-def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _engine(url: str) -> Engine:

@@ -16,7 +16,8 @@ from typing import Self
 import numpy as np
 from sqlalchemy import select
 
-from penstock.catalog import Catalog, batched, insert_or_update
+from penstock.batching import batched
+from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import packs, texts
 from penstock.embedding.base import Embedder, Vectors
 from penstock.errors import ModelError

@@ -20,12 +20,13 @@ import lancedb
 import pyarrow as pa
 from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
 
+from penstock.batching import batched
 from penstock.errors import PenstockError, StoreError, TransientError
 from penstock.index.lance_errors import VANISHED, explain, is_missing_table, says
 from penstock.index.lance_files import TableFiles
 from penstock.index.lance_rows import differences, dimension, fields, listed, scan, schema, to_arrow, visible
 from penstock.index.lance_search import PARTITIONS, search
-from penstock.index.rules import batches, check_principals, check_rows, runs
+from penstock.index.rules import check_principals, check_rows, runs
 from penstock.records import OPEN_END, Hit, IndexRow, Query
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class LanceIndex:
             table = self._open()
             check_rows(rows, dimension(table), fields(table))
             # Within one call the last of equal ids wins; Lance calls two of them ambiguous.
-            for batch in batches({row.id: row for row in rows}.values(), WRITE_ROWS):
+            for batch in batched({row.id: row for row in rows}.values(), WRITE_ROWS):
                 _merge(table, "id", to_arrow(batch, table.schema), insert=True)
 
     def retire(self, ids: Sequence[str], release: int) -> None:
@@ -177,7 +178,7 @@ class LanceIndex:
             table = self._open()
             before = self._files.ages()
             gone = 0
-            for batch in batches(sorted(set(documents)), IN_NAMES):
+            for batch in batched(sorted(set(documents)), IN_NAMES):
                 condition = f"document_id IN ({listed(batch)})"
                 if count := table.count_rows(condition):
                     table.delete(condition)
@@ -228,13 +229,13 @@ class LanceIndex:
     def document_rows(self, documents: Sequence[str], release: int) -> Iterator[IndexRow]:
         with self._translated("read"):
             table = self._open()
-            for batch in batches(sorted(set(documents)), IN_NAMES):
+            for batch in batched(sorted(set(documents)), IN_NAMES):
                 yield from scan(table, f"document_id IN ({listed(batch)}) AND {visible(release)}")
 
     def get(self, ids: Sequence[str]) -> list[IndexRow]:
         def read(table: Table) -> list[IndexRow]:
             return [
-                row for batch in batches(sorted(set(ids)), IN_NAMES) for row in scan(table, f"id IN ({listed(batch)})")
+                row for batch in batched(sorted(set(ids)), IN_NAMES) for row in scan(table, f"id IN ({listed(batch)})")
             ]
 
         return self._read("read", read)
@@ -324,7 +325,7 @@ def _rewrite(table: Table, least_rows: int) -> None:
 
 def _update(table: Table, key: str, names: Iterable[str], column: str, value: str) -> None:
     """Set one column of the rows named by ``key``. Looks them up, where a merge would read every row there is."""
-    for batch in batches(sorted(set(names)), IN_NAMES):
+    for batch in batched(sorted(set(names)), IN_NAMES):
         table.update(where=f"{key} IN ({listed(batch)})", values_sql={column: value})
 
 
@@ -340,5 +341,5 @@ def _merge(table: Table, key: str, data: pa.Table, *, insert: bool = False) -> N
 
 
 def _ids(table: Table, names: Sequence[str]) -> Iterator[str]:
-    for batch in batches(names, IN_NAMES):
+    for batch in batched(names, IN_NAMES):
         yield from table.search().where(f"id IN ({listed(batch)})").select(["id"]).to_arrow()["id"].to_pylist()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.errors import StoreError, UnknownNameError, UsageError
 from penstock.records import NOBODY, OPEN_END, PUBLIC, IndexRow, Query
 from penstock.source_settings import checked_principals
-
-T = TypeVar("T")
 
 RRF_K = 60
 FIXED_FILTERS = ("source", "key", "kind")
@@ -95,12 +91,6 @@ def reciprocal_rank(rankings: Sequence[Sequence[str]]) -> list[tuple[str, float]
         for rank, name in enumerate(ranking, start=1):
             scores[name] = scores.get(name, 0.0) + 1 / (RRF_K + rank)
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-
-
-def batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(values)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def runs(releases: Iterable[int]) -> list[tuple[int, int]]:

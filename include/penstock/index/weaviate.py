@@ -18,9 +18,10 @@ from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
+from penstock.batching import batched
 from penstock.errors import PenstockError, StoreError, TransientError
 from penstock.index import weaviate_schema as schema
-from penstock.index.rules import batches, check_principals, check_query, check_rows
+from penstock.index.rules import check_principals, check_query, check_rows
 from penstock.index.weaviate_names import Names
 from penstock.index.weaviate_rows import as_uuid, equal, from_object, in_slots, of_documents, unseen, visible
 from penstock.index.weaviate_search import search
@@ -124,7 +125,7 @@ class WeaviateIndex:
             return
         check_principals(principals)
         with self._writing("set principals in") as collection:
-            for names in batches(sorted(principals), IN_NAMES):
+            for names in batched(sorted(principals), IN_NAMES):
                 rows = [(row, list(principals[row.document_id])) for row in self._scan(of_documents(names))]
                 change(collection, "principals", rows, [NOBODY])
 
@@ -144,8 +145,9 @@ class WeaviateIndex:
         with self.server.translated("erase from", self.collection):
             self._names.fence()
             collection = self._use(self._names.physical())
-            batched = batches(sorted(set(documents)), IN_NAMES)
-            gone = sum(delete(collection, of_documents(names)) for names in batched)
+            gone = 0
+            for names in batched(sorted(set(documents)), IN_NAMES):
+                gone += delete(collection, of_documents(names))
             self._rewrite(without=set(documents))
             return gone
 
@@ -159,7 +161,7 @@ class WeaviateIndex:
         new = names.nth_physical(max(numbers.values()) + 1)
         schema.create(client, new, *self._of_shape(), self.server.settings)
         copy, copied = self._use(new), 0
-        for batch in batches((row for row in self._scan(None, True) if row.document_id not in without), PAGE):
+        for batch in batched((row for row in self._scan(None, True) if row.document_id not in without), PAGE):
             insert(copy, batch)
             copied += len(batch)
         if (held := copy.aggregate.over_all(total_count=True).total_count) != copied:
@@ -224,7 +226,7 @@ class WeaviateIndex:
     def document_rows(self, documents: Sequence[str], release: int) -> Iterator[IndexRow]:
         with self._reading("read"):
             self._names.physical()
-            for names in batches(sorted(set(documents)), IN_NAMES):
+            for names in batched(sorted(set(documents)), IN_NAMES):
                 yield from self._scan(of_documents(names) & visible(release))
 
     def get(self, ids: Sequence[str]) -> list[IndexRow]:
@@ -233,7 +235,7 @@ class WeaviateIndex:
             return list(self._get(ids))
 
     def _get(self, ids: Sequence[str]) -> Iterator[IndexRow]:
-        for names in batches(sorted({id_ for id_ in ids if as_uuid(id_)}), IN_NAMES):
+        for names in batched(sorted({id_ for id_ in ids if as_uuid(id_)}), IN_NAMES):
             named = Filter.by_id().contains_any(names)
             yield from map(from_object, self._use().query.fetch_objects(filters=named, limit=len(names)).objects)
 

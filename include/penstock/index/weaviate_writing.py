@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from weaviate.classes.query import Filter
 from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInsertManyAllFailedError
 
+from penstock.batching import batched
 from penstock.errors import StoreError, TransientError
-from penstock.index.rules import batches
 from penstock.index.weaviate_rows import to_object
 from penstock.index.weaviate_server import said, says_try_again
 from penstock.records import IndexRow
@@ -37,7 +37,7 @@ def insert(collection: Collection[Any, Any], rows: Iterable[IndexRow]) -> None:
 
     Raises ``StoreError`` or ``TransientError`` naming the rows that the server did not take, with what it said.
     """
-    for batch in batches(rows, ROWS_AT_ONCE):
+    for batch in batched(rows, ROWS_AT_ONCE):
         left = {row.id: row for row in batch}
         delete(collection, Filter.by_id().contains_any(list(left)))
         before = _staged(collection, batch)
