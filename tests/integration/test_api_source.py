@@ -188,6 +188,13 @@ def test_retry_after_is_what_is_waited(api: JsonApi) -> None:
     assert time.monotonic() - began >= 2
 
 
+@pytest.mark.parametrize("said", ["soon", "Sat, 01 Jan 99999 00:00:00 GMT", "9" * 5_000])
+def test_a_retry_after_that_nobody_understands_is_left_out(api: JsonApi, said: str) -> None:
+    rule = api.play(lambda *_: Answer(429, {"Retry-After": said}, b""), times=1)
+    assert len(keys(source(api, tries=2))) == 8
+    assert rule.played == 1
+
+
 def test_a_server_that_asks_for_more_patience_than_there_is_ends_the_listing(api: JsonApi) -> None:
     rule = api.play(lambda *_: Answer(429, {"Retry-After": "3600"}, b""))
     assert failure(source(api, tries=5, max_wait_s=60)).transient

@@ -6,13 +6,11 @@ The clients' own retries are switched off: every request that leaves here is cou
 from __future__ import annotations
 
 import logging
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -21,6 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from penstock.apis.access import Access, Service
 from penstock.errors import ModelError, TransientModelError
+from penstock.retry_after import retry_after_s
 
 T = TypeVar("T")
 
@@ -106,7 +105,7 @@ class Caller:
             if _code_of(body) == "insufficient_quota":
                 return ModelError(f"{who} has no credit left for this key {answer}; add some, or use another key")
             busy = TransientModelError(f"{who} has no time now {answer}; try again later")
-            busy.retry_after_s = retry_after(headers)
+            busy.retry_after_s = retry_after_s(headers)
             return busy
         if status in (401, 403, 498):
             fix = (
@@ -143,16 +142,6 @@ def message_of(body: Any) -> str:
         found = next((body[name] for name in ("message", "msg", "error", "detail") if body.get(name)), "")
         return message_of(found) if isinstance(found, dict | list) else " ".join(str(found).split())[:LONGEST_MESSAGE]
     return ""
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from a ``Retry-After`` of seconds or of a date (RFC 9110, 10.2.3)."""
-    value = {name.lower(): value for name, value in headers.items()}.get("retry-after", "").strip()
-    try:
-        seconds = float(value) if value[:1].isdigit() else parsedate_to_datetime(value).timestamp() - time.time()
-    except (ValueError, TypeError):
-        return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
 def _code_of(body: Any) -> Any:

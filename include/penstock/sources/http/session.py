@@ -20,10 +20,10 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-from urllib3.exceptions import HTTPError, InvalidHeader
-from urllib3.util import Retry
+from urllib3.exceptions import HTTPError
 
 from penstock.http_settings import HttpSource
+from penstock.retry_after import retry_after_s
 from penstock.sources.http.addresses import PublicOnlyAdapter
 from penstock.sources.http.errors import HttpError, TooLargeAnswerError, of_status, where
 from penstock.sources.http.gzipped import unpacked
@@ -102,7 +102,7 @@ class PoliteSession(requests.Session):
                 request, stream=True, timeout=timeout, allow_redirects=False, verify=self.verify, proxies={}
             )
             with contextlib.closing(response):
-                wait_s = _retry_after(response)
+                wait_s = retry_after_s(response.headers)
                 if response.status_code >= 400:
                     raise of_status(url, response.status_code, wait_s)
                 body = self._body(response)
@@ -159,14 +159,3 @@ def _pause(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.wait_s if isinstance(error, HttpError) else None
     return max(_jittered(state) if asked is None else 0.0, asked or 0.0)
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds, of either form of the header (RFC 9110, 10.2.3)."""
-    text = response.headers.get("Retry-After")
-    if text is None:
-        return None
-    try:
-        return Retry().parse_retry_after(text)
-    except InvalidHeader:
-        return None
