@@ -180,14 +180,8 @@ def _redact(
     """Lower the totals and the digest of every readable release by the rows that it loses."""
     catalog, index = platform.catalog, generation.index_name
     with catalog.read() as connection:
-        numbers = list(
-            connection.execute(
-                select(releases.c.number)
-                .where(releases.c.index_name == index, releases.c.generation == generation.number)
-                .where(releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
-                .order_by(releases.c.number)
-            ).scalars()
-        )
+        kept = manifest.kept_and_pending(connection, index)
+        numbers = [row.number for row in kept if row.generation == generation.number]
     lost: dict[int, list[IndexRow]] = {one: list(collection.document_rows(ids, one)) for one in numbers}
     everything = {row.id: row for rows in lost.values() for row in rows}
     if not everything:

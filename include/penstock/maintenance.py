@@ -172,11 +172,7 @@ def verify(platform: Platform, index: str) -> list[Finding]:
     platform.settings.index(index)
     findings: list[Finding] = []
     with platform.catalog.read() as connection:
-        rows = connection.execute(
-            select(releases)
-            .where(releases.c.index_name == index, releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
-            .order_by(releases.c.number)
-        ).all()
+        rows = manifest.kept_and_pending(connection, index)
     for row in rows:
         findings += _verify_release(platform, index, row.number)
     if not release.is_named_live(platform, index):

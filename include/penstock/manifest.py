@@ -40,6 +40,12 @@ def pending(connection: Connection, index: str) -> Row[Any] | None:
     return connection.execute(query.order_by(releases.c.number.desc()).limit(1)).one_or_none()
 
 
+def kept_and_pending(connection: Connection, index: str) -> list[Row[Any]]:
+    """Releases that readers may ask for, or that wait to become so, by number: what a store must hold whole."""
+    query = select(releases).where(releases.c.index_name == index, releases.c.state.in_((*KEPT, *PENDING)))
+    return list(connection.execute(query.order_by(releases.c.number)))
+
+
 def pointer(connection: Connection, index: str) -> tuple[int | None, bool]:
     """The live release, and whether the index is on hold."""
     row = connection.execute(select(pointers).where(pointers.c.index_name == index)).one_or_none()

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from penstock import manifest, runs, whereabouts
 from penstock.batching import batched
-from penstock.catalog.schema import generations, releases
+from penstock.catalog.schema import generations
 from penstock.errors import StoreError, UsageError
 from penstock.graves import graves
 from penstock.ids import EMPTY_DIGEST, digest_add, hash_of
@@ -97,11 +97,7 @@ def _generations(platform: Platform, index: str) -> Iterator[tuple[Row[Any], lis
         standing = connection.execute(
             select(generations).where(generations.c.index_name == index, generations.c.dropped_at.is_(None))
         ).all()
-        kept = connection.execute(
-            select(releases)
-            .where(releases.c.index_name == index, releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
-            .order_by(releases.c.number)
-        ).all()
+        kept = manifest.kept_and_pending(connection, index)
     for generation in standing:
         if numbers := [row for row in kept if row.generation == generation.number]:
             yield generation, numbers
