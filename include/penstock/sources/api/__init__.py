@@ -11,7 +11,7 @@ from typing import Any
 
 from requests import Request
 
-from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
+from penstock.errors import FetchError
 from penstock.http_settings import ApiSource
 from penstock.records import Fetched, SourceObject
 from penstock.sources import access
@@ -61,8 +61,7 @@ class ApiDocuments:
         except TooLargeAnswerError as error:
             raise TooLargeError(self.name, item.key, error.size_bytes, self._settings.max_bytes) from None
         except HttpError as error:
-            kind = TransientFetchError if error.transient else FetchError
-            raise kind(f"source {self.name!r}: {item.key!r}: {error}") from None
+            raise error.of_document(f"source {self.name!r}: {item.key!r}") from None
 
     def _objects(self, watermark: Watermark, reading: Reading) -> Iterator[SourceObject]:
         pager = Pager(self._session, self._settings, self._auth)
@@ -84,8 +83,7 @@ class ApiDocuments:
                 )
             reading.cursor = watermark.cursor(pager.first, pager.n_pages, pager.unchanged, may_move=not changed)
         except HttpError as error:
-            kind = TransientListingError if error.transient else ListingError
-            raise kind(f"source {self.name!r} cannot be listed: {error}; nothing is removed") from None
+            raise error.of_listing(self.name) from None
         if pager.unchanged:
             reading.whole = False
         if pager.unchanged or changed:  # where one record moved to a later page, another may have moved to an earlier

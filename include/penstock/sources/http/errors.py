@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
+
 STATUSES = {
     401: ("the server does not accept the credentials", "check the source's auth and its secret"),
     403: ("the credentials have no permission", "let them read this, or check the source's auth"),
@@ -24,6 +26,16 @@ class HttpError(Exception):
         self.transient = transient
         self.status = status
         self.wait_s = wait_s
+
+    def of_document(self, which: str) -> FetchError:
+        """What it means for the one document that was fetched; ``which`` names it."""
+        kind = TransientFetchError if self.transient else FetchError
+        return kind(f"{which}: {self}")
+
+    def of_listing(self, source: str) -> ListingError:
+        """What it means for a listing that needed the answer."""
+        kind = TransientListingError if self.transient else ListingError
+        return kind(f"source {source!r} cannot be listed: {self}; nothing is removed")
 
 
 class TooLargeAnswerError(HttpError):

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from requests import Request, Response
 
-from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 from penstock.http_settings import WebsiteSource
 from penstock.ids import sha256
 from penstock.records import Fetched, Reason, Refusal, SourceObject
@@ -52,8 +51,7 @@ class WebsitePages:
         except TooLargeAnswerError as error:
             raise TooLargeError(self.name, item.key, error.size_bytes, self._settings.max_bytes) from None
         except HttpError as error:
-            kind = TransientFetchError if error.transient else FetchError
-            raise kind(f"source {self.name!r}: {error}") from None
+            raise error.of_document(f"source {self.name!r}") from None  # the error names the page
         return Fetched(answer.content)
 
     def _objects(self, before: Before) -> Iterator[SourceObject]:
@@ -73,8 +71,7 @@ class WebsitePages:
                 elif robots.allows(entry.url):
                     yield self._page(entry, before)
         except HttpError as error:
-            kind = TransientListingError if error.transient else ListingError
-            raise kind(f"source {self.name!r} cannot be listed: {error}; nothing is removed") from None
+            raise error.of_listing(self.name) from None
 
     def _elsewhere(self, entry: Entry) -> SourceObject:
         host = urlsplit(entry.url).netloc
