@@ -14,8 +14,8 @@ from penstock import inspection, maintenance, provenance, runs
 from penstock.errors import ListingError, PenstockError, TransientError
 from penstock.retrieval import search
 from support import s3_proxy as faults
-from support.bucket import BucketWorkspace, s3_client, s3_server, set_credentials
-from support.s3_proxy import Fault, Rule, S3Proxy, refused, s3_proxy
+from support.bucket import BucketWorkspace, s3_client
+from support.s3_proxy import Fault, Rule, S3Proxy, refused
 
 pytestmark = pytest.mark.server
 
@@ -25,18 +25,9 @@ _numbers = itertools.count()
 """Of buckets and lakes: the server outlives a test."""
 
 
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
-@pytest.fixture
-def proxy(upstream: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
-    set_credentials(monkeypatch)
+@pytest.fixture(autouse=True)
+def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(PAGE_OF_LISTING))
-    with s3_proxy(upstream) as started:
-        yield started
 
 
 @pytest.fixture

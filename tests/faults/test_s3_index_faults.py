@@ -6,15 +6,15 @@ Only the index goes through the proxy, so every request that is spoiled is one o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from penstock import maintenance, runs
 from penstock.errors import PenstockError, StoreError, TransientError
 from support import s3_proxy as faults
-from support.bucket import keep_stores_at, s3_client, s3_server
-from support.s3_proxy import Fault, S3Proxy, refused, s3_proxy
+from support.bucket import keep_stores_at, s3_client
+from support.s3_proxy import Fault, S3Proxy, refused
 from support.workspace import Workspace
 
 pytestmark = pytest.mark.server
@@ -52,22 +52,12 @@ staying = of(name for name in STAYING if name != "no-bucket")
 """A bucket that goes away under an open table reads like files that an erasure swept: it may pass."""
 
 
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
 @pytest.fixture
-def proxy(upstream: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
-    with s3_proxy(upstream) as started:
-        keep_stores_at(monkeypatch, started.url)
-        monkeypatch.setenv("OBJECT_STORE_CLIENT_MAX_RETRIES", "2")  # what Lance asks again by itself
-        yield started
-
-
-@pytest.fixture
-def day(make_workspace: Callable[..., Workspace], proxy: S3Proxy, upstream: str) -> Day:
+def day(
+    make_workspace: Callable[..., Workspace], proxy: S3Proxy, upstream: str, monkeypatch: pytest.MonkeyPatch
+) -> Day:
+    keep_stores_at(monkeypatch, proxy.url)
+    monkeypatch.setenv("OBJECT_STORE_CLIENT_MAX_RETRIES", "2")  # what Lance asks again by itself
     bucket = f"index-{next(_numbers)}"
     s3_client(upstream).create_bucket(Bucket=bucket)
     return Day(make_workspace(store={"index": f"s3://{bucket}/index"}), proxy)
