@@ -15,12 +15,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.workspace import Workspace
+
+if TYPE_CHECKING:
+    from penstock.parsing import ParserPool
+    from penstock.settings import ParserSettings, Settings
 
 DISK_MB = 64
 IN_A_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -64,17 +69,29 @@ def fill(disk: Path, room_kb: int) -> Path:
 
 
 def main() -> None:
+    from penstock.parsing import ParserPool
+    from penstock.settings import Settings
+
+    settings = Settings.model_validate_json(Path(sys.argv[1]).read_text())
+    disk, room_kb = Path(sys.argv[2]), int(sys.argv[3])
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(disk)], check=True)
+    with ParserPool(settings.parser) as pool:
+        # Where temporary files are on the full disk, each platform starts a child of its own there.
+        pools = None if Path(tempfile.gettempdir()) == disk else {settings.parser: pool}
+        found = day(settings, disk, room_kb, pools)
+    print(json.dumps(found))
+
+
+def day(settings: Settings, disk: Path, room_kb: int, pools: dict[ParserSettings, ParserPool] | None) -> dict[str, Any]:
+    """What happened, as the test compares it."""
     from penstock import maintenance
     from penstock.errors import PenstockError
     from penstock.platform import Platform
     from penstock.retrieval import search
     from penstock.runs import recent
-    from penstock.settings import FolderSource, Settings
+    from penstock.settings import FolderSource
     from penstock.sync import sync
 
-    settings = Settings.model_validate_json(Path(sys.argv[1]).read_text())
-    disk, room_kb = Path(sys.argv[2]), int(sys.argv[3])
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(disk)], check=True)
     source = settings.sources["docs"]
     assert isinstance(source, FolderSource)
 
@@ -82,15 +99,15 @@ def main() -> None:
         return sorted({hit.text for hit in search(platform, "main", "a", k=1000, mode="vector").hits})
 
     found: dict[str, Any] = {}
-    platform = Platform(settings)
+    platform = Platform(settings, pools=pools)
     found["first"] = sync(platform, "main").message
     platform.close()
-    reader = Platform(settings)
+    reader = Platform(settings, pools=pools)
     found["before"] = texts(reader)
     shutil.rmtree(source.path)
     (source.path.parent / "next").rename(source.path)
     padding = fill(disk, room_kb)
-    platform = Platform(settings)
+    platform = Platform(settings, pools=pools)
     try:
         found["full"] = sync(platform, "main").message
     except PenstockError as error:
@@ -99,7 +116,7 @@ def main() -> None:
     platform.close()
     reader.close()
     padding.unlink()
-    platform = Platform(settings)
+    platform = Platform(settings, pools=pools)
     found["again"] = sync(platform, "main").message
     found["after"] = texts(platform)
     found["findings"] = [str(one) for one in maintenance.verify(platform, "main")]
@@ -108,7 +125,7 @@ def main() -> None:
     found["quarantine"] = recent(platform, "main", 2)[1].counts["quarantined"]
     found["names"] = sorted(str(path.relative_to(disk)) for path in disk.rglob("*") if path.is_file())
     platform.close()
-    print(json.dumps(found))
+    return found
 
 
 if __name__ == "__main__":
