@@ -13,23 +13,15 @@ from fastapi.testclient import TestClient
 from penstock import release, reports
 from penstock.decisions import Who
 from penstock.errors import UnknownNameError
+from penstock.parsing import ParserPool
 from penstock.platform import Platform
+from penstock.settings import ParserSettings
 from penstock.sync import sync
+from support.airflow import ROOT, config
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-[sources.docs]
-type = "folder"
-path = "docs"
-when_silent = ["public"]
-max_age_s = 3600
-
-[indexes.main]
-sources = ["docs"]
-
-[indexes.main.embedder]
-backend = "hashing"
-
+CONFIG = config(
+    source="max_age_s = 3600",
+    more="""
 [indexes.main.gates]
 max_removed_share = 0.2
 max_quarantined_share = 1.0
@@ -37,7 +29,8 @@ min_chunk_ratio = 0.1
 
 [parser]
 workers = 1
-"""
+""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +44,15 @@ def plugin() -> ModuleType:
 
 
 @pytest.fixture
-def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+def platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pools: dict[ParserSettings, ParserPool]
+) -> Iterator[Platform]:
     """An installation with no run yet."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "penstock.toml").write_text(CONFIG)
     monkeypatch.setenv("PENSTOCK_CONFIG", str(tmp_path / "penstock.toml"))
     monkeypatch.setenv("PENSTOCK_HOME", str(tmp_path / "home"))
-    opened = Platform()
+    opened = Platform(pools=pools)
     yield opened
     opened.close()
 

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-[sources.docs]
-type = "folder"
-path = "docs"
-when_silent = ["public"]
+from support.airflow import ROOT, config, environment
 
-[indexes.main]
-sources = ["docs"]
-
-[indexes.main.embedder]
-backend = "hashing"
-"""
 SCRIPT = """
 import json, os, sys, threading
 from airflow.jobs.job import Job
@@ -51,16 +39,10 @@ def component(name: str, home: Path) -> dict[str, Any]:
     """What an Airflow process called ``name`` has imported when it starts, and how a line ended in its fork."""
     (home / "docs").mkdir()
     (home / "docs" / "mill.md").write_text("# Mill\n\nThe miller grinds barley in the old mill.\n")
-    (home / "penstock.toml").write_text(CONFIG)
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "PENSTOCK_CONFIG": str(home / "penstock.toml"),
-        "PENSTOCK_HOME": str(home / "data"),
-    }
+    (home / "penstock.toml").write_text(config())
+    told = environment(home, AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"))
     command = [sys.executable, "-c", SCRIPT, name]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.airflow import config, environment
+
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("airflow")]
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-[sources.docs]
-type = "folder"
-path = "docs"
-when_silent = ["public"]
-
-[indexes.main]
-sources = ["docs"]
-schedule = "@daily"
-
-[indexes.main.embedder]
-backend = "hashing"
-
+CONFIG = config(
+    index='schedule = "@daily"',
+    more="""
 [indexes.main.gates]
 max_removed_share = 0.2
 min_chunk_ratio = 0.1
@@ -35,7 +24,8 @@ workers = 1
 
 [store]
 batch_mb = 0.00005
-"""
+""",
+)
 SCRIPT = """
 import json, shutil, sys
 from pathlib import Path
@@ -88,21 +78,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         (docs / f"{name}.md").write_text(f"# Page {name}\n\nThe {name} page says what only page {name} says.\n")
     (home / "penstock.toml").write_text(CONFIG)
     (home / "script.py").write_text(SCRIPT)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PENSTOCK_"))},
-        "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "PENSTOCK_CONFIG": str(home / "penstock.toml"),
-        "PENSTOCK_HOME": str(home / "data"),
-    }
     airflow = [sys.executable, "-m", "airflow"]
     for command in (
         [*airflow, "db", "migrate"],
         [*airflow, "dags", "reserialize"],
         [sys.executable, str(home / "script.py"), str(home), str(docs)],
     ):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result: list[dict[str, Any]] = json.loads((home / "found.json").read_text())
     return result

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from support.airflow import config, environment
 from support.model_api import COHERE_MODEL, DIMENSION, KEY, model_api
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.xdist_group("airflow")]
-ROOT = Path(__file__).parents[2]
-CONFIG = f"""
-[sources.docs]
-type = "folder"
-path = "docs"
-when_silent = ["public"]
-
-[indexes.main]
-sources = ["docs"]
-
-[indexes.main.embedder]
-backend = "cohere"
-model = "{COHERE_MODEL}"
-dimension = {DIMENSION}
-
-[parser]
-workers = 1
-"""
+CONFIG = config(
+    embedder=f'backend = "cohere"\nmodel = "{COHERE_MODEL}"\ndimension = {DIMENSION}',
+    more="[parser]\nworkers = 1",
+)
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -59,22 +45,13 @@ def test_the_key_of_a_connection_stays_there(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     with model_api() as api:
         connection = json.dumps({"conn_type": "cohere", "password": KEY, "host": api.url})
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PENSTOCK_"))},
-            "AIRFLOW_HOME": str(tmp_path / "airflow"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            # Not DEBUG: there Airflow 3.3 itself writes down the secrets that it hands to its mask.
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-            "AIRFLOW_CONN_COHERE_DEFAULT": connection,
-            "PENSTOCK_CONFIG": str(tmp_path / "penstock.toml"),
-            "PENSTOCK_HOME": str(tmp_path / "data"),
-        }
+        # Not DEBUG: there Airflow 3.3 itself writes down the secrets that it hands to its mask.
+        told = environment(tmp_path, AIRFLOW__LOGGING__LOGGING_LEVEL="INFO", AIRFLOW_CONN_COHERE_DEFAULT=connection)
         api.keys_left = 1  # the second request is refused, and the answer repeats the key
         said = ""
         for command in (["-m", "airflow", "db", "migrate"], [str(tmp_path / "script.py"), str(tmp_path)]):
             done = subprocess.run(
-                [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=900, check=False
+                [sys.executable, *command], env=told, capture_output=True, text=True, timeout=900, check=False
             )
             assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
             said += done.stdout + done.stderr
