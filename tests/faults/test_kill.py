@@ -6,21 +6,16 @@ and kills. What counts is where the victim was when it died; a kill that hit no 
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock import inspection, maintenance, manifest
-from support.victim import MARKS, STAGES, WRITES, Marks
+from support.victim import MARKS, STAGES, WRITES, Victim
 from support.workspace import Workspace
 
 Make = Callable[..., Workspace]
@@ -35,48 +30,28 @@ class Killer:
 
     def __init__(self, w: Workspace, seed: int) -> None:
         self.w, self.random = w, random.Random(seed)
-        self.settings, self.marks = w.root / "settings.json", w.root / "marks"
         self.hits: Counter[str] = Counter()
         self.kills = 0
 
-    def start(self, *work: str) -> tuple[subprocess.Popen[bytes], Marks]:
-        whole = self.w.settings.model_dump(mode="json") | {"home": str(self.w.settings.home)}
-        self.settings.write_text(json.dumps(whole))
-        Marks.clear(self.marks)
-        command = [sys.executable, "-m", "support.victim", str(self.settings), str(self.marks), *work]
-        paths = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "include")]
-        process = subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, stderr=subprocess.PIPE
-        )
-        return process, Marks(self.marks)
-
     def kill_in(self, place: str, seconds: float, *work: str) -> bool:
         """Kill a victim up to ``seconds`` after it entered ``place``; False where it finished before."""
-        process, marks = self.start(*work)
+        victim = Victim(self.w, *work)
         until = time.monotonic() + GIVE_UP_S
-        while not marks.on(place) and process.poll() is None:
+        while not victim.marks.on(place) and not victim.finished():
             assert time.monotonic() < until, f"the victim never came to {place}"
             time.sleep(LOOK_S)
         pause = time.perf_counter() + self.random.uniform(0, seconds)
-        while time.perf_counter() < pause and process.poll() is None:
+        while time.perf_counter() < pause and not victim.finished():
             time.sleep(LOOK_S)
-        finished = process.poll() is not None
-        process.kill()
-        said = process.communicate()[1].decode()
-        if finished:
-            assert process.returncode == 0, said
+        if victim.finished():
             return False
-        places = [name for name in STAGES if marks.on(name)]
-        inside = [name for name in WRITES if marks.on(name)]
+        victim.kill()
+        places = [name for name in STAGES if victim.marks.on(name)]
+        inside = [name for name in WRITES if victim.marks.on(name)]
         if places or inside:
             self.kills += 1
             self.hits.update(places[-1:] + inside)  # embedding goes on inside preparing: the inner one counts
         return True
-
-    def let_live(self, *work: str) -> None:
-        process, _ = self.start(*work)
-        said = process.communicate(timeout=GIVE_UP_S)[1].decode()
-        assert process.returncode == 0, said
 
 
 def page(number: int, edition: int) -> str:
@@ -153,7 +128,7 @@ def test_a_killed_run_is_finished_by_the_next_one(make_workspace: Make, kills: i
         edition += 1
         for w in (killed, whole):
             change(w, edition)
-    killer.let_live("sync")
+    Victim(killed, "sync").let_live(GIVE_UP_S)
     whole.sync()
     same_as(killed, whole)
     print(f"{killer.kills} kills over {edition} releases: {dict(killer.hits)}")

@@ -1,22 +1,38 @@
 """A process to be killed: it does one piece of work and says in a shared file, at every moment, where it is.
 
-    python -m support.victim SETTINGS.json MARKS WORK...
+Its marks are a file of one byte for each name of ``MARKS``, not 0 while it is inside that stage or store write. The
+file is mapped, so that it tells the truth also about a process that was killed.
 
-SETTINGS.json is a dumped ``Settings``; MARKS is a file of one byte for each name of ``MARKS``, not 0 while the process
-is inside that stage or store write. It is mapped, so that it tells the truth also about a process that was killed.
+Victims are forked from a server that has imported what takes seconds, all but lancedb (``penstock.libraries``).
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import mmap
+import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from penstock import libraries, maintenance
 from penstock.decisions import Who
+from penstock.erasure import erase
+from penstock.platform import Platform
+from penstock.settings import Settings
+from penstock.sync import reindex, sync
+from support.workspace import Workspace
+
+libraries.preload()
 
 STAGES = ("list", "access", "prepare", "embed", "stage", "gates", "publish")
 WRITES = ("catalog", "lake", "index")
@@ -82,17 +98,53 @@ def watch(marks: Marks) -> None:
         setattr(LanceIndex, name, marks.during("index", getattr(LanceIndex, name)))
 
 
-def main() -> None:
-    from penstock import maintenance
-    from penstock.erasure import erase
-    from penstock.platform import Platform
-    from penstock.settings import Settings
-    from penstock.sync import reindex, sync
+class Victim:
+    """Started on the stores of a workspace; ``work`` is ``sync``, ``reindex``, ``prune N`` or ``erase KEY``."""
 
-    settings, marks, work, *arguments = sys.argv[1:]
-    watch(Marks(Path(marks)))
-    platform = Platform(Settings.model_validate_json(Path(settings).read_text()))
-    match work:
+    def __init__(self, w: Workspace, *work: str) -> None:
+        marks, self._said = w.root / "marks", w.root / "victim.log"
+        Marks.clear(marks)
+        self.marks = Marks(marks)
+        whole = json.dumps(w.settings.model_dump(mode="json") | {"home": str(w.settings.home)})
+        arguments = (whole, marks, self._said, dict(os.environ), *work)
+        self._process = _server().Process(target=_work, args=arguments)
+        self._process.start()
+
+    def finished(self) -> bool:
+        """Whether it came to its end. Raises ``AssertionError`` where that was not a good one."""
+        if self._process.exitcode is None:
+            return False
+        assert self._process.exitcode == 0, self._said.read_text()
+        return True
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def let_live(self, seconds: float) -> None:
+        self._process.join(seconds)
+        assert self.finished(), f"it did not come to its end in {seconds:.0f} s"
+
+
+@cache
+def _server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # Python 3.11 does not tell it where modules are
+        forkserver.ensure_running()
+    return context
+
+
+def _work(settings: str, marks: Path, said: Path, environment: dict[str, str], what: str, *arguments: str) -> None:
+    with said.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.clear()  # the server's is that of the first test
+    os.environ.update(environment)
+    watch(Marks(marks))
+    platform = Platform(Settings.model_validate_json(settings))
+    match what:
         case "sync":
             sync(platform, "main")
         case "reindex":
@@ -101,7 +153,3 @@ def main() -> None:
             maintenance.prune(platform, "main", int(arguments[0]))
         case "erase":
             erase(platform, "docs", arguments[0], Who("tester", "cli"), "it was asked for")
-
-
-if __name__ == "__main__":
-    main()
