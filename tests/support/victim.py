@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 from penstock import libraries, maintenance
 from penstock.decisions import Who
@@ -33,6 +34,7 @@ from penstock.sync import reindex, sync
 from support.workspace import Workspace
 
 libraries.preload()
+tqdm.get_lock()  # a semaphore that each would make and, killed, leave to the resource tracker
 
 STAGES = ("list", "access", "prepare", "embed", "stage", "gates", "publish")
 WRITES = ("catalog", "lake", "index")
