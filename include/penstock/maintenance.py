@@ -97,9 +97,7 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
             half = [row.number for row in rows if row.state == manifest.STAGING]
             _prune_entries(connection, index, sorted(kept | set(half)))
         wanted = {row.generation for row in rows if row.number in kept or row.state == manifest.STAGING}
-        collections = connection.execute(
-            select(generations).where(generations.c.index_name == index, generations.c.dropped_at.is_(None))
-        ).all()
+        collections = manifest.standing(connection, index)
     taken = {"releases": len(gone), "rows": 0, "collections": 0}
     for generation in collections:
         collection = platform.collection(generation.collection)

@@ -46,6 +46,12 @@ def kept_and_pending(connection: Connection, index: str) -> list[Row[Any]]:
     return list(connection.execute(query.order_by(releases.c.number)))
 
 
+def standing(connection: Connection, index: str | None = None) -> list[Row[Any]]:
+    """Generations whose collection was not dropped, of one index or of all."""
+    query = select(generations).where(generations.c.dropped_at.is_(None))
+    return list(connection.execute(query if index is None else query.where(generations.c.index_name == index)))
+
+
 def pointer(connection: Connection, index: str) -> tuple[int | None, bool]:
     """The live release, and whether the index is on hold."""
     row = connection.execute(select(pointers).where(pointers.c.index_name == index)).one_or_none()

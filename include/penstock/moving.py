@@ -94,9 +94,7 @@ def _placed(platform: Platform, url: str) -> str:
 def _generations(platform: Platform, index: str) -> Iterator[tuple[Row[Any], list[Row[Any]]]]:
     """Each standing generation with the releases that it must still serve."""
     with platform.catalog.read() as connection:
-        standing = connection.execute(
-            select(generations).where(generations.c.index_name == index, generations.c.dropped_at.is_(None))
-        ).all()
+        standing = manifest.standing(connection, index)
         kept = manifest.kept_and_pending(connection, index)
     for generation in standing:
         if numbers := [row for row in kept if row.generation == generation.number]:

@@ -6,11 +6,10 @@ import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
 from sqlalchemy.engine import Row
 
+from penstock import manifest
 from penstock.catalog import Catalog
-from penstock.catalog.schema import generations
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
@@ -106,11 +105,8 @@ class Platform:
 
     def collections(self, index: str | None = None) -> list[tuple[Row[Any], VectorIndex]]:
         """Every collection that there is, of one index or of all, with the row of its generation."""
-        query = select(generations).where(generations.c.dropped_at.is_(None))
-        if index is not None:
-            query = query.where(generations.c.index_name == index)
         with self.catalog.read() as connection:
-            rows = connection.execute(query).all()
+            rows = manifest.standing(connection, index)
         return [(row, self.collection(row.collection)) for row in rows if self.stands(row.collection)]
 
     def parsers(self, settings: ParserSettings) -> ParserPool:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from penstock import manifest
-from penstock.catalog.schema import generations, releases, runs
+from penstock.catalog.schema import runs
 from penstock.errors import ConfigError, StoreError
 from penstock.platform import Platform
 
@@ -67,19 +67,10 @@ def require_here(platform: Platform, max_age_s: float = 0.0) -> None:
 def require_whole(platform: Platform, index: str) -> None:
     """Raise ``StoreError`` where the configured store lacks a collection that kept releases of the index live in."""
     with platform.catalog.read() as connection:
-        rows = connection.execute(
-            select(generations.c.number, generations.c.collection)
-            .join(
-                releases,
-                (releases.c.index_name == generations.c.index_name) & (releases.c.generation == generations.c.number),
-            )
-            .where(generations.c.index_name == index, generations.c.dropped_at.is_(None))
-            .where(releases.c.state.in_((*manifest.KEPT, *manifest.PENDING)))
-            .order_by(generations.c.number)
-            .distinct()
-        ).all()
+        wanted = {row.generation for row in manifest.kept_and_pending(connection, index)}
+        names = {one: str(manifest.generation_row(connection, index, one).collection) for one in sorted(wanted)}
         serving = manifest.serving(connection, index)
-    for number, name in rows:
+    for number, name in names.items():
         if not platform.stands(name):
             here = address(platform.settings.index_url)
             raise StoreError(
