@@ -1,6 +1,8 @@
 # The images that the stack runs: `penstock` (Airflow and the ingestion line), and `training`, which adds torch.
 # Locked dependencies are a layer of their own, so that a change of code builds in seconds.
 FROM apache/airflow:3.3.2-python3.11 AS base
+USER root
+RUN install --directory --owner airflow --group root --mode 0775 /opt/penstock /var/lib/penstock
 USER airflow
 WORKDIR /opt/penstock
 ENV PYTHONPATH=/opt/penstock/include \

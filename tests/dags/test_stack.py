@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 import runpy
-from pathlib import Path
+import uuid
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
 from penstock.settings import load
 from penstock.steps import require_shared_stores
+from support.deployment import ROOT, airflow_knows, variables_of_penstock
+from support.postgres import Postgres
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "include" / "penstock"
+ROLES = ("penstock", "airflow", "mlflow")
 SECRET = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(:\?[^}]*)?\}")
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"]
     return found
 
 
@@ -35,20 +43,16 @@ def environments(services: dict[str, Any]) -> dict[str, str]:
 def test_every_variable_of_penstock_is_one_that_the_code_reads(services: dict[str, Any]) -> None:
     named = {key for key in environments(services) if key.startswith("PENSTOCK_")}
     named |= set(re.findall(r"PENSTOCK_[A-Z_]+", (ROOT / "Dockerfile").read_text()))
-    read = {name for path in PACKAGE.rglob("*.py") for name in re.findall(r'"(PENSTOCK_[A-Z_]+)"', path.read_text())}
     assert named
-    assert named <= read
+    assert named <= variables_of_penstock()
 
 
 def test_every_setting_of_airflow_is_one_that_it_knows(services: dict[str, Any]) -> None:
-    from airflow.configuration import conf
-
     settings = {key for key in environments(services) if key.startswith("AIRFLOW__")}
     assert settings
     for name in settings:
         _, section, key = name.lower().split("__")
-        known = {option.lower() for option in conf.configuration_description.get(section, {"options": {}})["options"]}
-        assert key in known, f"{name}: Airflow has no [{section}] {key}"
+        assert airflow_knows(section, key), f"{name}: Airflow has no [{section}] {key}"
 
 
 def test_no_password_has_a_default_and_make_env_writes_them_all(services: dict[str, Any]) -> None:
@@ -84,3 +88,23 @@ def test_the_stack_keeps_everything_where_each_worker_sees_it(
     settings = load(ROOT / own["PENSTOCK_CONFIG"].removeprefix("/opt/penstock/"))
     require_shared_stores(settings, own["AIRFLOW__CORE__EXECUTOR"])
     assert settings.indexes
+
+
+def test_each_password_of_postgresql_opens_one_database(compose: dict[str, Any], postgres: Postgres) -> None:
+    """The script that the container runs once, on a real server, under names that this server does not have."""
+    mark = uuid.uuid4().hex[:8]
+    script = re.sub(rf"\b({'|'.join(ROLES)}|postgres)\b", rf"\1_{mark}", compose["configs"]["databases"]["content"])
+    script = f"CREATE DATABASE postgres_{mark};\n" + SECRET.sub("secret", script)
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        for statement in script.splitlines():
+            connection.execute(statement.encode())
+        for role in ROLES:
+            opened = [
+                one for one in (*ROLES, "postgres") if _may_connect(connection, f"{role}_{mark}", f"{one}_{mark}")
+            ]
+            assert opened == [role]
+
+
+def _may_connect(connection: psycopg.Connection[Any], role: str, database: str) -> bool:
+    row = connection.execute("select has_database_privilege(%s, %s, 'connect')", (role, database)).fetchone()
+    return bool(row and row[0])
