@@ -1,0 +1,33 @@
+"""What OpenLineage calls an index's asset: the data set ``INDEX`` in the namespace ``penstock``.
+
+Airflow finds this by the entry point ``apache_airflow_provider`` of the package. Without it the OpenLineage provider
+knows no converter for ``penstock://`` and leaves the asset out of its events.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openlineage.client.event_v2 import Dataset
+
+NAMESPACE = "penstock"
+
+
+def provider_info() -> dict[str, Any]:
+    """What this package adds to Airflow, in the words of Airflow's provider_info.schema.json."""
+    return {
+        "package-name": "penstock",
+        "name": "Penstock",
+        "description": "Numbered, gated, reversible releases of a search index.",
+        "asset-uris": [
+            {"schemes": ["penstock"], "handler": None, "to_openlineage_converter": f"{__name__}.{dataset.__name__}"}
+        ],
+    }
+
+
+def dataset(asset: Any, _context: object) -> Dataset:
+    """The data set of an Airflow asset ``penstock://INDEX``."""
+    from openlineage.client.event_v2 import Dataset
+
+    return Dataset(namespace=NAMESPACE, name=asset.uri.removeprefix("penstock://").rstrip("/"))
