@@ -1,4 +1,4 @@
-"""What OpenLineage calls an index's asset: the data set ``INDEX`` in the namespace ``penstock``.
+"""What OpenLineage is told of an index: the data set ``INDEX`` in the namespace ``penstock``, its version a release.
 
 Airflow finds this by the entry point ``apache_airflow_provider`` of the package. Without it the OpenLineage provider
 knows no converter for ``penstock://`` and leaves the asset out of its events.
@@ -26,8 +26,17 @@ def provider_info() -> dict[str, Any]:
     }
 
 
-def dataset(asset: Any, _context: object) -> Dataset:
-    """The data set of an Airflow asset ``penstock://INDEX``."""
-    from openlineage.client.event_v2 import Dataset
+def dataset(asset: Any, _context: object) -> Dataset | None:
+    """The data set of an Airflow asset ``penstock://INDEX`` whose event names a release, with that as its version.
 
-    return Dataset(namespace=NAMESPACE, name=asset.uri.removeprefix("penstock://").rstrip("/"))
+    ``None`` for an asset that a task merely declares: whether it will publish shows at its end, and OpenLineage would
+    count what is declared as written, also where publishing was skipped.
+    """
+    from openlineage.client.event_v2 import Dataset
+    from openlineage.client.generated.dataset_version_dataset import DatasetVersionDatasetFacet
+
+    release = asset.extra.get("release")
+    if release is None:
+        return None
+    name = asset.uri.removeprefix("penstock://").rstrip("/")
+    return Dataset(NAMESPACE, name, facets={"version": DatasetVersionDatasetFacet(datasetVersion=str(release))})
