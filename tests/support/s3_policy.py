@@ -1,7 +1,8 @@
 """An IAM policy as S3 enforces it, for a proxy in front of a server that asks for no rights.
 
-Actions of each request after AWS's service authorization reference for S3 (read in November 2026); of a policy's
-language only what the project's policies say: ``Allow``, actions, resources and ``StringLike`` on ``s3:prefix``.
+Which action a request needs is written here by hand after what AWS documents; no server of AWS's has confirmed it.
+Of a policy's language it has what the project's policies say: ``Allow``, actions, resources, ``StringLike`` on
+``s3:prefix``.
 """
 
 from __future__ import annotations
