@@ -1,6 +1,6 @@
 """A Weaviate server through penstock, beside the bare client on the same server: loading, searching, publishing.
 
-    python -m benchmarks.weaviate [--rows N] [--published N]
+    python -m benchmarks.weaviate [--only loading,searching,publishing] [--rows N] [--published N]
 
 Needs a running server: ``PENSTOCK_TEST_WEAVIATE_URL`` names it, as for the tests. Each pair is measured in turns, so
 that what else the machine does hits both. What it makes there has a prefix of its own and is taken away again.
@@ -28,20 +28,27 @@ WORDS, WORDS_EACH = 4_000, 120
 QUESTIONS, ROUNDS, MOVES = 30, 4, 12
 READER = ("team:1", "team:3", "team:5", "public")
 TEAMS = 10
+PARTS = ("loading", "searching", "publishing")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; searching loads first")
     parser.add_argument("--rows", type=int, default=20_000, help="rows to load and to search")
     parser.add_argument("--published", type=int, default=100_000, help="chunks of the index that is published")
     arguments = parser.parse_args()
+    parts = arguments.only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
     with _server() as server:
         print(f"Weaviate {server.client.get_meta()['version']}")
-        rows = list(_rows(arguments.rows))
-        bare = server.settings.prefix + "bare"
-        index = _loaded(server, bare, rows)
-        _searched(server, bare, index)
-        _moved(server, arguments.published)
+        if {"loading", "searching"} & set(parts):
+            bare = server.settings.prefix + "bare"
+            index = _loaded(server, bare, list(_rows(arguments.rows)))
+            if "searching" in parts:
+                _searched(server, bare, index)
+        if "publishing" in parts:
+            _moved(server, arguments.published)
 
 
 @contextmanager

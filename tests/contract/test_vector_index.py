@@ -402,9 +402,39 @@ def test_each_mode_ranks_by_its_own_half_and_hybrid_by_both(index: VectorIndex) 
     hybrid = index.search(replace(query, text="turbine"))
     assert hybrid[0].row.key == "both"
     assert keys(hybrid) == ["both", "near", "says"]
-    assert hybrid[0].score in (pytest.approx(1 / 61 + 1 / 62), pytest.approx(1 / 62 + 1 / 62))
     for hits in (nearest, hybrid):
         assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert hybrid[0].score > hybrid[1].score
+
+
+def test_what_both_rankings_hold_comes_before_what_one_holds_alone(index: VectorIndex) -> None:
+    """The rows that both hold stand behind forty better ones in either ranking."""
+    wanted = np.float32(vector("question"))
+
+    def at(distance: float) -> list[float]:
+        return [float(value) for value in wanted * (1 - distance)]
+
+    index.add([row(f"near-{n}", f"nothing of it {n}", vector=at(0.002 * n)) for n in range(40)])
+    index.add([row(f"both-{n}", f"turbine {'among many words ' * 9}{n}", vector=at(0.2 + 0.02 * n)) for n in range(5)])
+    index.add([row(f"next-{n}", f"nothing of it {n}", vector=at(0.5 + 0.002 * n)) for n in range(100)])
+    index.add([row(f"says-{n}", f"turbine {n}", vector=at(2)) for n in range(40)])
+    for k in (5, 20):
+        hits = index.search(Query("turbine", wanted.tolist(), 1, k=k))
+        assert keys(hits[:5]) == [f"both-{n}" for n in range(5)]
+        assert {hit.row.key[:4] for hit in hits[5:]} <= {"near", "says"}
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert len(hits) == k
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_that_are_as_good_as_one_another_come_in_one_order(store: Store, mode: str) -> None:
+    index, name = store.make()
+    index.add([row(f"doc-{n}", "the same turbine", vector=vector("same")) for n in range(40)])
+    query = Query("turbine", vector("same"), 1, k=15, mode=mode)
+    first = [hit.row.key for hit in index.search(query)]
+    assert len(first) == 15
+    for handle in (index, store.open(name)):
+        assert [hit.row.key for hit in handle.search(query)] == first
 
 
 @pytest.mark.parametrize("folded", [False, True])

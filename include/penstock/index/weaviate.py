@@ -242,7 +242,7 @@ class WeaviateIndex:
     def search(self, query: Query) -> list[Hit]:
         with self._reading("search") as collection:
             check_query(query, *self._of_shape())
-            return search(collection, query, self.server.beside)
+            return search(collection, query)
 
     def _scan(self, condition: Any, vectors: bool = False) -> Iterator[IndexRow]:
         """Every row that the filter finds, by equal shares of their ids.

@@ -1,17 +1,17 @@
-"""Search in a Weaviate collection: two rankings under one filter, fused, and only then the rows themselves.
+"""Search in a Weaviate collection: one request, in which the server filters, ranks, fuses and hands out the rows.
 
-The server's own fusion is not used: it ranks from 0 where this and the other backends rank from 1, and an answer must
-not change because an index moved.
+Its ranked fusion (``FusionRanked`` in its source) adds ``alpha / (60 + rank)`` of either search, where ranks begin
+at 0: reciprocal rank fusion with a constant of 59 where LanceDB's has 60. Either search goes 100 rows deep under the
+filter (the server's ``QUERY_HYBRID_MAXIMUM_RESULTS``, unless its operator changed it), or ``k`` where that is more.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from weaviate.classes.query import Filter, MetadataQuery
+from weaviate.classes.query import HybridFusion, MetadataQuery
 
-from penstock.index.rules import readers, reciprocal_rank
+from penstock.index.rules import readers
 from penstock.index.weaviate_rows import from_object, of_query
 from penstock.index.weaviate_schema import VECTOR
 from penstock.records import Hit, Query
@@ -19,62 +19,70 @@ from penstock.records import Hit, Query
 if TYPE_CHECKING:
     from weaviate.collections import Collection
 
-CANDIDATES = 100
-"""Depth of each ranking before fusion, as in the other backends."""
-Ranking = dict[str, float]
-"""Row id → its score, best first."""
+EVEN = 0.5
+"""``alpha`` that lets both searches count the same."""
+SEARCHED = ["text"]
 
 
-def search(collection: Collection[Any, Any], query: Query, beside: Executor) -> list[Hit]:
-    """See ``VectorIndex.search``. What the query may ask was checked before; ``beside`` runs the other half of it."""
-    condition = of_query(query)
+def search(collection: Collection[Any, Any], query: Query) -> list[Hit]:
+    """See ``VectorIndex.search``. What the query may ask was checked before."""
+    # The server takes a question without a word for a mistake.
+    has_words = any(character.isalnum() for character in query.text)
     if query.mode == "vector":
-        return _hits(collection, query, _nearest(collection, query, condition, query.k))
+        return _nearest(collection, query)
     if query.mode == "text":
-        return _hits(collection, query, _matching(collection, query, condition, query.k))
-    depth = max(CANDIDATES, 2 * query.k)
-    matching = beside.submit(_matching, collection, query, condition, depth)
-    halves = (_nearest(collection, query, condition, depth), matching.result())
-    return _hits(collection, query, dict(reciprocal_rank([list(half) for half in halves])[: query.k]))
+        return _matching(collection, query) if has_words else []
+    return _fused(collection, query, EVEN if has_words else 1.0)
 
 
-def _nearest(collection: Collection[Any, Any], query: Query, condition: Any, k: int) -> Ranking:
+def _nearest(collection: Collection[Any, Any], query: Query) -> list[Hit]:
     found = collection.query.near_vector(
-        [float(number) for number in query.vector],
+        _vector(query),
         target_vector=VECTOR,
-        filters=condition,
-        limit=k,
-        return_properties=[],
+        filters=of_query(query),
+        limit=query.k,
         return_metadata=MetadataQuery(distance=True),
     )
-    return _ranked((str(one.uuid), -(one.metadata.distance or 0.0)) for one in found.objects)
+    return _hits(query, ((one, -(one.metadata.distance or 0.0)) for one in found.objects))
 
 
-def _matching(collection: Collection[Any, Any], query: Query, condition: Any, k: int) -> Ranking:
+def _matching(collection: Collection[Any, Any], query: Query) -> list[Hit]:
     """The k best by BM25 among the rows that hold any of the words."""
-    if not any(character.isalnum() for character in query.text):
-        return {}  # the server takes a question without a word for a mistake
     found = collection.query.bm25(
         query.text,
-        query_properties=["text"],
-        filters=condition,
-        limit=k,
-        return_properties=[],
+        query_properties=SEARCHED,
+        filters=of_query(query),
+        limit=query.k,
         return_metadata=MetadataQuery(score=True),
     )
-    return _ranked((str(one.uuid), one.metadata.score or 0.0) for one in found.objects)
+    return _hits(query, ((one, one.metadata.score or 0.0) for one in found.objects))
 
 
-def _ranked(scored: Any) -> Ranking:
-    return dict(sorted(scored, key=lambda one: (-one[1], one[0])))
+def _fused(collection: Collection[Any, Any], query: Query, alpha: float) -> list[Hit]:
+    """Scores are divided by ``alpha``: a first place in one search is worth 1/60, as if there were no weights."""
+    found = collection.query.hybrid(
+        query.text,
+        alpha=alpha,
+        vector=_vector(query),
+        target_vector=VECTOR,
+        query_properties=SEARCHED,
+        fusion_type=HybridFusion.RANKED,
+        filters=of_query(query),
+        limit=query.k,
+        return_metadata=MetadataQuery(score=True),
+    )
+    return _hits(query, ((one, (one.metadata.score or 0.0) / alpha) for one in found.objects))
 
 
-def _hits(collection: Collection[Any, Any], query: Query, ranking: Ranking) -> list[Hit]:
-    """The rows of a ranking, in its order. What was deleted or closed to this reader meanwhile is no answer."""
-    if not ranking:
-        return []
+def _vector(query: Query) -> list[float]:
+    return [float(number) for number in query.vector]
+
+
+def _hits(query: Query, scored: Any) -> list[Hit]:
+    """Rows with their scores, best first, and equal ones by id: the same rows always come in the same order.
+
+    One that was closed to this reader after the filter had passed it is no answer.
+    """
     who = set(readers(query.principals))
-    named = Filter.by_id().contains_any(list(ranking))
-    found = collection.query.fetch_objects(filters=named, limit=len(ranking))
-    rows = {row.id: row for row in map(from_object, found.objects) if who & set(row.principals)}
-    return [Hit(rows[name], score) for name, score in ranking.items() if name in rows]
+    hits = [Hit(from_object(one), score) for one, score in scored]
+    return sorted((hit for hit in hits if who & set(hit.row.principals)), key=lambda hit: (-hit.score, hit.row.id))
