@@ -1,22 +1,19 @@
-"""What is true of the Weaviate backend alone: names, the server's answers, its limits, and how it is reached."""
+"""What is true of the Weaviate backend alone: names, the server's answers, its limits, what a collection is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
 from contract.index_rows import FIELDS, WeaviateStore, keys, row, vector
-from penstock.errors import ConfigError, StoreError, TransientError
+from penstock.errors import StoreError, TransientError
 from penstock.index.weaviate_rows import stored, to_object
 from penstock.index.weaviate_schema import encoded, property_of
-from penstock.index.weaviate_server import Address, Server
 from penstock.index.weaviate_writing import insert
 from penstock.records import Query
-from penstock.settings import WeaviateSettings
 from support.weaviate_server import emptied_afterwards, require_weaviate, server_at
 
 
@@ -133,50 +130,6 @@ def test_settings_of_the_server_are_compared_too(store: WeaviateStore) -> None:
     with pytest.raises(StoreError, match=r"of another shape: ef is -1, wanted 64; quantization is rq-8, wanted none;"):
         other.create(8, FIELDS)
     index.create(8, FIELDS)
-
-
-def test_a_server_that_is_not_there_is_worth_another_try() -> None:
-    server = Server(WeaviateSettings(http="http://127.0.0.1:9", grpc="grpc://127.0.0.1:10", timeout_s=2))
-    store = WeaviateStore(settings=server.settings)
-    with pytest.raises(TransientError, match=r"cannot look for the index 'c' at http://127.0.0.1:9 now, try again: "):
-        store.open("c").exists()
-
-
-CONNECTION = {
-    "conn_type": "weaviate",
-    "host": "weaviate.example",
-    "port": 443,
-    "extra": {"http_secure": True, "grpc_host": "grpc.example", "grpc_port": "50052", "grpc_secure": "true"},
-}
-
-
-@pytest.mark.parametrize(
-    ("settings", "connection", "http", "grpc"),
-    [
-        ({}, None, ("localhost", 8080, False), ("localhost", 50051, False)),
-        ({}, CONNECTION, ("weaviate.example", 443, True), ("grpc.example", 50052, True)),
-        (
-            {"http": "https://other:8443", "grpc": "grpcs://other"},
-            CONNECTION,
-            ("other", 8443, True),
-            ("other", 443, True),
-        ),
-        ({}, {"host": "plain", "port": 8080, "extra": {}}, ("plain", 8080, False), ("plain", 80, False)),
-    ],
-)
-def test_addresses_come_from_the_configuration_or_else_the_connection(
-    settings: dict[str, Any], connection: Any, http: Any, grpc: Any
-) -> None:
-    server = Server(WeaviateSettings(**settings), lambda name: connection if name == "weaviate_default" else None)
-    assert (server.address("http"), server.address("grpc")) == (Address(*http), Address(*grpc))
-
-
-def test_an_address_that_will_not_do_is_named() -> None:
-    both = Server(WeaviateSettings(http="https://host", grpc="grpcs://host"))
-    with pytest.raises(ConfigError, match=r"weaviate: .*http.port and grpc.port must be different"):
-        both.client  # noqa: B018
-    with pytest.raises(ConfigError, match=r"weaviate.http: 'http://host:many' will not do: its port is no number"):
-        Server(WeaviateSettings(http="http://host:many")).address("http")
 
 
 def test_names_and_values_never_meet() -> None:

@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ import httpx
 import pytest
 
 from penstock.settings import WeaviateSettings
+from support.certificates import Certificate
 
 if TYPE_CHECKING:
     from penstock.index.weaviate_server import Server
@@ -65,14 +67,14 @@ def emptied_afterwards(settings: WeaviateSettings) -> Iterator[WeaviateSettings]
 
 
 class OwnServer:
-    """A server of one test, with its data in ``folder``."""
+    """A server of one test, with its data in ``folder``; over TLS where it has a certificate."""
 
-    def __init__(self, binary: str, folder: Path, **environment: str) -> None:
-        self.binary, self.folder, self.environment = binary, folder, environment
+    def __init__(self, binary: str, folder: Path, tls: Certificate | None = None, **environment: str) -> None:
+        self.binary, self.folder, self.tls, self.environment = binary, folder, tls, environment
         self.ports = _free_ports(6)  # in a row: the server takes a port of the cluster's to be the one before, plus 1
-        http, grpc = self.ports[:2]
+        (http, grpc), s = self.ports[:2], "s" if tls else ""
         self.settings = WeaviateSettings(
-            http=f"http://127.0.0.1:{http}", grpc=f"grpc://127.0.0.1:{grpc}", timeout_s=20.0
+            http=f"http{s}://127.0.0.1:{http}", grpc=f"grpc{s}://127.0.0.1:{grpc}", timeout_s=20.0
         )
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -97,6 +99,11 @@ class OwnServer:
             **self.environment,
         }
         command = [self.binary, "--scheme", "http", "--host", "127.0.0.1", "--port", http]
+        if self.tls:
+            certificate, key = map(str, self.tls)
+            environment |= {"GRPC_CERT_FILE": certificate, "GRPC_KEY_FILE": key}
+            command = [self.binary, "--scheme", "https", "--tls-host", "127.0.0.1", "--tls-port", http]
+            command += ["--tls-certificate", certificate, "--tls-key", key]
         with (self.folder.parent / "weaviate.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_S
@@ -106,9 +113,13 @@ class OwnServer:
 
     def _ready(self) -> bool:
         try:
-            return httpx.get(f"{self.settings.http}/v1/.well-known/ready", timeout=5).is_success
+            return httpx.get(f"{self.settings.http}/v1/.well-known/ready", timeout=5, verify=self._trusted).is_success
         except httpx.TransportError:
             return False
+
+    @property
+    def _trusted(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.tls.certificate) if self.tls else None)
 
     def kill(self) -> None:
         assert self.process is not None
@@ -120,13 +131,13 @@ class OwnServer:
 
 
 @contextmanager
-def own_weaviate(folder: Path, **environment: str) -> Iterator[OwnServer]:
+def own_weaviate(folder: Path, tls: Certificate | None = None, **environment: str) -> Iterator[OwnServer]:
     """A server that the test may kill; skips the test where there is no program for it."""
     binary = os.environ.get(BINARY)
     if not binary:
         pytest.skip(f"{BINARY} names no Weaviate program")
     (folder / "weaviate").mkdir()
-    server = OwnServer(binary, folder / "weaviate", **environment)
+    server = OwnServer(binary, folder / "weaviate", tls, **environment)
     server.start()
     try:
         yield server

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ import grpc
 import httpx
 import weaviate
 from weaviate.auth import Auth
-from weaviate.config import AdditionalConfig, Timeout
+from weaviate.config import AdditionalConfig, GrpcConfig, Proxies, Timeout
 from weaviate.exceptions import (
     AuthenticationFailedError,
     InsufficientPermissionsError,
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 OLDEST = (1, 38)
 """The oldest server that is supported: aliases, range filters and the operators that are used here."""
 HERE = {"http": ("localhost", 8080), "grpc": ("localhost", 50051)}
-KEY_VARIABLE = "WEAVIATE_API_KEY"
+KEY_VARIABLE, TRUSTED_VARIABLE = "WEAVIATE_API_KEY", "SSL_CERT_FILE"
+OTHER_KEYS = ("login", "access_token", "client_secret")
+"""What else a connection of the provider may sign in by."""
 REFUSED = (AuthenticationFailedError, InsufficientPermissionsError)
 AWAY = (
     WeaviateClosedClientError,
@@ -90,9 +92,7 @@ class Server:
 
     @cached_property
     def client(self) -> WeaviateClient:
-        http, rpc = self.address("http"), self.address("grpc")
-        limit = self.settings.timeout_s
-        key = self._extra.get("api_key") or self._extra.get("token") or os.environ.get(KEY_VARIABLE)
+        http, rpc, key = self.address("http"), self.address("grpc"), self._key
         try:
             client = weaviate.connect_to_custom(
                 http_host=http.host,
@@ -101,8 +101,9 @@ class Server:
                 grpc_host=rpc.host,
                 grpc_port=rpc.port,
                 grpc_secure=rpc.secure,
+                headers=dict(self._extra.get("additional_headers") or {}),
                 auth_credentials=Auth.api_key(key) if key else None,
-                additional_config=AdditionalConfig(timeout=Timeout(init=limit, query=limit, insert=limit)),
+                additional_config=_options(self.settings.timeout_s, os.environ.get(TRUSTED_VARIABLE)),
                 skip_init_checks=True,  # they ask the package registry for the client's newest version
             )
         except ValueError as error:  # of two addresses that the client cannot use side by side
@@ -113,18 +114,10 @@ class Server:
             raise StoreError(f"{self.url} is Weaviate {version}; penstock needs {'.'.join(map(str, OLDEST))} or newer")
         return client
 
-    @cached_property
-    def beside(self) -> ThreadPoolExecutor:
-        """Threads for the second of two requests that belong together."""
-        return ThreadPoolExecutor(8, thread_name_prefix="weaviate")
-
     def close(self) -> None:
         if "client" in self.__dict__:
             self.client.close()
             del self.__dict__["client"]
-        if "beside" in self.__dict__:
-            self.beside.shutdown()
-            del self.__dict__["beside"]
 
     @cached_property
     def url(self) -> str:
@@ -149,6 +142,17 @@ class Server:
         return self._connections(self.settings.connection) or {}
 
     @property
+    def _key(self) -> str | None:
+        key = self._extra.get("api_key") or self._extra.get("token") or os.environ.get(KEY_VARIABLE)
+        given = {"login": self._connection.get("login"), **self._extra}
+        if not key and (other := [name for name in OTHER_KEYS if given.get(name)]):
+            raise ConfigError(
+                f"the connection {self.settings.connection!r} signs in by {' and '.join(other)}, and penstock by a "
+                f'key alone; give it one (extra: {{"token": …}}), or set {KEY_VARIABLE}'
+            )
+        return str(key) if key else None
+
+    @property
     def _extra(self) -> Mapping[str, Any]:
         return self._connection.get("extra") or {}
 
@@ -167,6 +171,11 @@ class Server:
                     f"{what}: the server refuses the key, or the lack of one; set {KEY_VARIABLE}, or the connection "
                     f"{self.settings.connection!r}, to one that may read and write {self.settings.prefix}*"
                 ) from None
+            if is_untrusted(error):
+                raise StoreError(
+                    f"{what}: its certificate is none that is trusted here; {TRUSTED_VARIABLE} names a file of "
+                    "the authorities that are"
+                ) from None
             if disk_is_full(error):
                 raise full_disk(f"the index {name!r} at {self.url}") from error
             if is_transient(error):
@@ -174,8 +183,33 @@ class Server:
             raise StoreError(f"{what}: {reason}") from error
 
 
+def _options(limit_s: float, trusted: str | None) -> AdditionalConfig:
+    """How long to wait, and whom to trust: certificates of one's own stand in place of the public ones.
+
+    HTTP takes them from the environment alone, and then its proxies too, as gRPC always does.
+    """
+    options = AdditionalConfig(timeout=Timeout(init=limit_s, query=limit_s, insert=limit_s))
+    if trusted:
+        try:
+            roots = Path(trusted).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{TRUSTED_VARIABLE} names no file of certificates: {error}") from None
+        options.trust_env, options.proxies = True, Proxies()
+        options.grpc_config = GrpcConfig(credentials=grpc.ssl_channel_credentials(roots))
+    return options
+
+
 def is_refused(error: BaseException) -> bool:
     return isinstance(error, REFUSED) or (isinstance(error, UnexpectedStatusCodeError) and error.status_code == 401)
+
+
+def is_untrusted(error: BaseException | None) -> bool:
+    """The client's own words say no more than that it could not connect."""
+    while error is not None:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def is_transient(error: BaseException) -> bool:
