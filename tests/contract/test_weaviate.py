@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import httpx
 import pytest
+from weaviate.classes.config import Configure
 from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
 from contract.index_rows import FIELDS, WeaviateStore, keys, row, vector
 from penstock.errors import StoreError, TransientError
 from penstock.index.weaviate_rows import stored, to_object
-from penstock.index.weaviate_schema import encoded, property_of
+from penstock.index.weaviate_schema import VECTOR, encoded, property_of
 from penstock.index.weaviate_writing import insert
 from penstock.records import Query
 from support.weaviate_server import emptied_afterwards, require_weaviate, server_at
@@ -130,6 +133,69 @@ def test_settings_of_the_server_are_compared_too(store: WeaviateStore) -> None:
     with pytest.raises(StoreError, match=r"of another shape: ef is -1, wanted 64; quantization is rq-8, wanted none;"):
         other.create(8, FIELDS)
     index.create(8, FIELDS)
+
+
+@pytest.mark.parametrize(("quantization", "kept"), [("none", None), ("rq-8", 8), ("rq-1", 1)])
+def test_what_is_configured_reaches_the_server(store: WeaviateStore, quantization: str, kept: int | None) -> None:
+    """As its own REST API shows it."""
+    tuned = {"ef": 77, "ef_construction": 99, "max_connections": 21, "flat_search_cutoff": 1234}
+    here = replace(store, settings=store.settings.model_copy(update={**tuned, "quantization": quantization}))
+    name = f"tuned-{quantization}"
+    index = here.open(name)
+    index.create(8, FIELDS)
+    address = f"{store.settings.http}/v1/schema/{store.settings.prefix}{encoded(name)}_r1"
+    made = httpx.get(address, timeout=60).raise_for_status().json()
+    vectors = made["vectorConfig"]["default"]
+    assert vectors["vectorizer"] == {"none": {}}
+    assert vectors["vectorIndexType"] == "hnsw"
+    of_server = ("ef", "efConstruction", "maxConnections", "flatSearchCutoff", "distance")
+    assert [vectors["vectorIndexConfig"][one] for one in of_server] == [*tuned.values(), "dot"]
+    rotation = vectors["vectorIndexConfig"]["rq"]
+    assert rotation["enabled"] == (kept is not None)
+    assert kept is None or rotation["bits"] == kept
+    assert made["replicationConfig"]["factor"] == 1
+    properties = {one["name"]: one for one in made["properties"]}
+    assert [name for name, one in properties.items() if one["indexSearchable"]] == ["text"]
+    assert all(properties[one]["indexRangeFilters"] for one in ("added_in", "removed_in"))
+    assert properties["principals"]["dataType"] == ["text[]"]
+    rows = [row(f"doc-{n}") for n in range(50)]
+    index.add(rows)
+    assert keys(index.search(Query("", rows[7].vector, 1, k=1, mode="vector"))) == ["doc-7"]
+
+
+def test_more_replicas_than_there_are_nodes_is_an_error_of_the_configuration(store: WeaviateStore) -> None:
+    many = replace(store, settings=store.settings.model_copy(update={"replication_factor": 3}))
+    with pytest.raises(StoreError, match=r"cannot create the index 'thrice' at .*: .*replica"):
+        many.open("thrice").create(8, FIELDS)
+
+
+FOREIGN: dict[str, tuple[dict[str, Any], str]] = {
+    "no vector of that name": (
+        {"vector_config": Configure.Vectors.self_provided(name="other")},
+        "vectors is other, wanted default",
+    ),
+    "another index": (
+        {
+            "vector_config": Configure.Vectors.self_provided(
+                name=VECTOR, vector_index_config=Configure.VectorIndex.flat()
+            )
+        },
+        "vector index is flat, wanted hnsw",
+    ),
+    "stop words": ({"inverted_index_config": Configure.inverted_index()}, "stop words is en, wanted none"),
+    "tenants": ({"multi_tenancy_config": Configure.multi_tenancy(enabled=True)}, "tenants is apart, wanted none"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_collection_of_somebody_elses_is_told_apart_by_name(store: WeaviateStore, kind: str) -> None:
+    options, difference = FOREIGN[kind]
+    client, name = server_at(store.settings).client, f"foreign-{kind.replace(' ', '-')}"
+    reading = store.settings.prefix + encoded(name)
+    client.collections.create(f"{reading}_r1", **options)
+    client.alias.create(alias_name=reading, target_collection=f"{reading}_r1")
+    with pytest.raises(StoreError, match=f"is of another shape: .*{difference}; .*build a new generation beside it"):
+        store.open(name).create(8, FIELDS)
 
 
 def test_names_and_values_never_meet() -> None:

@@ -186,7 +186,7 @@ class WeaviateIndex:
             if time.monotonic() > deadline:
                 raise TransientError(
                     f"{queued} vectors of {self.collection!r} are still not indexed after "
-                    f"{self.server.settings.settle_s:.0f} s (weaviate.settle_s); nothing was published, try again"
+                    f"{self.server.settings.settle_s:g} s (weaviate.settle_s); nothing was published, try again"
                 )
             time.sleep(POLL_S)
 

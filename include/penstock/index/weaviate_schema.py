@@ -33,6 +33,8 @@ SLOTS = 1 << 24
 EXACT = ("document_id", "source", "key", "kind")
 SHOWN = ("title", "content")
 NUMBERS = ("added_in", "removed_in", "slot")
+TUNED = ("ef", "ef_construction", "max_connections", "flat_search_cutoff")
+"""Parameters of HNSW that are called alike in the settings and by the client."""
 
 Shape = dict[str, str]
 """What of a collection is compared, in words: names of properties as they are configured, and their kinds."""
@@ -104,33 +106,51 @@ def _quantizer(s: WeaviateSettings) -> Any:
 
 def wanted(dimension: int, fields: Sequence[str], s: WeaviateSettings) -> Shape:
     """The shape that ``create`` makes."""
-    shape = {_shown(one.name): _kind_of(one) for one in _properties(fields)}
-    return shape | {
+    return {
+        **{_shown(one.name): _kind_of(one) for one in _properties(fields)},
+        **{name: str(getattr(s, name)) for name in TUNED},
         "vector": f"{dimension} numbers, dot product",
-        "replication_factor": str(s.replication_factor),
+        "vectors": VECTOR,
+        "vector index": "hnsw",
         "quantization": s.quantization,
-        "ef": str(s.ef),
-        "ef_construction": str(s.ef_construction),
-        "max_connections": str(s.max_connections),
-        "flat_search_cutoff": str(s.flat_search_cutoff),
+        "replication_factor": str(s.replication_factor),
+        "stop words": "none",
+        "tenants": "none",
+        "time to live": "unlimited",
     }
 
 
 def found(config: CollectionConfig) -> Shape:
-    """The shape of a collection on the server."""
-    shape = {_shown(one.name): _kind_found(one) for one in config.properties}
-    index: Any = (config.vector_config or {})[VECTOR].vector_index_config
-    bits = getattr(index.quantizer, "bits", None)
-    metric = {"dot": "dot product"}.get(index.distance_metric.value, index.distance_metric.value)
-    return shape | {
-        "vector": f"{dimension(config)} numbers, {metric}",
+    """The shape of a collection on the server, whoever made it."""
+    stop, lives = config.inverted_index_config.stopwords, config.object_ttl_config
+    return {
+        **{_shown(one.name): _kind_found(one) for one in config.properties},
+        **_vector_found(config),
+        "vectors": ", ".join(sorted(config.vector_config or ())) or "absent",
         "replication_factor": str(config.replication_config.factor),
-        "quantization": "none" if index.quantizer is None else f"rq-{bits}" if bits else type(index.quantizer).__name__,
-        "ef": str(index.ef),
-        "ef_construction": str(index.ef_construction),
-        "max_connections": str(index.max_connections),
-        "flat_search_cutoff": str(index.flat_search_cutoff),
+        "stop words": ", ".join([stop.preset.value, *(stop.additions or ())]),
+        "tenants": "apart" if config.multi_tenancy_config.enabled else "none",
+        "time to live": "limited" if lives and lives.enabled else "unlimited",
     }
+
+
+def _vector_found(config: CollectionConfig) -> Shape:
+    named = (config.vector_config or {}).get(VECTOR)
+    if named is None:
+        return {}
+    index: Any = named.vector_index_config
+    metric = {"dot": "dot product"}.get(index.distance_metric.value, index.distance_metric.value)
+    return {
+        **{name: str(getattr(index, name)) for name in TUNED if hasattr(index, name)},
+        "vector": f"{dimension(config)} numbers, {metric}",
+        "vector index": index.vector_index_type(),
+        "quantization": _quantization_found(index.quantizer),
+    }
+
+
+def _quantization_found(quantizer: Any) -> str:
+    bits = getattr(quantizer, "bits", None)
+    return "none" if quantizer is None else f"rq-{bits}" if bits else type(quantizer).__name__
 
 
 def differences(have: Shape, want: Shape) -> list[str]:

@@ -40,6 +40,8 @@ OLDEST = (1, 38)
 """The oldest server that is supported: aliases, range filters and the operators that are used here."""
 HERE = {"http": ("localhost", 8080), "grpc": ("localhost", 50051)}
 KEY_VARIABLE, TRUSTED_VARIABLE = "WEAVIATE_API_KEY", "SSL_CERT_FILE"
+SAID = 600
+"""Characters of an error that are kept: more than the longest names of collections that it may hold."""
 OTHER_KEYS = ("login", "access_token", "client_secret")
 """What else a connection of the provider may sign in by."""
 REFUSED = (AuthenticationFailedError, InsufficientPermissionsError)
@@ -226,8 +228,18 @@ def says_try_again(message: str) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """The first line: what follows may quote what was written or asked for."""
-    return str(error).strip().partition("\n")[0][:300]
+    """The first line: what follows may quote what was written or asked for. A server's reason stands at its end."""
+    return shortened(str(error).strip().partition("\n")[0], SAID)
+
+
+def shortened(message: str, limit: int) -> str:
+    """At most about so many characters, from both ends.
+
+    >>> shortened("merge into index a: shard b: store is read-only", 32)
+    'merge into index … ore is read-only'
+    """
+    half = limit // 2
+    return message if len(message) <= limit else f"{message[:half].rstrip()} … {message[-half:].lstrip()}"
 
 
 def _parse(kind: str, url: str) -> Address:

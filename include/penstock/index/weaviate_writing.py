@@ -16,9 +16,9 @@ from weaviate.classes.query import Filter
 from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInsertManyAllFailedError
 
 from penstock.batching import batched
-from penstock.errors import StoreError, TransientError
+from penstock.errors import PenstockError, StoreError, TransientError
 from penstock.index.weaviate_rows import to_object
-from penstock.index.weaviate_server import said, says_try_again
+from penstock.index.weaviate_server import said, says_try_again, shortened
 from penstock.records import IndexRow
 
 if TYPE_CHECKING:
@@ -110,37 +110,55 @@ def _change(collection: Collection[Any, Any], changes: Mapping[str, Mapping[str,
 
 
 def delete(collection: Collection[Any, Any], condition: Any) -> int:
-    """Delete every row that the filter finds, past the server's limit for one request; return how many."""
-    gone = 0
+    """Delete every row that the filter finds, past the server's limit for one request; return how many.
+
+    Raises ``StoreError`` or ``TransientError`` naming rows that the server did not delete, with what it said.
+    """
+    gone, pauses = 0, iter(PAUSES_S)
     while True:
         answer = collection.data.delete_many(where=condition)
         gone += int(answer.successful)
-        if answer.failed:
-            raise TransientError(f"the server deleted {answer.successful} rows and failed to delete {answer.failed}")
         if answer.matches <= answer.successful:
             return gone
+        if not answer.successful and not _paused(pauses):
+            raise _undeleted(collection, condition, answer.matches)
+
+
+def _undeleted(collection: Collection[Any, Any], condition: Any, left: int) -> PenstockError:
+    """The server's answer to many gives no reason and may give no names, so one row is tried by its address."""
+    found = collection.query.fetch_objects(filters=condition, limit=SHOWN, return_properties=[])
+    names, why = [str(one.uuid) for one in found.objects], ""
+    try:
+        for name in names[:1]:
+            collection.data.delete_by_id(name)
+    except UnexpectedStatusCodeError as error:
+        why = said(error)
+    message = f"the server did not delete {left} rows, {', '.join(names)} among them: {why or 'it does not say why'}"
+    return StoreError(message) if why and not says_try_again(why) else TransientError(message)
 
 
 def _repeated(write: Callable[[dict[str, Any]], dict[str, str]], left: dict[str, Any], verb: str) -> None:
     """Write, and write again what the server could not take now; raise for what is left, by name."""
-    for pause_s in _pauses():
+    pauses = iter(PAUSES_S)
+    while True:
         failed = write(left)
         if lasting := {id_: why for id_, why in failed.items() if not says_try_again(why)}:
             raise StoreError(_unwritten(verb, lasting, len(left)))
         left = {id_: left[id_] for id_ in failed}
         if not left:
             return
-        if pause_s is None:
+        if not _paused(pauses):
             raise TransientError(_unwritten(verb, failed, len(left)))
-        time.sleep(pause_s)
 
 
-def _pauses() -> Iterator[float | None]:
-    yield from PAUSES_S
-    yield None
+def _paused(pauses: Iterator[float]) -> bool:
+    """Wait for the next of the pauses; false where there is none left."""
+    pause_s = next(pauses, None)
+    time.sleep(pause_s or 0.0)
+    return pause_s is not None
 
 
 def _unwritten(verb: str, failed: Mapping[str, str], of: int) -> str:
-    said_ = "; ".join(f"{id_}: {why[:200]}" for id_, why in list(failed.items())[:SHOWN])
+    said_ = "; ".join(f"{id_}: {shortened(why, 300)}" for id_, why in list(failed.items())[:SHOWN])
     more = f"; and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
     return f"the server did not {verb} {len(failed)} of {of} rows: {said_}{more}"
