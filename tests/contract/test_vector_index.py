@@ -426,15 +426,15 @@ def test_what_both_rankings_hold_comes_before_what_one_holds_alone(index: Vector
         assert len(hits) == k
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_rows_that_are_as_good_as_one_another_come_in_one_order(store: Store, mode: str) -> None:
+@pytest.mark.parametrize("mode", ["vector", "text"])
+def test_rows_that_are_as_good_as_one_another_come_by_id(store: Store, mode: str) -> None:
     index, name = store.make()
     index.add([row(f"doc-{n}", "the same turbine", vector=vector("same")) for n in range(40)])
-    query = Query("turbine", vector("same"), 1, k=15, mode=mode)
-    first = [hit.row.key for hit in index.search(query)]
-    assert len(first) == 15
+    query = Query("turbine", vector("same"), 1, k=50, mode=mode)
     for handle in (index, store.open(name)):
-        assert [hit.row.key for hit in handle.search(query)] == first
+        found = [hit.row.id for hit in handle.search(query)]
+        assert len(found) == 40
+        assert found == sorted(found)
 
 
 @pytest.mark.parametrize("folded", [False, True])

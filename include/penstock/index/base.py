@@ -80,12 +80,13 @@ class VectorIndex(Protocol):
         ...
 
     def search(self, query: Query) -> list[Hit]:
-        """The best ``k`` rows, best first: scores never rise, and the same question of the same rows has one answer.
+        """The best ``k`` rows, best first: scores never rise, and rows of one score come by id.
 
         Release, principals and ``where`` filter inside the store *before* the candidates are chosen, so ``k`` rows
         come back wherever ``k`` match. ``mode`` is hybrid, vector or text; the text is taken as words, never as syntax.
         Hybrid fuses the two rankings by reciprocal rank, each at least 100 and ``k`` deep: what is among the first 50
         of both comes before whatever one holds alone. Its scores compare the rows of one answer, not two stores'.
+        Which of several equal rows are the last of ``k`` is the store's choice, and may change.
         Everybody also sees what is ``public``, and asking as ``nobody`` shows nothing more.
         """
         ...
