@@ -85,6 +85,12 @@ def visible(release: int) -> Any:
     )
 
 
+def hidden(release: int) -> Any:
+    """Every row that is not ``visible``."""
+    later = Filter.by_property("added_in").greater_than(int(release))
+    return later | Filter.by_property("removed_in").less_or_equal(int(release))
+
+
 def of_documents(documents: Sequence[str]) -> Any:
     return Filter.by_property("document_id").contains_any([stored(one) for one in documents])
 
