@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,3 +75,10 @@ def history(catalog: Catalog, index: str | None = None, limit: int = 50) -> list
         query = query.where(decisions.c.index_name == index)
     with catalog.read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def naming(catalog: Catalog, clean: Callable[[str], str]) -> list[int]:
+    """Ids of the decisions whose reasons ``clean`` would change."""
+    with catalog.read() as connection:
+        rows = connection.execute(select(decisions.c.id, decisions.c.why).order_by(decisions.c.id)).all()
+    return [row.id for row in rows if clean(row.why) != row.why]

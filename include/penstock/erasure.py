@@ -32,8 +32,9 @@ from penstock.decisions import Who
 from penstock.errors import UsageError
 from penstock.graves import buried_name
 from penstock.ids import digest_add
+from penstock.keys import file_name
 from penstock.lake import Kind
-from penstock.leftovers import Orphans, delete_hand_overs, delete_orphans, find_orphans, scrub_names
+from penstock.leftovers import Orphans, delete_hand_overs, delete_orphans, find_orphans, scrub_names, scrubber
 from penstock.platform import Platform
 from penstock.provenance import find_document
 from penstock.records import NOBODY, IndexRow
@@ -47,12 +48,13 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
     attachment are also a part of what it hangs on: ``bytes_still_inside`` names that document by its id. Interrupted,
     or ended by a ``TransientError``, it may be run again. Takes the lease of every index, so that no run writes the
     document while it is forgotten. The catalog's files are rewritten; a log that PostgreSQL keeps, and backups, are
-    their operator's to let run out.
+    their operator's to let run out. Earlier decisions stay as they were given: ``decisions_that_name_it`` are the ids
+    of those in whose reasons the document's name stands.
     """
     why = decisions.reasoned(why)
-    if key in why.replace(",", " ").split():
-        raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
     found = find_document(platform, source, key)
+    if scrubber({key, file_name(key)})(why) != why:
+        raise UsageError("the reason names the document, and reasons are kept for ever: say it without the name")
     if copies := whereabouts.undropped(platform):
         index, store = next(iter(copies.items()))
         raise UsageError(
@@ -64,6 +66,7 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
         ids, keys = _family(platform, found.id, key)
         decision = _bury(platform, ids, who, why)
         certificate = _forget(platform, ids, found, decision, orphans)
+        certificate["decisions_that_name_it"] = decisions.naming(platform.catalog, scrubber(keys))
         scrub_names(platform, keys)
         _finish_tombstones(platform, ids)
         rewrite(platform.catalog)
