@@ -35,7 +35,7 @@ def move(platform: Platform, index: str, to: str, from_: str | None = None, wait
     not what the catalog says, by count or by digest.
     """
     platform.settings.index(index)
-    source, target = (address(_placed(platform, one)) for one in (from_ or platform.settings.index_url, to))
+    source, target = (address(platform.settings.index_at(one)) for one in (from_ or platform.settings.index_url, to))
     if source == target:
         raise UsageError(f"--to {target} is where {index!r} would be moved from; name another store")
     left = whereabouts.undropped(platform).get(index)
@@ -85,10 +85,6 @@ def drop_moved(platform: Platform, index: str, wait_s: float = 0.0) -> dict[str,
             collection.drop()
         run.counts["collections"] = len(standing)
     return {"index": index, "from": source, "collections": len(standing)}
-
-
-def _placed(platform: Platform, url: str) -> str:
-    return url.format(home=platform.settings.home)
 
 
 def _generations(platform: Platform, index: str) -> Iterator[tuple[Row[Any], list[Row[Any]]]]:

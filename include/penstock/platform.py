@@ -15,7 +15,7 @@ from penstock.errors import ConfigError
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
 from penstock.memory import give_back_what_is_freed
-from penstock.settings import AnyEmbedder, ApiEmbedderSettings, ParserSettings, Settings, load
+from penstock.settings import WEAVIATE, AnyEmbedder, ApiEmbedderSettings, ParserSettings, Settings, load
 from penstock.sources import Connections, Source, connection_from_environment, open_source
 from penstock.spending import RunAccount
 
@@ -86,13 +86,13 @@ class Platform:
 
     def collection_at(self, url: str, name: str) -> VectorIndex:
         """The collection in another store than the configured one."""
-        from penstock.index import WEAVIATE, open_index
+        from penstock.index import open_index
 
         return open_index(url, name, self._weaviate if url == WEAVIATE else None)
 
     def stands(self, collection: str) -> bool:
         """Whether the configured store has the collection."""
-        from penstock.index import WEAVIATE, stands
+        from penstock.index import stands
 
         url = self.settings.index_url
         return stands(url, collection, self._weaviate if url == WEAVIATE else None)

@@ -57,6 +57,7 @@ class ChunkerSettings(Section):
     headings: bool = Field(default=True, description="embed a chunk together with its heading path")
 
 
+PACKAGE = "package:"
 LOCAL_BACKENDS, API_BACKENDS = ("openvino", "sentence-transformers", "hashing"), ("cohere", "openai")
 
 
@@ -200,6 +201,11 @@ class IndexSettings(Section):
         return value
 
 
+WEAVIATE = "weaviate"
+"""As ``store.index``: the server of ``[weaviate]``; a folder of that name is ``./weaviate``."""
+SQLITE = "sqlite:///"
+
+
 class StoreSettings(Section):
     """Where things are kept. ``{home}`` stands for the data folder."""
 
@@ -294,15 +300,26 @@ class Settings(Section):
 
     @property
     def catalog_url(self) -> str:
-        return os.environ.get("PENSTOCK_CATALOG") or self.store.catalog.format(home=self.home)
+        written = os.environ.get("PENSTOCK_CATALOG") or self.store.catalog.format(home=self.home)
+        path = written.removeprefix(SQLITE)
+        return f"{SQLITE}{self._anchored(path)}" if path not in (written, "", ":memory:") else written
 
     @property
     def lake_url(self) -> str:
-        return os.environ.get("PENSTOCK_LAKE") or self.store.lake.format(home=self.home)
+        return self._anchored(os.environ.get("PENSTOCK_LAKE") or self.store.lake.format(home=self.home))
 
     @property
     def index_url(self) -> str:
-        return self.store.index.format(home=self.home)
+        return self.index_at(self.store.index)
+
+    def index_at(self, written: str) -> str:
+        """The address of a store that is written as ``store.index`` takes it."""
+        place = written.format(home=self.home)
+        return place if place == WEAVIATE else self._anchored(place)
+
+    def _anchored(self, path: str) -> str:
+        """A folder's path, from the folder of the configuration on; an address as it is."""
+        return path if "://" in path else str((self.file.parent / Path(path).expanduser()).resolve())
 
 
 def checked_schedule(value: str | None) -> str | None:
@@ -373,14 +390,22 @@ def load(path: Path | None = None) -> Settings:
 def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
     def anchor(section: Any, key: str) -> None:
         if isinstance(section, dict) and isinstance(section.get(key), str):
-            section[key] = (base / Path(section[key]).expanduser()).resolve()
+            section[key] = str((base / Path(section[key]).expanduser()).resolve())
 
     sources, indexes = raw.get("sources"), raw.get("indexes")
     for source in sources.values() if isinstance(sources, dict) else ():
         if isinstance(source, dict) and source.get("type") == "folder":
             anchor(source, "path")
     for index in indexes.values() if isinstance(indexes, dict) else ():
-        anchor(index.get("embedder") if isinstance(index, dict) else None, "tokenizer")
+        embedder = index.get("embedder") if isinstance(index, dict) else None
+        anchor(embedder, "tokenizer")
+        if isinstance(embedder, dict) and not _is_a_name(embedder):
+            anchor(embedder, "model")
+
+
+def _is_a_name(embedder: dict[str, Any]) -> bool:
+    """Whether the model is named and not pointed to."""
+    return embedder.get("backend") in API_BACKENDS or str(embedder.get("model")).startswith(PACKAGE)
 
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:

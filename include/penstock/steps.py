@@ -22,14 +22,13 @@ from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.embedding.cache import VectorCache
 from penstock.errors import AccountingError, ConfigError, RefusedError, UsageError
-from penstock.index import WEAVIATE
 from penstock.lake import Kind
 from penstock.planning import Plan, Work
 from penstock.platform import Platform
 from penstock.preparing import Outcome, Preparer
 from penstock.recipe import Recipe
 from penstock.runs import Run, RunReport
-from penstock.settings import Settings
+from penstock.settings import WEAVIATE, Settings
 from penstock.sync import Ground, close_settled, close_unchanged, ground, open_plan, open_rebuild
 from penstock.sync import stage as stage_release
 

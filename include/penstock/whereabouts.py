@@ -16,6 +16,7 @@ from penstock import manifest
 from penstock.catalog.schema import runs
 from penstock.errors import ConfigError, StoreError
 from penstock.platform import Platform
+from penstock.settings import WEAVIATE
 
 MOVE, DROP = "move", "drop-moved"
 MOVING = (MOVE, DROP)
@@ -88,8 +89,6 @@ def remedy(index: str, serving: bool) -> str:
 
 def address(url: str) -> str:
     """One spelling of a store's address, so that two can be compared."""
-    from penstock.index import WEAVIATE
-
     if url == WEAVIATE or ("://" in url and not url.startswith("file://")):
         return url.rstrip("/")
     return str(Path(url.removeprefix("file://")).expanduser().resolve())

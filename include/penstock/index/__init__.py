@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 from penstock.errors import UsageError
 from penstock.index.base import VectorIndex
 from penstock.index.lance_files import TableFiles
-from penstock.settings import WeaviateSettings
+from penstock.settings import WEAVIATE, WeaviateSettings
 from penstock.sources.connection import Connections, connection_from_environment
 
 if TYPE_CHECKING:
     from penstock.index.weaviate_server import Server
 
 COLLECTION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}")
-WEAVIATE = "weaviate"
-"""The address that stands for the server of the configuration; a folder of that name is ``./weaviate``."""
 
 
 def open_index(url: str, collection: str, server: Server | None = None) -> VectorIndex:
