@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -10,8 +11,28 @@ from penstock.parsing.assemble import MAX_TITLE_CHARS, one_line
 
 ATTACHMENT = "!/"
 """Stands between the key of a document and the name of what is inside it: ``mail/may.eml!/plan.pdf``."""
+_SPELLED = re.compile(r"%((?:25)*21/)")
+"""What ``listed_key`` writes for ``!/``, and for names that hold that already."""
 UNNAMED = "untitled"
 """What parsers are told that a document is called, before its ending."""
+
+
+def listed_key(name: str) -> str:
+    """The key of a file that a source calls ``name``: never one of something inside a document.
+
+    >>> [listed_key(name) for name in ("hr/plan.md", "may.eml!/plan.md", "may.eml%21/plan.md")]
+    ['hr/plan.md', 'may.eml%21/plan.md', 'may.eml%2521/plan.md']
+    """
+    return _SPELLED.sub(r"%25\1", name).replace(ATTACHMENT, "%21/") if "/" in name else name
+
+
+def source_name(key: str) -> str:
+    """What the source calls the file of that key.
+
+    >>> [source_name(key) for key in ("hr/plan.md", "may.eml%21/plan.md", "may.eml%2521/plan.md")]
+    ['hr/plan.md', 'may.eml!/plan.md', 'may.eml%21/plan.md']
+    """
+    return _SPELLED.sub(lambda found: ATTACHMENT if found[1] == "21/" else f"%{found[1][2:]}", key)
 
 
 def parse_key(revision: str, key: str, parser: str) -> str:

@@ -185,6 +185,11 @@ def plan_source(
     for item in reading.objects:
         if item.key in seen:
             raise ListingError(f"source {name!r} listed {item.key!r} twice; nothing was removed. Run it again")
+        if ATTACHMENT in item.key and item.locator is None:
+            raise ListingError(
+                f"source {name!r} listed {item.key!r}, and what is inside a document is called like that; nothing was "
+                "removed. Its code should spell such names by penstock.keys.listed_key"
+            )
         seen.add(item.key)
         if item.gone:
             gone.add(item.key)

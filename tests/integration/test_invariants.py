@@ -19,6 +19,7 @@ from penstock.ids import document_id
 from penstock.lake import Kind
 from penstock.retrieval import search
 from penstock.source_settings import AccessRule
+from penstock.sources import folder
 from support.workspace import WHO, Workspace
 
 FERRY = "# Ferry\n\nThe ferry crosses the river at dawn.\n\n## Fares\n\nA crossing costs four crowns for adults.\n"
@@ -128,13 +129,29 @@ class TestInvariant3CostFollowsChange:
         report = full.sync(verify=True)
         assert (report.state, report.counts["fetched"], report.counts["same"]) == ("unchanged", 3, 3)
 
-    def test_an_edit_that_hides_from_the_hint_is_found_by_verify(self, full: Workspace) -> None:
-        path = full.folder / "bread.md"
-        stat = path.stat()
-        path.write_text(BREAD.replace("Fridays", "Mondays"))
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    def test_a_file_moved_over_another_of_its_size_and_time_is_seen(self, full: Workspace) -> None:
+        replace_unseen(full.folder / "bread.md", BREAD.replace("Fridays", "Mondays"))
+        assert full.sync().counts["changed"] == 1
+
+    def test_an_edit_that_hides_from_the_hint_is_found_by_verify(
+        self, full: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            folder, "_hint", lambda status, _before=None: str(status.st_size)
+        )  # a mount that keeps no times
+        assert full.sync().counts["same"] == 3
+        replace_unseen(full.folder / "bread.md", BREAD.replace("Fridays", "Mondays"))
         assert full.sync().state == "unchanged"
         assert full.sync(verify=True).counts["changed"] == 1
+
+
+def replace_unseen(path: Path, text: str) -> None:
+    """Put another file in the place of one, with its time of modification."""
+    stat, other = path.stat(), path.with_name("other")
+    other.write_text(text)
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    other.replace(path)
+    assert path.stat().st_size == stat.st_size
 
 
 class TestInvariant4EveryDocumentIsAccountedFor:
@@ -159,6 +176,21 @@ class TestInvariant4EveryDocumentIsAccountedFor:
         full.write("note.eml", mail("The list is gone."))
         assert full.sync().counts["attachments_removed"] == 1
         assert "note.eml!/list.txt" not in full.found("spare paddles and a rope")
+
+    def test_a_file_that_is_called_like_an_attachment_is_another_document(self, full: Workspace) -> None:
+        full.write("note.eml", mail("The list is attached.", ("list.txt", "Spare paddles and a rope.")))
+        full.write("note.eml!/list.txt", "The salaries of the year.")
+        full.allow("note.eml!/list.txt", ["group:hr"])
+        report = full.sync()
+        assert (report.counts["listed"], report.counts["attachments"], report.counts["new"]) == (5, 1, 3)
+        assert full.found("spare paddles and a rope")[0] == "note.eml!/list.txt"
+        assert full.found("salaries of the year", principals=("group:hr",))[0] == "note.eml%21/list.txt"
+        assert "The salaries of the year." not in full.texts(principals=("public",))
+        assert full.sync().state == "unchanged"
+        full.remove("note.eml")
+        full.sync()
+        assert "The salaries of the year." in full.texts(principals=("group:hr",))
+        assert maintenance.verify(full.platform, "main") == []
 
     def test_a_store_that_lost_a_row_is_not_published(self, full: Workspace) -> None:
         collection = full.platform.collection("main_g1")
@@ -406,6 +438,7 @@ class TestInvariant12Forgetting:
         full.sync()
         certificate = erase(full.platform, "docs", "secret.md", WHO, "asked to")
         assert certificate["releases_redacted"] == {"main": [2, 3]}
+        assert certificate["decisions_that_name_it"] == []
         assert certificate["revisions_erased"] == 2
         assert "secret" not in json.dumps(certificate)
         full.platform.close()

@@ -157,8 +157,14 @@ def test_a_listing_of_changes_removes_what_it_says_is_gone_and_carries_what_it_d
 
 def test_what_hangs_on_a_record_that_was_named_was_named_with_it() -> None:
     before = {key: known(key) for key in ("a", "a!/x", "a!/y", "b", "b!/x", "c", "c!/x")}
-    plan = changes([item("a"), item("a!/y"), tombstone("c")], before)
+    attached = replace(item("a!/y"), locator="https://api.example/files/y")
+    plan = changes([item("a"), attached, tombstone("c")], before)
     assert set(plan.removed) == {document_id("docs", key) for key in ("a!/x", "c", "c!/x")}
+
+
+def test_a_file_that_takes_an_attachments_name_ends_the_listing() -> None:
+    with pytest.raises(ListingError, match=r"'a!/y', and what is inside a document is called like that; nothing was"):
+        changes([item("a"), item("a!/y")], {})
 
 
 def test_what_another_parser_refused_is_tried_again_though_no_listing_names_it() -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.errors import ConfigError, did_you_mean
+from penstock.keys import source_name
 from penstock.records import NOBODY, Reason, Refusal
 from penstock.source_settings import AccessRule, checked_principals
 
@@ -59,8 +60,9 @@ class Rules:
             return (NOBODY,)
         if own.principals is not None:
             return own.principals
+        name = source_name(key)
         for rule in self._rules:
-            if key.startswith(rule.prefix):
+            if name.startswith(rule.prefix):
                 return rule.principals
         return None
 

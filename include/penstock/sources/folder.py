@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from penstock.errors import FetchError, ListingError, SourceError, TransientFetchError, TransientListingError
+from penstock.keys import listed_key, source_name
 from penstock.records import NOBODY, Fetched, Reason, Refusal, SourceObject
 from penstock.source_settings import FolderSource
 from penstock.sources import access
 from penstock.sources.access import SIDECAR_SUFFIX, SILENT, Statement
-from penstock.sources.base import Before, Reading, TooLargeError
+from penstock.sources.base import NOTHING_BEFORE, Before, Reading, TooLargeError
 from penstock.sources.globs import Globs
 
 READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,24 +47,27 @@ class FolderDocuments:
         self._rules = access.Rules(name, settings.access)
 
     def list(self) -> Iterator[SourceObject]:
+        return self._objects(NOTHING_BEFORE)
+
+    def read(self, before: Before) -> Reading:
+        return Reading(self._objects(before))
+
+    def _objects(self, before: Before) -> Iterator[SourceObject]:
         """Yield folder by folder, sorted within each; holds the names of one folder at a time."""
         root = self._root(ListingError, TransientListingError)
         pending = [_Folder(root, "")]
         while pending:
             below = []
-            for found in self._contents(pending.pop(), root):
+            for found in self._contents(pending.pop(), root, before):
                 if isinstance(found, _Folder):
                     below.append(found)
                 else:
                     yield found
             pending.extend(reversed(below))
 
-    def read(self, _before: Before) -> Reading:
-        return Reading(self.list())
-
     def fetch(self, item: SourceObject) -> Fetched:
         root = self._root(TransientFetchError, TransientFetchError)
-        path = os.path.join(root, item.key)  # noqa: PTH118
+        path = os.path.join(root, source_name(item.key))  # noqa: PTH118
         real = os.path.realpath(path)
         if not _is_inside(real, root) or (real != path and not self._settings.follow_links):
             raise FetchError(f"source {self.name!r}: {item.key!r} is reached through a link; put the file itself there")
@@ -89,7 +93,7 @@ class FolderDocuments:
         if before.st_size > limit:
             raise TooLargeError(self.name, item.key, before.st_size, limit)
         # Where a document says itself who may read it, the words that were read belong to the bytes that were listed.
-        if self._settings.access_from == "sidecar" and _hint(before) != item.hint:
+        if self._settings.access_from == "sidecar" and _hint(before, item.hint) != item.hint:
             raise TransientFetchError(
                 f"source {self.name!r}: {item.key!r} changed since it was listed together with its rights; sync again"
             )
@@ -99,7 +103,7 @@ class FolderDocuments:
             raise TransientFetchError(f"source {self.name!r}: {item.key!r} changed while it was read; try again")
         return data
 
-    def _contents(self, folder: _Folder, root: str) -> Iterator[SourceObject | _Folder]:
+    def _contents(self, folder: _Folder, root: str, before: Before) -> Iterator[SourceObject | _Folder]:
         entries, identity = self._entries(folder.path)
         if identity in folder.above:
             return  # a link led back to a folder that this one lies in
@@ -115,7 +119,7 @@ class FolderDocuments:
                 path = os.path.realpath(path)
                 if problem := _link_problem(path, root):
                     if self._globs.takes(shown):
-                        yield _refused(shown, problem)
+                        yield _refused(listed_key(shown), problem)
                     continue
             status = self._status(path)
             if status is None:
@@ -129,13 +133,15 @@ class FolderDocuments:
                     yield _Folder(path, f"{key}/", folder.above | {identity})
             elif stat.S_ISREG(status.st_mode) and self._globs.takes(shown):
                 if shown != key:
-                    yield _refused(shown, NOT_UTF8)
+                    yield _refused(listed_key(shown), NOT_UTF8)
                     continue
                 own = SILENT
                 if self._settings.access_from == "sidecar" and entry.name + SIDECAR_SUFFIX in sidecars:
                     own = self._sidecar(root, entry.path + SIDECAR_SUFFIX, key + SIDECAR_SUFFIX)
+                key = listed_key(key)
                 principals = self._rules.principals(key, own)
-                yield SourceObject(key, status.st_size, _hint(status), principals, own.fields, problem=own.problem)
+                hint = _hint(status, before.hint_of(key))
+                yield SourceObject(key, status.st_size, hint, principals, own.fields, problem=own.problem)
 
     def _root(self, missing: type[SourceError], unreachable: type[SourceError]) -> str:
         """Return the folder's real path. To ``fetch`` its absence is transient: it was there a moment ago."""
@@ -199,8 +205,13 @@ class FolderDocuments:
             return access.unreadable(key, f"it cannot be read: {error.strerror}", "put a readable file there, no link")
 
 
-def _hint(status: os.stat_result) -> str:
-    return f"{status.st_mtime_ns}-{status.st_size}"
+def _hint(status: os.stat_result, before: str | None = None) -> str:
+    """Time of change too: a file that was moved over another may bring that one's size and time of modification.
+
+    A hint from ``before`` that was looked at stands as it is: a new penstock is no reason to read everything again.
+    """
+    without = f"{status.st_mtime_ns}-{status.st_size}"
+    return without if before == without else f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}"
 
 
 def _refused(key: str, problem: Refusal) -> SourceObject:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
+from penstock.keys import listed_key, source_name
 from penstock.records import Fetched, SourceObject
 from penstock.source_settings import S3Source
 from penstock.sources import access
@@ -67,7 +68,7 @@ class S3Documents:
         return Reading(self.list())
 
     def fetch(self, item: SourceObject) -> Fetched:
-        key = self._prefix + item.key
+        key = self._prefix + source_name(item.key)
         try:
             answer = self._client.get_object(Bucket=self._settings.bucket, Key=key)
             with closing(answer["Body"]) as body:
@@ -215,7 +216,7 @@ class S3Documents:
         return access.unreadable(key.removeprefix(self._prefix), fault.what, fault.fix)
 
     def _object(self, item: Listed, own: Statement = SILENT) -> SourceObject:
-        key = item["Key"].removeprefix(self._prefix)
+        key = listed_key(item["Key"].removeprefix(self._prefix))
         return SourceObject(
             key,
             item["Size"],

@@ -14,6 +14,7 @@ from penstock.errors import FetchError, ListingError, TransientFetchError, Trans
 from penstock.records import Reason, Refusal, SourceObject
 from penstock.source_settings import AccessRule, FolderSource
 from penstock.sources import Source, TooLargeError, open_source
+from penstock.sources.base import Before
 
 
 def source(path: Path, **options: Any) -> Source:
@@ -63,7 +64,7 @@ def test_files_are_listed_folder_by_folder_and_fetched(tmp_path: Path) -> None:
     listed = list(docs.list())
     assert [item.key for item in listed] == ["a.md", "b.md", "Grüße/ñ 1.md", "x/z.md", "x/y/deep.txt"]
     status = (tmp_path / "a.md").stat()
-    assert listed[0] == SourceObject("a.md", 5, f"{status.st_mtime_ns}-5")
+    assert listed[0] == SourceObject("a.md", 5, f"{status.st_mtime_ns}-{status.st_ctime_ns}-5")
     assert [docs.fetch(item).data for item in listed] == [b"hello"] * 5
 
 
@@ -77,6 +78,28 @@ def test_the_hint_changes_with_the_bytes_and_not_otherwise(tmp_path: Path) -> No
     assert only(source(tmp_path)) == before
     write(tmp_path, "a.md", data=b"hello again")
     assert only(source(tmp_path)).hint != before.hint
+
+
+def test_a_hint_of_before_times_of_change_were_looked_at_stands(tmp_path: Path) -> None:
+    write(tmp_path, "a.md")
+    status = (tmp_path / "a.md").stat()
+    old = f"{status.st_mtime_ns}-{status.st_size}"
+    for kept, expected in ((old, old), ("1-5", only(source(tmp_path)).hint)):
+        (item,) = source(tmp_path).read(Before(hint_of=lambda _key, kept=kept: kept)).objects  # type: ignore[misc]
+        assert item.hint == expected
+        assert source(tmp_path).fetch(item).data == b"hello"
+
+
+def test_names_that_hold_what_stands_before_an_attachment(tmp_path: Path) -> None:
+    write(tmp_path, "may.eml!/plan.md", data=b"a file")
+    write(tmp_path, "may.eml%21/plan.md", data=b"another")
+    rules = [{"prefix": "may.eml!/", "principals": ["group:hr"]}]
+    found = {item.key: item for item in source(tmp_path, access=rules).list()}
+    assert {key: item.principals for key, item in found.items()} == {
+        "may.eml%21/plan.md": ("group:hr",),
+        "may.eml%2521/plan.md": None,
+    }
+    assert [source(tmp_path).fetch(item).data for item in found.values()] == [b"a file", b"another"]
 
 
 def test_include_and_exclude(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urldefrag, urlsplit
 from lxml import etree  # type: ignore[import-untyped]
 from requests import Request
 
+from penstock.keys import ATTACHMENT
 from penstock.sources.http.errors import HttpError, where
 from penstock.sources.http.gzipped import MAGIC, unpacked
 from penstock.sources.http.session import PoliteSession
@@ -60,5 +61,6 @@ def _parsed(url: str, data: bytes) -> etree._Element:
 def _children(root: etree._Element, name: str) -> Iterator[Entry]:
     for child in root.iterfind(f"{{*}}{name}"):
         url = urldefrag((child.findtext("{*}loc") or "").strip()).url
+        url = url.replace(ATTACHMENT, "%21/")  # the same address, and no key of something inside a document
         if urlsplit(url).scheme in ("http", "https"):
             yield Entry(url, (child.findtext("{*}lastmod") or "").strip())
