@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Iterable, Iterator
-from email.message import EmailMessage, Message
+from email.message import Message
 from io import BytesIO
 
 from penstock.parsing.assemble import Draft, Piece, under
@@ -25,6 +25,7 @@ MAIL_IN_MAIL = Refusal(
     "save the inner item as a file of its own",
 )
 ENDINGS = {"text/plain": ".txt", "text/html": ".html", "application/pdf": ".pdf", "message/rfc822": ".eml"}
+BODIES = ("text/plain", "text/html")
 
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
@@ -35,37 +36,68 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
 def _eml(data: bytes) -> tuple[str, Iterable[Piece], list[Found]]:
     if is_wide(data):
         data = decode(data).encode("utf-8", "replace")
-    message = email.message_from_bytes(data, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
+    message: Message = email.message_from_bytes(data, policy=email.policy.default)
     if not message.keys():
         raise RefusedDocument(Reason.WRONG_TYPE, "the name claims eml, the bytes have no mail headers", "rename it")
     if message.get_content_type() == "multipart/encrypted":
         raise RefusedDocument(Reason.ENCRYPTED, "the mail is encrypted", "store it decrypted")
-    body = message.get_body(("html", "plain"))
-    pieces = _body(_payload(body), body.get_content_type() == "text/html", _charset(body)) if body else []
-    return str(message.get("Subject", "")), pieces, list(_parts(message))
+    return str(message.get("Subject", "")), _said(message), list(_files(message))
 
 
-def _parts(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
-    """Every part that is a file: declared attachments, and named or inline parts that are not the body."""
-    body = message.get_body(("html", "plain"))
-    alternatives = {id(part) for part in (message.get_body(("plain",)), message.get_body(("html",)), body) if part}
-    yield from _walk(message, alternatives)
+def _said(part: Message) -> list[Piece]:
+    """The text of the body: every part that is text and no file, in order.
+
+    Of alternatives one stands for all: HTML before any other, unless it says nothing. Only the members of one
+    ``multipart/alternative`` are alternatives; two texts beside one another are two parts of what was said.
+    """
+    if _is_alternative(part):
+        return next((pieces for one in sorted(_inside(part), key=_lacks_html) if (pieces := _said(one))), [])
+    if _is_text(part):
+        return list(_body(_payload(part), part.get_content_type() == "text/html", part.get_content_charset()))
+    return [piece for one in _inside(part) for piece in _said(one)]
 
 
-def _walk(part: Message, bodies: set[int]) -> Iterator[tuple[str, bytes]]:
-    content_type = part.get_content_type()
-    if content_type == "message/rfc822":
-        inner = part.get_payload(0) if part.is_multipart() else None
-        subject = str(inner.get("Subject", "")) if isinstance(inner, Message) else ""
-        name = part.get_filename() or f"{subject or 'message'}.eml"
-        yield name, inner.as_bytes() if isinstance(inner, Message) else _payload(part)
+def _files(part: Message) -> Iterator[Found]:
+    """Every other part: what has a file name or is declared an attachment, pictures, mails."""
+    if part.get_content_maintype() == "message":
+        yield _enclosed(part)
     elif part.is_multipart():
-        for inner in part.get_payload():
-            if isinstance(inner, Message):
-                yield from _walk(inner, bodies)
-    elif id(part) not in bodies:
-        yield part.get_filename() or "attachment" + ENDINGS.get(content_type, ".bin"), _payload(part)
+        for one in _inside(part):
+            yield from _files(one)
+    elif not _is_text(part):
+        ending = ENDINGS.get(part.get_content_type(), ".bin")
+        yield part.get_filename() or "attachment" + ending, _payload(part)
+
+
+def _enclosed(part: Message) -> Found:
+    """A mail, or the notice of a mail server, whose text the standard library takes for headers."""
+    inner = _members(part)
+    name = f"{part.get_content_subtype()}.txt"
+    if part.get_content_type() == "message/rfc822":
+        name = f"{(inner and inner[0].get('Subject')) or 'message'}.eml"
+    return part.get_filename() or name, b"\n".join(one.as_bytes() for one in inner) or _payload(part)
+
+
+def _is_alternative(part: Message) -> bool:
+    return part.get_content_type() == "multipart/alternative"
+
+
+def _is_text(part: Message) -> bool:
+    is_file = part.get_filename() or part.get_content_disposition() == "attachment"
+    return part.get_content_type() in BODIES and not part.is_multipart() and not is_file
+
+
+def _lacks_html(part: Message) -> bool:
+    return not any(one.get_content_type() == "text/html" and _is_text(one) for one in part.walk())
+
+
+def _inside(part: Message) -> list[Message]:
+    """The members of a part that has some; those of a mail inside the mail are its own."""
+    return [] if part.get_content_maintype() == "message" else _members(part)
+
+
+def _members(part: Message) -> list[Message]:
+    return [one for one in part.get_payload() if isinstance(one, Message)] if part.is_multipart() else []
 
 
 def _msg(data: bytes) -> tuple[str, Iterable[Piece], list[Found]]:
@@ -97,7 +129,3 @@ def _body(data: bytes, is_html: bool, charset: str | None) -> Iterable[Piece]:
 def _payload(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
-
-
-def _charset(part: Message) -> str | None:
-    return part.get_content_charset()
