@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from lxml import etree  # type: ignore[import-untyped]
@@ -21,7 +22,7 @@ from penstock.records import Reason
 from penstock.settings import ParserSettings
 
 TITLES = {"title", "heading", "head", "article-title", "h1", "h2", "h3", "h4", "h5", "h6"}
-
+ROWS = {"tr", "row"}
 CODE = {"code", "pre", "preformat", "programlisting", "screen", "literallayout"}
 HTML = re.compile(r"(?is)\s*<(p|div|table|ul|ol|h[1-6]|span|a|b|strong|em|img)\b[^>]*>.*(</\1\s*>|/>)")
 
@@ -47,8 +48,8 @@ def _pieces(node: Any, level: int) -> Iterator[Piece]:
     name = _local(node)
     if not name:  # an entity that nothing declared
         return
-    if name in ("table", "tgroup"):
-        yield Piece("table", table_text(_rows(node)))
+    if name in ("table", "tgroup") and _has_rows(node):
+        yield from _table(node, level)
         return
     mixed = _is_mixed(node)
     if name in TITLES:
@@ -69,14 +70,43 @@ def _pieces_of_markup(text: str, level: int) -> Iterator[Piece]:
         yield replace(piece, depth=piece.depth + level - 1) if piece.kind == "title" else piece
 
 
-def _rows(table: Any) -> Iterator[list[str]]:
+def _table(table: Any, level: int) -> Iterator[Piece]:
+    """Rows that follow one another are one table; what stands beside them (a title, a note) is text, no heading."""
+    for are_rows, parts in groupby(_parts_of(table, level, {}), key=lambda part: isinstance(part, list)):
+        if are_rows:
+            yield Piece("table", table_text(parts))
+        else:
+            yield from (replace(piece, kind="text", depth=0) if piece.kind == "title" else piece for piece in parts)
+
+
+def _parts_of(table: Any, level: int, hanging: dict[int, tuple[int, str]]) -> Iterator[Any]:
+    """Rows as lists of cells, everything else as pieces, in document order."""
+    yield from _words(table.text)
+    for child in table:
+        if _local(child) in ROWS:
+            yield _row(child, hanging)
+        elif _has_rows(child):
+            yield from _parts_of(child, level, hanging)
+        else:
+            yield from _pieces(child, level)
+        yield from _words(child.tail)
+
+
+def _words(text: str | None) -> Iterator[Piece]:
+    if text and text.strip():
+        yield Piece("text", text)
+
+
+def _row(row: Any, hanging: dict[int, tuple[int, str]]) -> list[str]:
     """HTML's cells say what they span; those of other vocabularies (CALS, say) are taken as they stand."""
-    hanging: dict[int, tuple[int, str]] = {}
-    for row in table.iter():
-        if _local(row) == "tr":
-            yield spanned_row([cell for cell in row if _local(cell) in ("td", "th")], hanging, _text)
-        elif _local(row) == "row":
-            yield [_text(cell) for cell in row]
+    if _is_mixed(row):
+        return [_text(row)]
+    cells = [cell for cell in row if _local(cell)]
+    return spanned_row(cells, hanging, _text) if _local(row) == "tr" else [_text(cell) for cell in cells]
+
+
+def _has_rows(node: Any) -> bool:
+    return any(_local(inner) in ROWS for inner in node.iter())
 
 
 def _local(node: Any) -> str:
