@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import struct
+import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -73,8 +76,16 @@ LEAVE_OUT = "convert it to one of {}, or leave it out by the source's `exclude`"
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-MAGIC = {b"{\\rtf": "rtf", b"\x1f\x8b": "gz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
+MAGIC = {b"\x1f\x8b": "gz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
 PDF_WITHIN = 1024
+RTF = re.compile(rb"\{\\rtf\d*\s*[\\{]")
+TAR_HEADER = 512
+HINTS: dict[str, Callable[[bytes], bool]] = {
+    "pdf": lambda data: b"%PDF-" in data[:PDF_WITHIN],
+    "rtf": lambda data: data.startswith(b"{\\rtf"),
+    "tar": lambda data: data[257:262] == b"ustar",
+}
+"""What a text may hold by chance, or because it is about the format: enough only where the name claims the type."""
 CONTROLS = bytes(set(range(32)) - {0, 8, 9, 10, 11, 12, 13, 27})
 
 
@@ -84,10 +95,13 @@ def claimed_type(name: str) -> str:
     return EXTENSIONS.get(extension, extension)
 
 
-def true_type(data: bytes) -> str:
-    """Return what the bytes are: a type, "text", or "binary" where nothing is known of them."""
-    if b"%PDF-" in data[:PDF_WITHIN]:
-        return "pdf"
+def true_type(data: bytes, claimed: str = "") -> str:
+    """Return what the bytes are: a type, "text", or "binary" where nothing is known of them.
+
+    A file that is ``claimed`` to be a PDF, say, is one with junk before its beginning too.
+    """
+    if claimed in HINTS and HINTS[claimed](data):
+        return claimed
     if data.startswith(ZIP):
         return _zip_type(data)
     if data.startswith(OLE):
@@ -95,11 +109,28 @@ def true_type(data: bytes) -> str:
     for magic, kind in MAGIC.items():
         if data.startswith(magic):
             return kind
-    if data[257:262] == b"ustar":
-        return "tar"
+    for kind, is_kind in (("pdf", _is_pdf), ("tar", _is_tar), ("rtf", RTF.match)):
+        if is_kind(data):
+            return kind
     if looks_like_text(data):
         return _markup_type(data)
     return _foreign_type(data)
+
+
+def _is_pdf(data: bytes) -> bool:
+    """At the start, or after a little junk where the rest is no text."""
+    return HINTS["pdf"](data) and (data.lstrip().startswith(b"%PDF-") or not looks_like_text(data))
+
+
+def _is_tar(data: bytes) -> bool:
+    """By the checksum of its first header."""
+    if not HINTS["tar"](data):
+        return False
+    try:
+        tarfile.TarInfo.frombuf(data[:TAR_HEADER], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def checked_type(name: str, data: bytes) -> str:
@@ -107,7 +138,8 @@ def checked_type(name: str, data: bytes) -> str:
 
     Raises ``RefusedDocument``: ``WRONG_TYPE`` where name and bytes disagree, ``UNSUPPORTED`` where nothing reads it.
     """
-    claimed, actual = claimed_type(name), true_type(data)
+    claimed = claimed_type(name)
+    actual = true_type(data, claimed)
     if actual == "encrypted":
         raise RefusedDocument(Reason.ENCRYPTED, "the document is encrypted", "store it without a password")
     if claimed not in MEDIA_TYPES:

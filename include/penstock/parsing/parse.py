@@ -53,9 +53,10 @@ def _checked(name: str, data: bytes) -> str:
     """Return the type to parse as. Danger is named before the type is judged: a bomb is a bomb under any name."""
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise RefusedDocument(Reason.EMPTY, "the file is empty")
-    actual = true_type(data)
+    claimed = claimed_type(name)
+    actual = true_type(data, claimed)
     if actual in PACKED:
-        check_archive("office" if actual == "zip" and claimed_type(name) not in ARCHIVES else actual, data)
-    elif actual == "xml" or claimed_type(name) in ("xml", "svg", "html"):
+        check_archive("office" if actual == "zip" and claimed not in ARCHIVES else actual, data)
+    elif actual == "xml" or claimed in ("xml", "svg", "html"):
         check_xml(data)
     return checked_type(name, data)
