@@ -21,7 +21,6 @@ MAX_RATIO = 100
 RATIO_FROM = 64 << 20
 """Small files that pack well are no bombs; the ratio counts from here."""
 MAX_NESTED = 3
-XML_HEAD = 1 << 16
 XML_ENDINGS = (".xml", ".rels", ".xhtml", ".html", ".opf", ".ncx", ".svg", ".vml")
 
 
@@ -74,20 +73,17 @@ def _check_member(member: zipfile.ZipInfo, packed: int) -> None:
 
 def _check_office_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     name = member.filename.lower()
-    if name.endswith(XML_ENDINGS):
-        check_xml(_head(archive, member, XML_HEAD))
-    if name.endswith("manifest.xml") and b"encryption-data" in _head(archive, member, MAX_UNPACKED):
-        raise RefusedDocument(Reason.ENCRYPTED, "the document is encrypted", "store it without a password")
-
-
-def _head(archive: zipfile.ZipFile, member: zipfile.ZipInfo, size: int) -> bytes:
     try:
         with archive.open(member) as stream:
-            return stream.read(size)
+            if name.endswith(XML_ENDINGS):
+                check_xml(stream)
+        is_encrypted = name.endswith("manifest.xml") and b"encryption-data" in archive.read(member)
     except BROKEN_ZIP:
         raise RefusedDocument(
             Reason.TRUNCATED, "a member of the archive is damaged", "copy the file to the source again"
         ) from None
+    if is_encrypted:
+        raise RefusedDocument(Reason.ENCRYPTED, "the document is encrypted", "store it without a password")
 
 
 def check_path(name: str) -> None:

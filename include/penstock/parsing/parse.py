@@ -5,6 +5,8 @@ A library's message may quote the document, so a refusal keeps the exception's t
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from penstock.parsing.archives import check_archive, check_nested
 from penstock.parsing.assemble import assemble
 from penstock.parsing.detect import checked_type, claimed_type, true_type
@@ -58,5 +60,5 @@ def _checked(name: str, data: bytes) -> str:
     if actual in PACKED:
         check_archive("office" if actual == "zip" and claimed not in ARCHIVES else actual, data)
     elif actual == "xml" or claimed in ("xml", "svg", "html"):
-        check_xml(data)
+        check_xml(BytesIO(data))
     return checked_type(name, data)

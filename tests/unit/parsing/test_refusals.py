@@ -117,3 +117,34 @@ def test_a_repeated_member_does_not_hide_its_size(parse):
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("word/document.xml", b"0" * (40 << 20))
     assert parse("a.docx", buffer.getvalue()).reason is Reason.ARCHIVE_BOMB
+
+
+COMMENT = f"<!--{'x' * 70_000}-->"
+PARTS = {"docx": "word/document.xml", "pptx": "ppt/presentation.xml", "xlsx": "xl/sharedStrings.xml"}
+
+
+@pytest.mark.parametrize(("bad", "reason"), [(LAUGHS, Reason.ENTITY_BOMB), (OUTSIDE, Reason.EXTERNAL_ENTITY)])
+@pytest.mark.parametrize("kind", ["docx", "pptx", "xlsx", "odt", "epub"])
+def test_no_comment_hides_an_entity_of_an_office_file(parse, kind, bad, reason):
+    """It pushes the declaration out of any piece of fixed length that is looked at."""
+    part = PARTS.get(kind) or {"odt": "content.xml", "epub": "a.xhtml"}[kind]
+    with zipfile.ZipFile(io.BytesIO(getattr(documents, kind)())) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    padded = bad.replace("<!DOCTYPE", f"{COMMENT}<!DOCTYPE")
+    assert parse(f"a.{kind}", documents.zipped(members | {part: padded})).reason is reason
+
+
+def test_an_entity_after_one_that_nothing_declares_is_seen(parse):
+    hidden = '<!DOCTYPE l [%x; <!ENTITY a SYSTEM "file:///etc/passwd">]><l>&a;</l>'
+    assert parse("a.xml", hidden).reason is Reason.EXTERNAL_ENTITY
+
+
+def test_a_prolog_without_end_is_refused(parse):
+    assert parse("a.xml", f"<?xml version='1.0'?>{COMMENT * 16}<a>x</a>") == Refusal(
+        Reason.TOO_LARGE, "1 MB of XML holds no element", "remove the comments before the first element"
+    )
+
+
+def test_a_document_that_shows_an_entity_declares_none(parse):
+    shown = "<!DOCTYPE l><l><![CDATA[<!ENTITY a 'ha'>]]> is how it is done.</l>"
+    assert parse("a.xml", shown).text == "<!ENTITY a 'ha'> is how it is done."
