@@ -1,4 +1,4 @@
-"""Comma- and tab-separated values as one table, read row by row; the table keeps every row and column."""
+"""Comma- and tab-separated values as one table of every row, and of every column that holds anything."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 from collections.abc import Iterator
 from io import StringIO
 
-from penstock.parsing.assemble import Draft, Piece, table_text
+from penstock.parsing.assemble import Draft, Piece
 from penstock.parsing.decode import decode
 from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.grid import Row, grid_text, held
 from penstock.settings import ParserSettings
 
 SNIFFED_CHARS = 64_000
@@ -18,12 +19,13 @@ MAX_FIELD_CHARS = 1 << 27
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
     text = decode(data).replace("\0", "")
     delimiter = "\t" if kind == "tsv" else _delimiter(text[:SNIFFED_CHARS])
-    return Draft([Piece("table", table_text(_rows(text, delimiter)))], MEDIA_TYPES[kind], "csv")
+    table = grid_text(lambda: _rows(text, delimiter))
+    return Draft([Piece("table", table)], MEDIA_TYPES[kind], "csv")
 
 
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+def _rows(text: str, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(MAX_FIELD_CHARS)
-    return csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    return map(held, csv.reader(StringIO(text, newline=""), delimiter=delimiter))
 
 
 def _delimiter(sample: str) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
-from penstock.parsing.assemble import Draft, Piece, table_text
+from penstock.parsing.assemble import Draft, Piece
 from penstock.parsing.detect import MEDIA_TYPES
+from penstock.parsing.grid import Row, grid_text, held
 from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 from penstock.settings import ParserSettings
@@ -29,12 +30,9 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
 
 def _sheet(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[Piece]:
     yield Piece("title", name, 1)
-    block: list[list[str]] = []
+    block: list[Row] = []
     for row in rows:
-        cells = [_text(value) for value in row]
-        while cells and not cells[-1]:
-            cells.pop()
-        if cells:
+        if cells := held(_text(value) for value in row):
             block.append(cells)
         elif block:
             yield _table(block)
@@ -43,11 +41,8 @@ def _sheet(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[Piece]:
         yield _table(block)
 
 
-def _table(block: list[list[str]]) -> Piece:
-    """Empty columns on the left go, short rows are filled, so that a column is a column."""
-    left = min(next(i for i, cell in enumerate(row) if cell) for row in block)
-    width = max(len(row) for row in block)
-    return Piece("table", table_text(row[left:] + [""] * (width - len(row)) for row in block))
+def _table(block: list[Row]) -> Piece:
+    return Piece("table", grid_text(lambda: block))
 
 
 def _text(value: Any) -> str:
