@@ -13,27 +13,34 @@ from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 from penstock.settings import ParserSettings
 
+CLOSING = {"{": "}", "[": "]"}
+
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
-    text = decode(data)
+    text = decode(data).strip()
+    texts = [line.strip() for line in text.split("\n") if line.strip()] if kind == "ndjson" else [text]
     try:
-        values = _values(kind, text)
+        values = [json.loads(one, object_pairs_hook=tuple) for one in texts]
     except json.JSONDecodeError as error:
-        if error.pos >= len(text.rstrip()):
+        if error.doc is texts[-1] and _is_cut_off(error):
             raise RefusedDocument(Reason.TRUNCATED, "the JSON ends early", "copy the file again") from None
         raise
-    return Draft(_pieces(values), MEDIA_TYPES[kind], "json", _title(values))
+    value = values if kind == "ndjson" else values[0]
+    return Draft(_pieces(value), MEDIA_TYPES[kind], "json", _title(value))
 
 
-def _values(kind: str, text: str) -> Any:
-    if kind == "ndjson":
-        return [json.loads(line) for line in text.split("\n") if line.strip()]
-    return json.loads(text)
+def _is_cut_off(error: json.JSONDecodeError) -> bool:
+    """Whether more was wanted where the text ends, or it is an object or array that nothing closes."""
+    text = error.doc
+    if error.pos >= len(text) or error.msg.startswith("Unterminated string"):
+        return True
+    return not error.msg.startswith("Extra data") and text[0] in CLOSING and text[-1] != CLOSING[text[0]]
 
 
 def _pieces(value: Any) -> Iterator[Piece]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
+    """An object is the tuple of its pairs here: a key that stands there twice has two values."""
+    if isinstance(value, tuple):
+        for key, inner in value:
             yield Piece("text", "\n".join(_lines(inner, key)))
     elif isinstance(value, list):
         for inner in value:
@@ -43,10 +50,10 @@ def _pieces(value: Any) -> Iterator[Piece]:
 
 
 def _lines(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
+    if isinstance(value, tuple):
+        for key, inner in value:
             yield from _lines(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and any(isinstance(inner, dict | list) for inner in value):
+    elif isinstance(value, list) and any(isinstance(inner, tuple | list) for inner in value):
         for number, inner in enumerate(value):
             yield from _lines(inner, f"{path}[{number}]")
     else:
@@ -62,5 +69,5 @@ def _scalar(value: Any) -> str:
 
 
 def _title(value: Any) -> str:
-    title = value.get("title") if isinstance(value, dict) else None
-    return title if isinstance(title, str) else ""
+    pairs = value if isinstance(value, tuple) else ()
+    return next((inner for key, inner in pairs if key == "title" and isinstance(inner, str)), "")
