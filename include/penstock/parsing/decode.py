@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 from charset_normalizer import from_bytes
 
@@ -20,6 +21,11 @@ LIKELY = ["cp1252", "cp932", "gb18030", "big5", "euc_kr", "euc_jp", "cp1251", "k
 SLAVIC = re.compile(rb"(?<=[a-z])[\x9d\xb3\xb9\xba\xbf](?=[a-z])|[\x8a\x8e\x9a\x9e](?=[a-z])|(?<=[a-z])[\x9a\x9e\x9f]")
 HUNGARIAN = re.compile(rb"[\xf5\xfb]")
 WESTERN = re.compile(rb"[\xe0\xe3\xe5\xe6\xe8\xea\xf1\xf8]")
+
+PRINTED = bytes(set(range(256)) - set(range(1, 32)) | {9, 10, 12, 13, 27})
+UNWRITTEN = {"Cc", "Cn", "Co", "Cs"}
+BETWEEN_WORDS = " \n\u3000\u3001\u3002\uff0c"
+BETWEEN_SHARE = 0.02
 
 SAMPLE_BYTES = 1 << 16
 FEW = 0.001
@@ -58,15 +64,43 @@ def _central_european(sample: bytes) -> bool:
 
 
 def utf16_without_bom(data: bytes) -> str | None:
-    """Latin text in UTF-16 has a zero in nearly every second byte."""
+    """Latin text in UTF-16 has a zero in nearly every second byte; other scripts are known by what they are made of."""
     sample = data[:4096]
-    if len(sample) < 8 or sample.count(0) < len(sample) * 0.3:
+    if len(sample) < 8:
         return None
-    if sample[1::2].count(0) > sample[::2].count(0) * 4:
-        return "utf-16-le"
-    if sample[::2].count(0) > sample[1::2].count(0) * 4:
-        return "utf-16-be"
-    return None
+    if sample.count(0) >= len(sample) * 0.3:
+        if sample[1::2].count(0) > sample[::2].count(0) * 4:
+            return "utf-16-le"
+        if sample[::2].count(0) > sample[1::2].count(0) * 4:
+            return "utf-16-be"
+    if len(data) % 2 or _is_plain(sample):
+        return None
+    return next((encoding for encoding in ("utf-16-le", "utf-16-be") if _is_written(sample, encoding)), None)
+
+
+def _is_plain(sample: bytes) -> bool:
+    """Whether it is UTF-8 without control characters but zeros, which are dirt."""
+    return not sample.translate(None, PRINTED) and _decoded(sample, "utf-8") is not None
+
+
+def _is_written(sample: bytes, encoding: str) -> bool:
+    """Whether every pair of bytes is a character that people write, and enough of them stand between words.
+
+    Those in UTF-16 are two bytes of which one is a control character, which no text of single bytes has in its place;
+    pairs of letters alone prove nothing, since most make a Chinese character.
+    """
+    text = _decoded(sample, encoding)
+    if not text or any(unicodedata.category(char) in UNWRITTEN and char not in "\t\r\n\ufeff" for char in text):
+        return False
+    return sum(text.count(mark) for mark in BETWEEN_WORDS) > len(text) * BETWEEN_SHARE
+
+
+def _decoded(sample: bytes, encoding: str) -> str | None:
+    """The characters, of which the last may be cut off; none where it is another encoding."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return None
 
 
 def is_wide(data: bytes) -> bool:

@@ -149,8 +149,14 @@ def checked_type(name: str, data: bytes) -> str:
     raise RefusedDocument(
         Reason.WRONG_TYPE,
         f"the name claims {claimed}, the bytes are {actual}",
-        f"give the file its true ending (.{actual})" if actual in MEDIA_TYPES else "store the file that was meant",
+        _remedy(claimed, actual),
     )
+
+
+def _remedy(claimed: str, actual: str) -> str:
+    if actual in MEDIA_TYPES:
+        return f"give the file its true ending (.{actual})"
+    return "store the file that was meant" + (", or save it as UTF-8" if claimed in TEXTS else "")
 
 
 def unsupported(kind: str) -> RefusedDocument:
