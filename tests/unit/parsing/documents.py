@@ -1,9 +1,12 @@
 """Small real documents, built here: one of each format."""
 
 import re
+import tarfile
 import zipfile
 from email.message import EmailMessage
 from io import BytesIO
+
+from unit.parsing import compound
 
 MARKDOWN = """---
 title: "The pump's manual"
@@ -86,6 +89,22 @@ STYLE
 
 00:04.000 --> 00:05.000
 - Applause
+"""
+NDJSON = '{"title": "Rotor", "sizes": [1, 2]}\n\n{"title": "Seal"}\n'
+ORG = """#+TITLE: Pump
+* Pump
+It *lifts* water.
+** Parts
+- Rotor
+- Seal
+
+| Part  | Use   |
+|-------+-------|
+| Rotor | turns |
+
+#+begin_src sh
+pump --start
+#+end_src
 """
 RST = """Pump
 ====
@@ -418,3 +437,24 @@ def eml() -> bytes:
     inner.set_content("Inside.")
     message.add_attachment(inner)
     return message.as_bytes()
+
+
+def outlook_mail() -> bytes:
+    return compound.msg("From the pump", "<h1>Hello</h1><p>The <b>rich</b> body.</p>", {"notes.txt": b"It lifts."})
+
+
+def old_sheet() -> bytes:
+    return compound.xls("Parts", [["Part", "Größe", None, "new"], ["Rotor", 2.0, None, True], [], ["Seal", 1.5]])
+
+
+MEMBERS = {"guide/start.md": b"# Start\n\nOpen the valve.", "guide/parts.csv": b"a,b\n1,2\n", "start.md": b"Another."}
+
+
+def tar(members=MEMBERS) -> bytes:
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, BytesIO(data))
+    return buffer.getvalue()

@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import tarfile
 import warnings
 import zipfile
 
@@ -11,19 +10,8 @@ import pytest
 
 from penstock.records import Attachment, Parsed, Reason, Refusal
 from unit.parsing import documents
+from unit.parsing.documents import MEMBERS, tar
 from unit.parsing.test_refusals import encrypted_zip, nested_zip
-
-MEMBERS = {"guide/start.md": b"# Start\n\nOpen the valve.", "guide/parts.csv": b"a,b\n1,2\n", "start.md": b"Another."}
-
-
-def tar(members) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def stored_zip(members) -> bytes:

@@ -1,8 +1,5 @@
 """A text may be about any format; a file of that format under the name of a text is still told apart."""
 
-import io
-import tarfile
-
 import pytest
 
 from penstock.records import Parsed, Reason, Refusal
@@ -27,22 +24,13 @@ def test_a_text_about_a_format_is_a_text(parse, case):
     assert all(word in text for word in parsed.text.split())
 
 
-def tar():
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        info = tarfile.TarInfo("a.txt")
-        info.size = 3
-        archive.addfile(info, io.BytesIO(b"abc"))
-    return buffer.getvalue()
-
-
 PDF = documents.pdf(*documents.PDF_PAGES)
 
 LIES = {
     "PDF": ("a.md", PDF, "pdf"),
     "PDF after blank lines": ("a.txt", b"\n\n" + PDF, "pdf"),
     "PDF after junk": ("a.md", b"HTTP/1.1 200 OK\r\n\r\n%PDF-1.4\n" + bytes(range(256)) * 9, "pdf"),
-    "tar": ("a.txt", tar(), "tar"),
+    "tar": ("a.txt", documents.tar(), "tar"),
     "RTF": ("a.txt", documents.RTF, "rtf"),
 }
 
@@ -62,4 +50,4 @@ def test_junk_before_a_document_that_says_what_it_is_does_no_harm(parse):
 
 
 def test_a_damaged_tar_that_says_what_it_is_is_called_damaged(parse):
-    assert parse("a.tar", tar()[:1024].replace(b"a.txt", b"b.txt")).reason is Reason.TRUNCATED
+    assert parse("a.tar", documents.tar()[:1024].replace(b"start.md", b"state.md")).reason is Reason.TRUNCATED

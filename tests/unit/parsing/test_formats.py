@@ -1,14 +1,18 @@
 """Each format against its golden file. ``PENSTOCK_UPDATE_GOLDEN=1`` writes them anew; read the difference."""
 
+import gzip
 import json
 import os
 import zipfile
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from penstock.parsing import to_json
+from penstock.parsing.detect import claimed_type
+from penstock.parsing.formats import MODULES
 from penstock.records import ELEMENT_JOIN, Parsed, Reason
 from unit.parsing import documents
 
@@ -41,6 +45,14 @@ SAMPLES = {
     "pump.pdf": lambda: documents.pdf(*documents.PDF_PAGES),
     "tables.pdf": documents.pdf_with_tables,
     "hello.eml": documents.eml,
+    "hello.msg": documents.outlook_mail,
+    "parts.xls": documents.old_sheet,
+    "parts.ndjson": lambda: documents.NDJSON,
+    "pump.org": lambda: documents.ORG,
+    "pump.zip": lambda: documents.zipped(documents.MEMBERS),
+    "pump.tar": documents.tar,
+    "pump.tar.gz": lambda: gzip.compress(documents.tar()),
+    "notes.md.gz": lambda: gzip.compress(documents.MARKDOWN.encode()),
 }
 
 
@@ -49,6 +61,8 @@ def test_a_format_yields_its_golden_elements(parse, name):
     parsed = parse(name, SAMPLES[name]())
     assert isinstance(parsed, Parsed), parsed
     found = json.loads(to_json(parsed))
+    if parsed.attachments:
+        found["attachments"] = {one.name: sha256(one.data).hexdigest() for one in parsed.attachments}
     path = GOLDEN / f"{name}.json"
     if UPDATE:
         path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -57,6 +71,10 @@ def test_a_format_yields_its_golden_elements(parse, name):
         assert parsed.text[element.start : element.end] == element.text
         assert element.text == element.text.strip("\n") != ""
     assert parsed.text == ELEMENT_JOIN.join(element.text for element in parsed.elements)
+
+
+def test_every_format_has_a_golden_file():
+    assert {claimed_type(name) for name in SAMPLES} == set(MODULES)
 
 
 def test_the_strict_variant_of_a_word_document_reads_like_the_usual_one(parse):
