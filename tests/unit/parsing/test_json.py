@@ -44,3 +44,8 @@ def test_a_key_that_stands_twice_has_two_values(parse):
     parsed = parse("a.json", text)
     assert parsed.title == "Parts"
     assert parsed.text == "note: 1\n\ntitle: Parts\n\nnote.a: 2\nnote.a[0]: 3\n\ntitle: More"
+
+
+def test_numbers_stand_as_they_were_written(parse):
+    digits = "9" * 5000  # more than Python turns into a number
+    assert parse("a.json", f"[1.50, -0, 1e400, {digits}, true]").text == f"1.50\n\n-0\n\n1e400\n\n{digits}\n\ntrue"

@@ -20,7 +20,7 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
     text = decode(data).strip()
     texts = [line.strip() for line in text.split("\n") if line.strip()] if kind == "ndjson" else [text]
     try:
-        values = [json.loads(one, object_pairs_hook=tuple) for one in texts]
+        values = [json.loads(one, object_pairs_hook=tuple, parse_int=str, parse_float=str) for one in texts]
     except json.JSONDecodeError as error:
         if error.doc is texts[-1] and _is_cut_off(error):
             raise RefusedDocument(Reason.TRUNCATED, "the JSON ends early", "copy the file again") from None
@@ -38,7 +38,7 @@ def _is_cut_off(error: json.JSONDecodeError) -> bool:
 
 
 def _pieces(value: Any) -> Iterator[Piece]:
-    """An object is the tuple of its pairs here: a key that stands there twice has two values."""
+    """An object is the tuple of its pairs here, since a key may stand there twice; a number is its digits."""
     if isinstance(value, tuple):
         for key, inner in value:
             yield Piece("text", "\n".join(_lines(inner, key)))
