@@ -148,3 +148,10 @@ def test_a_prolog_without_end_is_refused(parse):
 def test_a_document_that_shows_an_entity_declares_none(parse):
     shown = "<!DOCTYPE l><l><![CDATA[<!ENTITY a 'ha'>]]> is how it is done.</l>"
     assert parse("a.xml", shown).text == "<!ENTITY a 'ha'> is how it is done."
+
+
+@pytest.mark.parametrize(("name", "page"), [("a.md", "First.\n\n{}\n\nLast."), ("a.html", "<p>First.<p>{}<p>Last.")])
+def test_a_paragraph_that_the_parser_of_html_would_drop_is_refused(parse, name, page):
+    assert parse(name, page.format("word " * 2_000_000)) == Refusal(
+        Reason.TOO_LARGE, "a paragraph of more than 9 MB", "divide it, or store the document as .txt"
+    )

@@ -12,12 +12,16 @@ from unstructured.documents.elements import Element
 from unstructured.partition.html import partition_html as decorated_partition_html
 
 from penstock.parsing.assemble import Piece, table_text
+from penstock.parsing.refused import RefusedDocument
+from penstock.records import Reason
 
 KINDS = {"Title": "title", "ListItem": "list-item", "Table": "table", "CodeSnippet": "code", "Image": "other"}
 DROPPED = {"PageBreak", "PageNumber"}
 ASIDE = {"Header", "Footer", "Formula", "CheckBox", "FormKeysValues"}
 INLINE = defs.phrase_tags | defs.font_style_tags | defs.special_inline_tags
 MAX_SPAN = 1000
+MAX_TEXT_BYTES = 9_000_000
+"""libxml2's limit is 10 MB, and a little less where the text comes in pieces."""
 TextOf = Callable[[Any], str]
 
 
@@ -32,7 +36,19 @@ partition_html = undecorated(decorated_partition_html)
 
 def pieces_of_html(text: str) -> Iterator[Piece]:
     """The whole page (its ``<main>`` where it has one) in document order."""
+    check_paragraphs(text)
     return to_pieces(partition_html(text=text))
+
+
+def check_paragraphs(markup: str) -> None:
+    """Raise ``TOO_LARGE`` where libxml2 would silently drop a text that no tag divides; scripts it may drop."""
+    if len(markup) * 4 < MAX_TEXT_BYTES:
+        return
+    for part in markup.encode("utf-8", "replace").split(b"<"):
+        if len(part) - part.find(b">") > MAX_TEXT_BYTES and not part.startswith((b"script", b"style")):
+            raise RefusedDocument(
+                Reason.TOO_LARGE, "a paragraph of more than 9 MB", "divide it, or store the document as .txt"
+            )
 
 
 def to_pieces(elements: Iterable[Element]) -> Iterator[Piece]:

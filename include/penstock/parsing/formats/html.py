@@ -13,7 +13,7 @@ from lxml.html import HTMLParser, document_fromstring, tostring  # type: ignore[
 from penstock.parsing.assemble import Draft, Piece, table_text
 from penstock.parsing.decode import decode
 from penstock.parsing.detect import MEDIA_TYPES
-from penstock.parsing.formats.from_unstructured import pieces_of_html
+from penstock.parsing.formats.from_unstructured import check_paragraphs, pieces_of_html
 from penstock.parsing.formats.text import pieces_of_text
 from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
@@ -33,6 +33,7 @@ BLOCKS = {"p", "head", "list", "quote", "table", "code", "item", "div"}
 def read(kind: str, _name: str, data: bytes, settings: ParserSettings) -> Draft:
     text = html_text(data)
     check_depth(text)
+    check_paragraphs(text)
     text = visible(text)
     found = TITLE.search(text)
     title = html.unescape(found[1]) if found else ""
