@@ -24,7 +24,7 @@ COLLECTION = Path(os.environ.get("PENSTOCK_BENCH_DATA") or SHARED) / "parse"  # 
 MEASURES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "parsing.py"))
 MAX_DEPTH = ParserSettings().max_attachment_depth
 
-UNREAD_TYPES = (".doc", ".ppt", ".odp", ".ods", ".vtt", ".xsd", ".xsl", ".svg", ".tif", ".jpg", ".png", ".gif", ".mp3")
+UNREAD_TYPES = (".doc", ".ppt", ".odp", ".ods", ".xsd", ".xsl", ".svg", ".tif", ".jpg", ".png", ".gif", ".mp3")
 SCANS = (
     "docling/latex/2310.06825/images/rolling_buffer",
     "docling/latex/2310.06825/images/swa",
