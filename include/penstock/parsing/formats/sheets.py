@@ -6,7 +6,7 @@ Not unstructured's way, which takes 10 GB for a sheet of 7 MB (its issue 3872).
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Any
 
@@ -17,7 +17,7 @@ from penstock.parsing.refused import RefusedDocument
 from penstock.records import Reason
 from penstock.settings import ParserSettings
 
-Sheet = tuple[str, Iterable[Sequence[Any]]]
+Sheet = tuple[str, Iterable[Row]]
 
 
 def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft:
@@ -28,12 +28,12 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
     return Draft(pieces, MEDIA_TYPES[kind], parser)
 
 
-def _sheet(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[Piece]:
+def _sheet(name: str, rows: Iterable[Row]) -> Iterator[Piece]:
     yield Piece("title", name, 1)
     block: list[Row] = []
     for row in rows:
-        if cells := held(_text(value) for value in row):
-            block.append(cells)
+        if row:
+            block.append(row)
         elif block:
             yield _table(block)
             block = []
@@ -60,8 +60,23 @@ def _xlsx(data: bytes) -> Iterator[Sheet]:
 
     book = load_workbook(BytesIO(data), read_only=True, data_only=True)
     for sheet in book.worksheets:
-        sheet.reset_dimensions()  # a sheet may claim a million rows and hold three
-        yield sheet.title, sheet.iter_rows(values_only=True)
+        yield sheet.title, _xlsx_rows(sheet)
+
+
+def _xlsx_rows(sheet: Any) -> Iterator[Row]:
+    """The cells that the file has. openpyxl fills rows up: to 16,384 places for one value in the last column."""
+    from openpyxl.worksheet._reader import WorkSheetParser
+
+    book, last = sheet.parent, 0
+    formats = {"date_formats": book._date_formats, "timedelta_formats": book._timedelta_formats}
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(source, sheet._shared_strings, data_only=True, epoch=book.epoch, **formats)
+        for number, cells in parser.parse():
+            if number > last + 1:
+                yield {}  # rows that the file leaves out are blank
+            last = number
+            found = ((cell["column"] - 1, _text(cell["value"])) for cell in cells)
+            yield {at: text for at, text in found if text and not text.isspace()}
 
 
 def _xls(data: bytes) -> Iterator[Sheet]:
@@ -74,7 +89,7 @@ def _xls(data: bytes) -> Iterator[Sheet]:
             raise RefusedDocument(Reason.ENCRYPTED, "the workbook is encrypted", "remove its password") from None
         raise
     for sheet in book.sheets():
-        yield sheet.name, ([_xls_value(book, cell) for cell in sheet.row(i)] for i in range(sheet.nrows))
+        yield sheet.name, (held(_text(_xls_value(book, cell)) for cell in sheet.row(i)) for i in range(sheet.nrows))
 
 
 def _xls_value(book: Any, cell: Any) -> Any:
