@@ -14,8 +14,9 @@ SPARSE = 16
 """With more places than this for each cell, a table is mostly bars."""
 
 
-def held(cells: Iterable[str]) -> Row:
-    return {at: cell for at, cell in enumerate(cells) if cell and not cell.isspace()}
+def held(cells: Iterable[tuple[int, str]]) -> Row:
+    """The row of these cells, each with its column."""
+    return {at: cell for at, cell in cells if cell and not cell.isspace()}
 
 
 def grid_text(rows: Callable[[], Iterable[Row]]) -> str:

@@ -25,7 +25,7 @@ def read(kind: str, _name: str, data: bytes, _settings: ParserSettings) -> Draft
 
 def _rows(text: str, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(MAX_FIELD_CHARS)
-    return map(held, csv.reader(StringIO(text, newline=""), delimiter=delimiter))
+    return (held(enumerate(row)) for row in csv.reader(StringIO(text, newline=""), delimiter=delimiter))
 
 
 def _delimiter(sample: str) -> str:

@@ -75,8 +75,7 @@ def _xlsx_rows(sheet: Any) -> Iterator[Row]:
             if number > last + 1:
                 yield {}  # rows that the file leaves out are blank
             last = number
-            found = ((cell["column"] - 1, _text(cell["value"])) for cell in cells)
-            yield {at: text for at, text in found if text and not text.isspace()}
+            yield held((cell["column"] - 1, _text(cell["value"])) for cell in cells)
 
 
 def _xls(data: bytes) -> Iterator[Sheet]:
@@ -89,7 +88,11 @@ def _xls(data: bytes) -> Iterator[Sheet]:
             raise RefusedDocument(Reason.ENCRYPTED, "the workbook is encrypted", "remove its password") from None
         raise
     for sheet in book.sheets():
-        yield sheet.name, (held(_text(_xls_value(book, cell)) for cell in sheet.row(i)) for i in range(sheet.nrows))
+        yield sheet.name, (_xls_row(book, sheet.row(i)) for i in range(sheet.nrows))
+
+
+def _xls_row(book: Any, cells: Iterable[Any]) -> Row:
+    return held(enumerate(_text(_xls_value(book, cell)) for cell in cells))
 
 
 def _xls_value(book: Any, cell: Any) -> Any:
