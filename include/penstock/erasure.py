@@ -65,8 +65,8 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
         orphans = find_orphans(platform)
         ids, keys = _family(platform, found.id, key)
         decision = _bury(platform, ids, who, why)
-        certificate = _forget(platform, ids, found, decision, orphans)
-        certificate["decisions_that_name_it"] = decisions.naming(platform.catalog, scrubber(keys))
+        naming = decisions.naming(platform.catalog, scrubber(keys))
+        certificate = _forget(platform, ids, found, decision, naming, orphans)
         scrub_names(platform, keys)
         _finish_tombstones(platform, ids)
         rewrite(platform.catalog)
@@ -112,7 +112,9 @@ class _Holding:
     shared_chunk_lists: list[str]
 
 
-def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: int, orphans: Orphans) -> dict[str, Any]:
+def _forget(
+    platform: Platform, ids: Sequence[str], found: Row[Any], decision: int, naming: list[int], orphans: Orphans
+) -> dict[str, Any]:
     holding = _holding(platform, ids)
     # A run that died may have left what it made of the document: whose an orphan is, nobody can say, so all of them go.
     hashes, shared = texts_only_in(platform, [*holding.chunk_lists, *orphans[Kind.CHUNKS]], holding.shared_chunk_lists)
@@ -124,6 +126,7 @@ def _forget(platform: Platform, ids: Sequence[str], found: Row[Any], decision: i
         "revisions_kept_for_others": len(holding.revisions) - len(holding.own_revisions),
         "texts_erased": len(hashes),
         "texts_kept_for_others": shared,
+        "decisions_that_name_it": naming,
         "releases_redacted": {},
         "rows_erased": 0,
     }

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from penstock import inspection, leases, maintenance, manifest, provenance, quality, release
-from penstock.catalog.schema import decisions, documents, parses, releases, runs, texts
+from penstock.catalog.schema import decisions, documents, parses, redactions, releases, runs, texts
 from penstock.erasure import erase
 from penstock.errors import AccountingError, ListingError, RefusedError, UsageError
 from penstock.ids import document_id
@@ -439,6 +439,9 @@ class TestInvariant12Forgetting:
         certificate = erase(full.platform, "docs", "secret.md", WHO, "asked to")
         assert certificate["releases_redacted"] == {"main": [2, 3]}
         assert certificate["decisions_that_name_it"] == []
+        with full.platform.catalog.read() as connection:
+            kept = connection.execute(select(redactions.c.certificate)).scalars().all()
+        assert kept and all(one == certificate for one in kept)
         assert certificate["revisions_erased"] == 2
         assert "secret" not in json.dumps(certificate)
         full.platform.close()
