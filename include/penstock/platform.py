@@ -12,6 +12,7 @@ from penstock import manifest
 from penstock.catalog import Catalog
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
+from penstock.index import files_stand, open_index, open_server
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
 from penstock.memory import give_back_what_is_freed
@@ -86,21 +87,15 @@ class Platform:
 
     def collection_at(self, url: str, name: str) -> VectorIndex:
         """The collection in another store than the configured one."""
-        from penstock.index import open_index
-
         return open_index(url, name, self._weaviate if url == WEAVIATE else None)
 
     def stands(self, collection: str) -> bool:
-        """Whether the configured store has the collection."""
-        from penstock.index import stands
-
+        """Whether the configured store has the collection; of a folder or a bucket without loading Lance."""
         url = self.settings.index_url
-        return stands(url, collection, self._weaviate if url == WEAVIATE else None)
+        return self.collection(collection).exists() if url == WEAVIATE else files_stand(url, collection)
 
     @cached_property
     def _weaviate(self) -> Server:
-        from penstock.index import open_server
-
         return open_server(self.settings.weaviate, self._connections)
 
     def collections(self, index: str | None = None) -> list[tuple[Row[Any], VectorIndex]]:

@@ -319,7 +319,7 @@ class Settings(Section):
 
     def _anchored(self, path: str) -> str:
         """A folder's path, from the folder of the configuration on; an address as it is."""
-        return path if "://" in path else str((self.file.parent / Path(path).expanduser()).resolve())
+        return path if "://" in path else str(_from(self.file.parent, path))
 
 
 def checked_schedule(value: str | None) -> str | None:
@@ -382,15 +382,20 @@ def load(path: Path | None = None) -> Settings:
         raise ConfigError(f"{path}: unknown key 'file'")
     _anchor_paths(raw, base)
     try:
-        return Settings(**raw, file=path, home=(base / Path(home).expanduser()).resolve())
+        return Settings(**raw, file=path, home=_from(base, home))
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, raw, dict(e)) for e in error.errors())) from None
+
+
+def _from(folder: Path, written: str) -> Path:
+    """The path that a configuration file in ``folder`` means: relative to it, ``~`` the user's home."""
+    return (folder / Path(written).expanduser()).resolve()
 
 
 def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
     def anchor(section: Any, key: str) -> None:
         if isinstance(section, dict) and isinstance(section.get(key), str):
-            section[key] = str((base / Path(section[key]).expanduser()).resolve())
+            section[key] = str(_from(base, section[key]))
 
     sources, indexes = raw.get("sources"), raw.get("indexes")
     for source in sources.values() if isinstance(sources, dict) else ():

@@ -2,6 +2,8 @@
 
 import io
 import random
+import subprocess
+import sys
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -92,6 +94,33 @@ def test_a_sheet_that_wants_gigabytes_is_refused_and_the_machine_stays_well(pool
     )
     assert 100 < peak[0] <= LIMIT_MB
     assert isinstance(parse(pool, "a.md", b"text"), Parsed)
+
+
+FAILS_IN_C = """
+from penstock.parsing import parse, sandbox
+from penstock.settings import ParserSettings
+
+def fail(*_):
+    held = []
+    try:
+        while True:
+            held.append(bytearray(2**20))
+    except MemoryError:
+        pass
+    raise SystemError("error return without exception set")
+
+parse.draft_of = fail
+sandbox.limit_memory(256)
+try:
+    parse.parse("a.md", b"text", ParserSettings())
+except MemoryError:
+    print("out of memory")
+"""
+
+
+def test_an_allocation_that_failed_is_told_from_a_fault_of_the_parser_whatever_error_was_made_of_it():
+    ended = subprocess.run([sys.executable, "-c", FAILS_IN_C], capture_output=True, text=True, check=True)
+    assert ended.stdout == "out of memory\n"
 
 
 def test_a_sheet_that_claims_seventeen_thousand_million_cells_and_has_two_is_parsed(pool):

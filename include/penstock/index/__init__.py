@@ -34,10 +34,8 @@ def open_index(url: str, collection: str, server: Server | None = None) -> Vecto
     return LanceIndex(url, collection)
 
 
-def stands(url: str, collection: str, server: Server | None = None) -> bool:
-    """Whether that store has the collection, as ``exists`` says; of a folder or a bucket without loading Lance."""
-    if url == WEAVIATE:
-        return open_index(url, collection, server).exists()
+def files_stand(url: str, collection: str) -> bool:
+    """Whether a folder or a bucket holds the collection, as ``exists`` says; Lance is not loaded for it."""
     _require_possible(url, collection)
     return TableFiles(url, collection).stand()
 

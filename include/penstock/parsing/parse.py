@@ -19,6 +19,8 @@ from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
 
 PACKED = (*ARCHIVES, "docx", "pptx", "xlsx", "odt", "epub", "ods", "odp")
+SPARE_BYTES = 2**23
+"""With less left than this when a parser fails, the memory was what it lacked."""
 
 
 def prepare(settings: ParserSettings) -> None:
@@ -43,12 +45,18 @@ def parse(name: str, data: bytes, settings: ParserSettings) -> Parsed | Refusal:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary: whatever a parser raises costs this document only
+        _require_memory()
         kind = claimed_type(name)
         return Refusal(
             Reason.PARSER_ERROR,
             f"the {kind} parser failed with {type(error).__module__}.{type(error).__qualname__}",
             "open it in the program that made it and save it again",
         )
+
+
+def _require_memory() -> None:
+    """Raise ``MemoryError`` where little is left: C code makes any error of an allocation that failed."""
+    bytearray(SPARE_BYTES)
 
 
 def _checked(name: str, data: bytes) -> str:
