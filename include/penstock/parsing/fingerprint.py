@@ -7,7 +7,7 @@ from importlib.metadata import version
 from penstock.ids import fingerprint
 from penstock.settings import ParserSettings
 
-PARSER_REVISION = 4
+PARSER_REVISION = 5
 """Raise it whenever this folder yields other elements for the same bytes; everything is then parsed again."""
 
 DECISIVE = (

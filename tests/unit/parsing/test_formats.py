@@ -113,6 +113,14 @@ def test_front_matter_gives_the_title_and_no_text(parse, front, title):
     assert (parsed.title, parsed.text) == (title, "Head\n\nBody.")
 
 
+@pytest.mark.parametrize("opening", ["----", "....", "++++", "```", "```sh", "* ----", "a::\n  ```"])
+def test_a_verbatim_block_of_asciidoc_that_nothing_closes_costs_no_text(parse, opening):
+    """pandoc 3.9 fills its memory on each of these."""
+    parsed = parse("a.adoc", f"= Pump\n\n```\n----\n```\n\n{opening}\nIt lifts.\n\nIt turns.\n".encode())
+    assert "It lifts." in parsed.text
+    assert "It turns." in parsed.text
+
+
 def test_a_rule_above_a_paragraph_is_not_front_matter(parse):
     assert parse("page.md", "---\nJust words.\n\n---\n\nMore.").text == "Just words.\n\nMore."
 
