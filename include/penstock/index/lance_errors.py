@@ -12,7 +12,7 @@ CONFLICTS = ("conflict", "concurrent", "too many attempts")
 OUTAGES = ("timed out", "timeout", "connection", "error sending request", "slowdown", "status: 5", "throttl")
 VANISHED = ("not found", "no such file")
 OF_A_BUCKET = ("generic s3 error", 'store: "s3"')
-CUT = ("invalid range", "invalid magic")
+CUT = ("invalid range", "invalid magic", "magic number")
 """From a bucket: an answer that was cut or altered on its way, though its length says that it is whole."""
 
 
