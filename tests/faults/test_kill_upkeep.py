@@ -40,26 +40,24 @@ class Pair:
         self.edition += 1
         for w in (self.killed, self.whole):
             change(w, self.edition)
-            w.write(self.secret, f"# Secret {self.edition}\n\nThe {self.word} nests below the weir.\n")
+            w.write(self.secret, f"# Secret {self.edition}\n\nThe {word(self.edition)} nests below the weir.\n")
             w.sync()
 
     @property
     def secret(self) -> str:
-        return f"secret-{self.edition}.md"
+        return secret(self.edition)
 
-    @property
-    def word(self) -> str:
-        return f"quetzal{self.edition}coatl"
-
-    def kill(self, kills: int, places: dict[str, float], do: Callable[[Workspace], object], *work: str) -> None:
-        """Kill the work in its places, up to so many seconds after it came there, until enough kills hit."""
+    def kill(
+        self, kills: int, places: dict[str, float], do: Callable[[Workspace], object], work: Callable[[], list[str]]
+    ) -> None:
+        """Kill the day's work in its places, up to so many seconds after it came there, until enough kills hit."""
         killer = Killer(self.killed, seed=kills)
         attempts = 0
         while killer.kills < kills:
             attempts += 1
             assert attempts < 10 * kills, f"only {killer.kills} kills hit a place: {killer.hits}"
             rarest = min(places, key=lambda name: (killer.hits[name], killer.random.random()))
-            came_through = not killer.kill_in(rarest, places[rarest], *work)
+            came_through = not killer.kill_in(rarest, places[rarest], *work())
             age_stray_files(self.killed)
             if came_through or live(self.killed) != live(self.whole):  # it may die when all but its report is done
                 do(self.whole)
@@ -69,6 +67,14 @@ class Pair:
         for w in (self.killed, self.whole):
             do(w)
         same_as(self.killed, self.whole)
+
+
+def secret(edition: int) -> str:
+    return f"secret-{edition}.md"
+
+
+def word(edition: int) -> str:
+    return f"quetzal{edition}coatl"
 
 
 def live(w: Workspace) -> int | None:
@@ -86,14 +92,20 @@ def age_stray_files(w: Workspace) -> None:
 def test_what_was_killed_is_finished_by_the_next_one(make_workspace: Make, kills: int) -> None:
     pair = Pair(make_workspace)
     prune = {"catalog": 0.01, "index": 0.05}
-    pair.kill(kills, prune, lambda w: maintenance.prune(w.platform, "main", 2), "prune", "2")
+    pair.kill(kills, prune, lambda w: maintenance.prune(w.platform, "main", 2), lambda: ["prune", "2"])
     for w in (pair.killed, pair.whole):
         w.change_index(chunker=w.settings.indexes["main"].chunker.model_copy(update={"max_tokens": 64}))
     reindex = {"index": 0.1, "stage": 0.2, "lake": 0.001, "catalog": 0.005, "gates": 0.3}
-    pair.kill(kills, reindex, lambda w: w.reindex(), "reindex")
+    pair.kill(kills, reindex, lambda w: w.reindex(), lambda: ["reindex"])
     pair.live_on()
-    secret, word = pair.secret, pair.word
+    first = pair.edition
     erasing = {"index": 0.1, "catalog": 0.01, "lake": 0.001}
-    pair.kill(kills, erasing, lambda w: erase(w.platform, "docs", secret, WHO, "it was asked for"), "erase", secret)
+    pair.kill(
+        kills,
+        erasing,
+        lambda w: erase(w.platform, "docs", pair.secret, WHO, "it was asked for"),
+        lambda: ["erase", pair.secret],
+    )
     pair.killed.platform.close()
-    assert in_files(pair.killed, word) == in_files(pair.killed, secret) == []
+    for edition in range(first, pair.edition + 1):
+        assert in_files(pair.killed, word(edition)) == in_files(pair.killed, secret(edition)) == []

@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -89,13 +90,18 @@ def _sleeping(call: Callable[..., Any], when: str, count: int) -> Callable[..., 
         nonlocal left
         left -= 1
         if left == 0 and when == "before":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            _sleep()
         result = call(*args, **options)
         if left == 0 and when == "after":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            _sleep()
         return result
 
     return sleeping
+
+
+def _sleep() -> None:
+    """Stop the whole process, this thread first: what is sent to a process may meet another of its threads first."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def main() -> None:
