@@ -27,7 +27,7 @@ INCLUDES = {
 
 FENCE = r"-{4,}|\.{4,}|\+{4,}|/{4,}|`{3,}(?!`)"
 VERBATIM = re.compile(rf"[ \t]*({FENCE})(?:(?<=`).*)?\s*")
-"""The line that opens or closes a block of AsciiDoc in which nothing is markup; after backticks a language may follow."""
+"""What opens or closes a block of AsciiDoc in which nothing is markup; after backticks a language may follow."""
 VERBATIM_ITEM = re.compile(rf"(?m)^([ \t]*(?:[-*.]+|\d+[.)]|.*::)[ \t]+)(?:{FENCE})(?:(?<=`).*)?[ \t]*$")
 TITLES = {"adoc": re.compile(r"(?m)\A(?://.*\n|\s)*= +(\S.*)$"), "tex": re.compile(r"\\title\{([^{}\\]+)\}")}
 """What pandoc takes for metadata and leaves out of the page."""
