@@ -31,7 +31,8 @@ class VectorIndex(Protocol):
     def fence(self) -> None:
         """Have the writes of every earlier ``writer`` fail from here on with ``TransientError``, also those under way.
 
-        Called by whoever takes a lease over. It changes no row.
+        Called by whoever takes a lease over. It changes no row that is there, nor one that a writer writes meanwhile;
+        what comes meanwhile through another handle may be put away.
         """
         ...
 
