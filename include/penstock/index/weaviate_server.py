@@ -1,15 +1,15 @@
-"""One Weaviate server: its addresses and key, the one client of it, and that client's errors in penstock's words."""
+"""One Weaviate server: the one client of it, and that client's errors in penstock's words."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import grpc
 import httpx
@@ -30,6 +30,7 @@ from weaviate.exceptions import (
 )
 
 from penstock.errors import ConfigError, PenstockError, StoreError, TransientError, disk_is_full, full_disk
+from penstock.index.weaviate_access import KEY_VARIABLE, Access, Address
 from penstock.settings import WeaviateSettings
 from penstock.sources import Connections, connection_from_environment
 
@@ -38,13 +39,12 @@ if TYPE_CHECKING:
 
 OLDEST = (1, 38)
 """The oldest server that is supported: aliases, range filters and the operators that are used here."""
-HERE = {"http": ("localhost", 8080), "grpc": ("localhost", 50051)}
-KEY_VARIABLE, TRUSTED_VARIABLE = "WEAVIATE_API_KEY", "SSL_CERT_FILE"
+TRUSTED_VARIABLE = "SSL_CERT_FILE"
+CHECK = "check weaviate.http and weaviate.grpc, or the connection that names the server"
 SAID = 600
 """Characters of an error that are kept: more than the longest names of collections that it may hold."""
-OTHER_KEYS = ("login", "access_token", "client_secret")
-"""What else a connection of the provider may sign in by."""
 REFUSED = (AuthenticationFailedError, InsufficientPermissionsError)
+UNREACHED = (WeaviateConnectionError, WeaviateStartUpError, httpx.ConnectError)
 AWAY = (
     WeaviateClosedClientError,
     WeaviateConnectionError,
@@ -54,6 +54,7 @@ AWAY = (
     WeaviateTimeoutError,
     httpx.TransportError,
 )
+NO_CLASS = "could not find class"
 TRY_AGAIN_STATUS = (408, 425, 429, 502, 503, 504)
 TRY_AGAIN_WORDS = (
     "unavailable",
@@ -77,12 +78,6 @@ TRY_AGAIN_WORDS = (
 logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)
 
 
-class Address(NamedTuple):
-    host: str
-    port: int
-    secure: bool
-
-
 class Server:
     """Where collections are kept. Opens nothing before the first use; threads may share it, processes may not."""
 
@@ -90,11 +85,11 @@ class Server:
         self, settings: WeaviateSettings | None = None, connections: Connections = connection_from_environment
     ) -> None:
         self.settings = settings or WeaviateSettings()
-        self._connections = connections
+        self._access = Access(self.settings, connections)
 
     @cached_property
     def client(self) -> WeaviateClient:
-        http, rpc, key = self.address("http"), self.address("grpc"), self._key
+        (http, rpc), key = self._access.addresses, self._access.key
         try:
             client = weaviate.connect_to_custom(
                 http_host=http.host,
@@ -103,13 +98,13 @@ class Server:
                 grpc_host=rpc.host,
                 grpc_port=rpc.port,
                 grpc_secure=rpc.secure,
-                headers=dict(self._extra.get("additional_headers") or {}),
+                headers=self._access.headers,
                 auth_credentials=Auth.api_key(key) if key else None,
                 additional_config=_options(self.settings.timeout_s, os.environ.get(TRUSTED_VARIABLE)),
                 skip_init_checks=True,  # they ask the package registry for the client's newest version
             )
-        except ValueError as error:  # of two addresses that the client cannot use side by side
-            raise ConfigError(f"weaviate: {' '.join(str(error).split())[:300]}") from None
+        except (ValueError, LookupError, TypeError, AttributeError) as error:  # so the client takes other JSON there
+            raise StoreError(f"what answers at {self.url} tells no version of Weaviate; {CHECK}") from error
         version = str(client.get_meta()["version"])
         if _numbers(version) < OLDEST:
             client.close()
@@ -123,40 +118,11 @@ class Server:
 
     @cached_property
     def url(self) -> str:
-        host, port, secure = self.address("http")
-        return f"http{'s' if secure else ''}://{host}:{port}"
+        return self.address("http").url
 
     def address(self, kind: str) -> Address:
-        """Of ``http`` or ``grpc``: what the settings say, else the connection's, else this machine's."""
-        written = self.settings.http if kind == "http" else self.settings.grpc
-        if written:
-            return _parse(kind, written)
-        connection = self._connection
-        if not connection.get("host"):
-            return Address(*HERE[kind], secure=False)
-        secure = _is_true(self._extra.get(f"{kind}_secure", False))
-        port = connection.get("port") if kind == "http" else self._extra.get("grpc_port")
-        host = (kind == "grpc" and self._extra.get("grpc_host")) or connection["host"]
-        return Address(str(host), int(port or (443 if secure else 80)), secure)
-
-    @cached_property
-    def _connection(self) -> Mapping[str, Any]:
-        return self._connections(self.settings.connection) or {}
-
-    @property
-    def _key(self) -> str | None:
-        key = self._extra.get("api_key") or self._extra.get("token") or os.environ.get(KEY_VARIABLE)
-        given = {"login": self._connection.get("login"), **self._extra}
-        if not key and (other := [name for name in OTHER_KEYS if given.get(name)]):
-            raise ConfigError(
-                f"the connection {self.settings.connection!r} signs in by {' and '.join(other)}, and penstock by a "
-                f'key alone; give it one (extra: {{"token": …}}), or set {KEY_VARIABLE}'
-            )
-        return str(key) if key else None
-
-    @property
-    def _extra(self) -> Mapping[str, Any]:
-        return self._connection.get("extra") or {}
+        """Of ``http`` or ``grpc``."""
+        return self._access.address(kind)
 
     @contextmanager
     def translated(self, action: str, name: str) -> Iterator[None]:
@@ -173,7 +139,14 @@ class Server:
                     f"{what}: the server refuses the key, or the lack of one; set {KEY_VARIABLE}, or the connection "
                     f"{self.settings.connection!r}, to one that may read and write {self.settings.prefix}*"
                 ) from None
-            if is_untrusted(error):
+            if _in_causes(error, "WRONG_VERSION_NUMBER"):
+                raise StoreError(f"{what}: it does not speak TLS there; {CHECK}") from None
+            if _in_causes(error, NO_CLASS):
+                raise StoreError(
+                    f"{what}: gRPC has no such collection at {':'.join(map(str, self.address('grpc')[:2]))}; "
+                    f"that is another server, or it was dropped just now; {CHECK}"
+                ) from error
+            if _in_causes(error, "CERTIFICATE_VERIFY_FAILED"):
                 raise StoreError(
                     f"{what}: its certificate is none that is trusted here; {TRUSTED_VARIABLE} names a file of "
                     "the authorities that are"
@@ -205,13 +178,14 @@ def is_refused(error: BaseException) -> bool:
     return isinstance(error, REFUSED) or (isinstance(error, UnexpectedStatusCodeError) and error.status_code == 401)
 
 
-def is_untrusted(error: BaseException | None) -> bool:
-    """The client's own words say no more than that it could not connect."""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False
+
+
+def _in_causes(error: BaseException, words: str) -> bool:
+    return any(words in str(one) for one in _causes(error))
 
 
 def is_transient(error: BaseException) -> bool:
@@ -228,7 +202,13 @@ def says_try_again(message: str) -> bool:
 
 
 def said(error: BaseException) -> str:
-    """The first line: what follows may quote what was written or asked for. A server's reason stands at its end."""
+    """The first line: what follows may quote what was written or asked for. A server's reason stands at its end.
+
+    Of a server that was not reached the client says no more than that: the system's reason stands below it.
+    """
+    if isinstance(error, UNREACHED):
+        reason = [line for one in _causes(error) if (line := str(one).strip().partition("\n")[0])][-1]
+        return f"{shortened(reason, SAID)}; {CHECK}"
     return shortened(str(error).strip().partition("\n")[0], SAID)
 
 
@@ -242,21 +222,10 @@ def shortened(message: str, limit: int) -> str:
     return message if len(message) <= limit else f"{message[:half].rstrip()} … {message[-half:].lstrip()}"
 
 
-def _parse(kind: str, url: str) -> Address:
-    parts = urlsplit(url)
-    secure = parts.scheme.endswith("s")
-    try:
-        port = parts.port
-    except ValueError:
-        raise ConfigError(f"weaviate.{kind}: {url!r} will not do: its port is no number") from None
-    if not parts.hostname:
-        raise ConfigError(f"weaviate.{kind}: {url!r} will not do: it names no host")
-    return Address(parts.hostname, port or (443 if secure else HERE[kind][1]), secure)
-
-
-def _is_true(value: object) -> bool:
-    return str(value).lower() in ("1", "true", "yes", "on")
-
-
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("-")[0].split(".")[:2])
+    """Major and minor.
+
+    >>> _numbers("v1.40.0-dev")
+    (1, 40)
+    """
+    return tuple(map(int, re.findall(r"\d+", version)[:2]))
