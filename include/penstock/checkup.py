@@ -56,7 +56,7 @@ def _catalog(settings: Settings) -> str:
     catalog = Catalog(settings.catalog_url)
     with catalog.write() as connection:
         catalog.now(connection)
-    return f"{catalog.engine.url.render_as_string(hide_password=True)} at version {catalog.version()}"
+    return f"{catalog.where} at version {catalog.version()}"
 
 
 def _lake(settings: Settings) -> str:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from traceback import format_exception
 
 import pytest
 from sqlalchemy import inspect, text
@@ -14,7 +15,7 @@ from penstock import leases, processes
 from penstock.catalog import HEAD, Catalog
 from penstock.catalog.migrate import known_versions
 from penstock.catalog.schema import metadata
-from penstock.errors import ConfigError, LeaseHeldError, LeaseLostError, StoreError
+from penstock.errors import ConfigError, LeaseHeldError, LeaseLostError, StoreError, TransientError
 
 
 @pytest.fixture
@@ -43,9 +44,40 @@ def test_a_catalog_of_a_newer_penstock_is_refused_and_left_alone(catalog: Catalo
     assert catalog.version() == "9999"
 
 
-def test_an_address_that_is_none_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"store\.catalog: 'mysqlite//x' is not a database URL"):
-        Catalog("mysqlite//x")
+NAMED = "store.catalog (or PENSTOCK_CATALOG)"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "mysqlite//hunter2",
+            " is not a database URL; write sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATA",
+        ),
+        ("mysql://u:hunter2@h/x", " begins with 'mysql', which is no database for a catalog; write sqlite:///PATH or "),
+        ("postgresql+none://u:hunter2@h/x", " begins with 'postgresql+none', which is no database for a catalog; "),
+        (
+            "postgres://u:hunter2@h:port/x",
+            ": the port is no number; in a password write '@' as %40 and ':', '/', '%' as ",
+        ),
+        ("postgres://u:hun@hunter2@h/x", ": there is an '@' too many; in a password write '@' as %40 and "),
+        ("postgres://u:hun@h/hunter2@h/x", ": there is an '@' too many; "),
+    ],
+)
+def test_an_address_that_will_not_do_is_named_and_not_shown(url: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Catalog(url)
+    assert str(caught.value).startswith(NAMED + said)
+    assert "hunter2" not in "".join(format_exception(caught.value))
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_no_password_is_shown_wherever_the_address_has_it(scheme: str) -> None:
+    url = f"{scheme}://u:hunter2@127.0.0.1:9/x?password=hunter2&connect_timeout=2"
+    with pytest.raises(TransientError) as caught:
+        Catalog(url)
+    assert "the catalog at postgresql+psycopg://u:***@127.0.0.1:9/x " in str(caught.value)
+    assert "hunter2" not in "".join(format_exception(caught.value))
 
 
 def test_two_processes_that_start_together_both_open(catalog_url: str) -> None:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
@@ -25,6 +25,12 @@ HEAD = "0004"
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")
 """In what a database says when another try may succeed."""
+SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
+DRIVERS = {"sqlite": SQLITE, "sqlite+pysqlite": SQLITE, POSTGRESQL: POSTGRESQL}
+DRIVERS |= dict.fromkeys(("postgresql", "postgres", "postgresql+psycopg2"), POSTGRESQL)
+"""How people write a database, and what is used for it: one driver each."""
+EXAMPLE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+ESCAPED = "in a password write '@' as %40 and ':', '/', '%' as %3A, %2F, %25"
 LEAST_ROOM_BYTES = 64 * 1024
 """SQLite opens no database on a disk with less: what its processes share takes 32 kB."""
 IDLE_IN_TRANSACTION_S = 300
@@ -48,8 +54,8 @@ class Catalog:
 
     @property
     def where(self) -> str:
-        """The address, without its password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        """The address, without its password, which its query may hold as well."""
+        return self.engine.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -136,27 +142,41 @@ def insert_or_update(
 
 
 def _engine(url: str) -> Engine:
+    parsed = _parsed(url)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise ArgumentError(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.drivername == "sqlite" and parsed.database:
+        if parsed.drivername == SQLITE and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        # Values of a failed statement may be names and titles, and what a run says of its end is kept.
-        engine = create_engine(parsed, pool_pre_ping=not parsed.drivername.startswith("sqlite"), hide_parameters=True)
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigError(f"store.catalog: {url!r} is not a database URL (sqlite:///… or postgresql://…)") from error
     except OSError as error:
         raise ConfigError(
             f"store.catalog: the folder of {url} cannot be made: {error.strerror}; check home (or PENSTOCK_HOME)"
         ) from error
+    # Values of a failed statement may be names and titles, and what a run says of its end is kept.
+    engine = create_engine(parsed, pool_pre_ping=parsed.drivername != SQLITE, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     else:
         _prepare_postgresql(engine)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    """The address with the driver that is used here. No error shows it: whichever part is wrong may be a password's."""
+    named = "store.catalog (or PENSTOCK_CATALOG)"
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(f"{named} is not a database URL; write sqlite:///PATH or {EXAMPLE}") from None
+    except ValueError:
+        raise ConfigError(f"{named}: the port is no number; {ESCAPED}: {EXAMPLE}") from None
+    if parsed.drivername not in DRIVERS:
+        raise ConfigError(
+            f"{named} begins with {parsed.drivername!r}, which is no database for a catalog; write sqlite:///PATH or "
+            f"{EXAMPLE}"
+        )
+    parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
+    if parsed.drivername != SQLITE and "@" in f"{parsed.host}{parsed.database}":
+        raise ConfigError(f"{named}: there is an '@' too many; {ESCAPED}: {EXAMPLE}")
+    return parsed
 
 
 def _prepare_postgresql(engine: Engine) -> None:
