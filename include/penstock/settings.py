@@ -6,7 +6,9 @@ Paths in the file are relative to the file. ``PENSTOCK_CONFIG`` names another fi
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 from croniter import croniter
 from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, field_validator, model_validator
 
-from penstock.errors import ConfigError, UnknownNameError, did_you_mean
+from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
 from penstock.http_settings import ApiSource, WebsiteSource
 from penstock.records import NOBODY, PUBLIC
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
@@ -212,11 +214,13 @@ class StoreSettings(Section):
     @field_validator("catalog", "lake", "index")
     @classmethod
     def _only_home_stands_for_something(cls, value: str) -> str:
-        try:
-            value.format(home="")
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"{value!r}: only {{home}} stands for something, not {error}") from None
+        in_home(value, "")
         return value
+
+    @field_validator("index")
+    @classmethod
+    def _no_near_miss(cls, value: str) -> str:
+        return checked_store(value)
 
     catalog: str = "sqlite:///{home}/catalog.db"
     lake: str = "{home}/lake"
@@ -300,26 +304,51 @@ class Settings(Section):
 
     @property
     def catalog_url(self) -> str:
-        written = os.environ.get("PENSTOCK_CATALOG") or self.store.catalog.format(home=self.home)
+        written = os.environ.get("PENSTOCK_CATALOG") or in_home(self.store.catalog, self.home)
         path = written.removeprefix(SQLITE)
         return f"{SQLITE}{self._anchored(path)}" if path not in (written, "", ":memory:") else written
 
     @property
     def lake_url(self) -> str:
-        return self._anchored(os.environ.get("PENSTOCK_LAKE") or self.store.lake.format(home=self.home))
+        return self._anchored(os.environ.get("PENSTOCK_LAKE") or in_home(self.store.lake, self.home))
 
     @property
     def index_url(self) -> str:
         return self.index_at(self.store.index)
 
     def index_at(self, written: str) -> str:
-        """The address of a store that is written as ``store.index`` takes it."""
-        place = written.format(home=self.home)
+        """The address of a store that is written as ``store.index`` takes it; ``UsageError`` where it does not."""
+        try:
+            place = in_home(checked_store(written), self.home)
+        except ValueError as error:
+            raise UsageError(f"{written!r} names no store of an index: {error}") from None
         return place if place == WEAVIATE else self._anchored(place)
 
     def _anchored(self, path: str) -> str:
         """A folder's path, from the folder of the configuration on; an address as it is."""
         return path if "://" in path else str(_from(self.file.parent, path))
+
+
+def in_home(written: str, home: Path | str) -> str:
+    """The place with the data folder for ``{home}``; the error does not show it, as a catalog's may hold a password.
+
+    >>> in_home("{home}/lake", "/data")
+    '/data/lake'
+    """
+    if re.search("[{}]", written.replace("{home}", "")):
+        raise ValueError("only {home} stands for something; no other brace may stand there")
+    return written.replace("{home}", str(home))
+
+
+def checked_store(written: str) -> str:
+    """An address of a store of indexes that is not nearly the one word that stands for a server.
+
+    >>> checked_store("./weavate")
+    './weavate'
+    """
+    if written != WEAVIATE and difflib.get_close_matches(written.lower(), [WEAVIATE], cutoff=0.85):
+        raise ValueError(f"did you mean {WEAVIATE!r}? A folder of the name {written!r} is './{written}'")
+    return written
 
 
 def checked_schedule(value: str | None) -> str | None:

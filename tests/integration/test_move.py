@@ -21,6 +21,19 @@ from support.workspace import WHO, Workspace
 MakeWorkspace = Callable[..., Workspace]
 
 
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("{hom}/x", "only {home} stands for something; no other brace may stand there"),
+        ("weavate", "did you mean 'weaviate'? A folder of the name 'weavate' is './weavate'"),
+    ],
+)
+def test_a_store_that_is_none_is_not_moved_to(to: str, said: str, workspace: Workspace) -> None:
+    with pytest.raises(UsageError) as caught:
+        moving.move(workspace.platform, "main", to)
+    assert str(caught.value) == f"{to!r} names no store of an index: {said}"
+
+
 @pytest.fixture(params=["lancedb", "weaviate"])
 def elsewhere(request: pytest.FixtureRequest, make_workspace: MakeWorkspace) -> Iterator[tuple[Workspace, str]]:
     """A workspace in a folder, with two releases, and the address of another store."""

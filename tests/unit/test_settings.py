@@ -70,7 +70,13 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         (GOOD + 'schedule = "99 99 * * *"', "indexes.main.schedule: '99 99 * * *' is no schedule: write five"),
         (GOOD + "[indexes.main.gates]\nmin_chunk_ratio = 5", "min_chunk_ratio 5 is above max_chunk_ratio 3"),
         ("home = 3" + GOOD, "home: 3 will not do: it is the path of a folder, in quotes"),
-        (GOOD + '[store]\nlake = "{hom}/lake"', "store.lake: '{hom}/lake': only {home} stands for something"),
+        (GOOD + '[store]\nlake = "{hom}/lake"', "store.lake: only {home} stands for something; no other"),
+        (
+            GOOD + '[store]\ncatalog = "postgresql://u:a{pass@h/x"',
+            "store.catalog: only {home} stands for something; no",
+        ),
+        (GOOD + '[store]\nlake = "{home.x}/lake"', "store.lake: only {home} stands for something; no other"),
+        (GOOD + '[store]\nindex = "Weaviat"', "store.index: did you mean 'weaviate'? A folder of the name 'Weaviat'"),
         (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),
         (
             GOOD + '[indexes.main.embedder]\nbackend = "coher"',
