@@ -89,15 +89,16 @@ class Worker:
         self._from_child, child_writes = os.pipe()
         options = json.dumps(self._settings.model_dump(mode="json"))
         try:
-            self._process = subprocess.Popen(
-                [*self._command, str(child_reads), str(child_writes), str(os.getpid()), options],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=(Path(self._folder) / "stderr").open("wb"),
-                pass_fds=(child_reads, child_writes),
-                env=_child_environment(self._folder),
-                start_new_session=True,
-            )
+            with (Path(self._folder) / "stderr").open("wb") as said:
+                self._process = subprocess.Popen(
+                    [*self._command, str(child_reads), str(child_writes), str(os.getpid()), options],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    pass_fds=(child_reads, child_writes),
+                    env=_child_environment(self._folder),
+                    start_new_session=True,
+                )
         finally:
             os.close(child_reads)
             os.close(child_writes)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,14 @@ def test_a_child_that_cannot_start_says_why():
     with fake_pool(command) as pool, pytest.raises(StoreError) as caught:
         outcomes(pool, "fine")
     assert str(caught.value) == "a parser child could not be started: no such luck"
+
+
+def test_no_file_is_left_to_be_closed_by_chance():
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        with fake_pool() as pool:
+            outcomes(pool, "fine", "exit", "fine")
+    assert [str(one.message) for one in warned] == []
 
 
 def test_two_callers_share_a_pool():
