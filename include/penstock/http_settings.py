@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from penstock.header_values import is_header_value
 from penstock.source_settings import Section, SourceBase
 
 FORBIDDEN_HEADERS = ("authorization", "cookie", "proxy-authorization")
@@ -27,8 +28,12 @@ def _compiles(text: str) -> str:
 
 
 def _is_web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # a port out of range raises
+    except ValueError:
+        known = False
+    if not known:
         raise ValueError(f"{text!r} is not an address; write https://host/path")
     if parts.username or parts.password:
         raise ValueError("the address holds a login; take it out, and name a connection or an environment variable")
@@ -37,9 +42,16 @@ def _is_web_address(text: str) -> str:
     return text
 
 
+def _is_header_value(text: str) -> str:
+    if not is_header_value(text):
+        raise ValueError(f"{text!r} cannot be sent in a header; write it on one line, in Latin letters")
+    return text
+
+
 Expression = Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
 DottedPath = Annotated[str, Field(pattern=r"^(\w[\w-]*(\.\w[\w-]*)*)?$")]
 Address = Annotated[str, AfterValidator(_is_web_address)]
+HeaderValue = Annotated[str, Field(min_length=1), AfterValidator(_is_header_value)]
 
 
 class HttpSource(SourceBase):
@@ -168,7 +180,7 @@ class WebsiteSource(HttpSource):
     type: Literal["website"]
     sitemap: Address
     hosts: tuple[str, ...] = Field(default=(), description="other hosts that pages may lie on, each host or host:port")
-    user_agent: str = Field(default="penstock", min_length=1, description="whose rules of robots.txt are obeyed")
+    user_agent: HeaderValue = Field(default="penstock", description="whose rules of robots.txt are obeyed")
     content_types: tuple[str, ...] = ("text/html", "application/xhtml+xml")
     trust_lastmod: bool = Field(default=True, description="a page whose lastmod stands is not asked for")
     max_pages: int = Field(default=50_000, gt=0)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from requests import Request
 
 from penstock import maintenance, provenance
-from penstock.errors import FetchError, ListingError, TransientFetchError
-from penstock.records import Reason
+from penstock.errors import ConfigError, FetchError, ListingError, TransientFetchError
+from penstock.http_settings import WebsiteSource
+from penstock.records import Reason, Refusal
 from penstock.retrieval import search
 from penstock.settings import Settings
 from penstock.sources import Source, TooLargeError, open_source
 from penstock.sources.http.addresses import is_public
+from penstock.sources.http.errors import HttpError
+from penstock.sources.http.session import PoliteSession
 from support import s3_proxy as faults
-from support.s3_proxy import Answer, Fault, Request, refused
+from support.s3_proxy import Answer, Fault, refused
 from support.web import WebServer, WebWorkspace
 
 pytestmark = pytest.mark.server
@@ -134,7 +139,7 @@ def test_a_page_that_changed_and_one_that_is_gone(make: Make, site: Site) -> Non
 def test_a_date_of_the_server_will_do_where_there_is_no_etag(make: Make, site: Site) -> None:
     date = "Sat, 07 Mar 2026 10:00:00 GMT"
 
-    def dated(request: Request) -> Answer:
+    def dated(request: faults.Request) -> Answer:
         if request.headers.get("if-modified-since") == date:
             return Answer(304, {}, b"")
         return Answer(200, {"Content-Type": "text/html", "Last-Modified": date, "ETag": ""}, page("Dated").encode())
@@ -187,6 +192,15 @@ def test_a_page_of_another_host_waits_in_quarantine_and_names_it(make: Make, sit
     assert "add 'x.example' to sources.docs.hosts, or exclude it" in str(one)
 
 
+def test_a_page_without_an_address_of_the_web_waits_in_quarantine(site: Site) -> None:
+    wrong = ["http://[bad/", "https://\u2100.example/", "http://host:99999/x", "ftp://host/x", "/upper"]
+    site.put("/sitemap.xml", URLS.format("".join(f"<url><loc>{one}</loc></url>" for one in [*wrong, site.url])))
+    site.put("/", page("Home"))
+    found = {item.key: item.problem for item in source(site).list()}
+    problem = Refusal(Reason.SOURCE_ERROR, "its address is none of the web", "mend it in the sitemap")
+    assert found == {**dict.fromkeys(wrong, problem), site.url: None}
+
+
 # Sitemaps
 
 
@@ -226,6 +240,11 @@ def test_entities_of_a_sitemap_are_not_followed(site: Site, tmp_path: Path) -> N
         site.put("/sitemap.xml", entity + URLS.format(f"<url><loc>{site.url}/&e;</loc></url>"), "application/xml")
         assert all("hush" not in key for key in keys(site))
         assert site.asked("/upper") == []
+
+
+def test_a_sitemap_of_sitemaps_that_names_no_address_lists_nothing(site: Site) -> None:
+    site.put("/sitemap.xml", INDEX.format("<sitemap><loc>http://[bad/</loc></sitemap>"), "application/xml")
+    assert "an address that cannot be read will not do as an address; write https://host/path" in str(failure(site))
 
 
 def test_sitemaps_without_end_are_noticed(site: Site) -> None:
@@ -299,6 +318,59 @@ def test_a_redirect_to_another_host_is_not_followed_and_one_within_is(site: Site
         assert b"Elsewhere" in named.fetch(upper).data
 
 
+@pytest.mark.parametrize("target", ["http://[bad", "http://host:99999/", "/caf\xe9"])
+def test_a_redirect_to_what_is_no_address_is_said(site: Site, target: str) -> None:
+    docs = source(site)
+    upper = next(item for item in docs.list() if item.key.endswith("/upper"))
+    site.play(lambda *_: Answer(302, {"Location": target}, b""), "/upper")
+    with pytest.raises(FetchError, match="/upper leads on to what is no address; mend the server's redirect"):
+        docs.fetch(upper)
+    site.play(lambda *_: Answer(302, {"Location": target}, b""), "/robots.txt")
+    assert "/robots.txt leads on to what is no address" in str(failure(site))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"sitemap": "http://host:99999/a.xml"},
+            "'http://host:99999/a.xml' is not an address; write https://host/path",
+        ),
+        ({"sitemap": "http://[bad/a.xml"}, "'http://[bad/a.xml' is not an address; write https://host/path"),
+        ({"user_agent": "pen\nstock"}, "'pen\\nstock' cannot be sent in a header; write it on one line"),
+        ({"user_agent": "\u20ac"}, "'\u20ac' cannot be sent in a header"),
+    ],
+)
+def test_what_cannot_be_asked_is_an_error_of_the_configuration(site: Site, settings: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        source(site, **settings)
+
+
+def test_a_header_that_cannot_be_sent_is_named_and_never_its_value(site: Site) -> None:
+    settings = WebsiteSource.model_validate(options(site))
+    session = PoliteSession(settings, site.url)
+    for headers, said in (
+        ({"X-Key": "hush\n"}, "the header X-Key holds a line break"),
+        ({"X-Key": "hush\u20ac"}, "the header X-Key holds"),
+        ({"X Key": "hush"}, "'X Key' will not do as the name of a header"),
+    ):
+        with pytest.raises(HttpError, match=said) as caught:
+            session.prepare_request(Request("GET", site.url, headers=headers))
+        assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_said(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(ConfigError, match=f"REQUESTS_CA_BUNDLE names '{bundle}', which cannot be read as certificates"):
+        source(site)
+
+
 def test_redirects_without_end_end(site: Site) -> None:
     docs = source(site)
     upper = next(item for item in docs.list() if item.key.endswith("/upper"))
@@ -323,6 +395,7 @@ def test_redirects_without_end_end(site: Site) -> None:
             TooLargeError,
             "more than max_bytes = 2,000",
         ),
+        (Answer(302, {"Location": "/middle"}, b"x" * 3000), TooLargeError, "more than max_bytes = 2,000"),
         (Answer(200, {"Content-Type": "text/html"}, b"x" * 999, sent=10), TransientFetchError, "broke off"),
         (
             Answer(200, {"Content-Type": "text/html", "Content-Encoding": "gzip"}, b"<p>Hello</p>"),
@@ -330,7 +403,7 @@ def test_redirects_without_end_end(site: Site) -> None:
             "is not gzip",
         ),
     ],
-    ids=["pdf", "no-type", "large", "bomb", "cut", "no-gzip"],
+    ids=["pdf", "no-type", "large", "bomb", "large-redirect", "cut", "no-gzip"],
 )
 def test_what_comes_back_is_looked_at(site: Site, answer: Answer, kind: type[FetchError], said: str) -> None:
     docs = source(site, max_bytes=2000)

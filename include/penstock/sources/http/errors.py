@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 
@@ -46,6 +46,11 @@ class TooLargeAnswerError(HttpError):
         self.size_bytes = size_bytes
 
 
+def no_address(url: str) -> HttpError:
+    """The error for what cannot be asked at all."""
+    return HttpError(f"{where(url)} will not do as an address", "write https://host/path")
+
+
 def of_status(url: str, status: int, wait_s: float | None) -> HttpError:
     """The error that an answer's status is; GitHub's 403 with Retry-After means 429."""
     if status == 403 and wait_s is not None:
@@ -58,7 +63,19 @@ def of_status(url: str, status: int, wait_s: float | None) -> HttpError:
     return HttpError(f"{where(url)}: {what} ({status})", fix, status in TRANSIENT, status, wait_s)
 
 
+def parts_of(url: str) -> SplitResult | None:
+    """The parts of an address; ``None`` where it is none, such as ``http://[bad``."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - reading it checks it
+    except ValueError:
+        return None
+    return parts
+
+
 def where(url: str) -> str:
     """An address without its query, in which a key may stand, and without a login."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
+    if parts is None:
+        return "an address that cannot be read"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -9,24 +9,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import ssl
 import threading
 import time
 from collections.abc import Collection
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationValueError
 
+from penstock.errors import ConfigError
 from penstock.http_settings import HttpSource
 from penstock.retry_after import retry_after_s
 from penstock.sources.http.addresses import PublicOnlyAdapter
-from penstock.sources.http.errors import HttpError, TooLargeAnswerError, of_status, where
+from penstock.sources.http.errors import HttpError, TooLargeAnswerError, no_address, of_status, parts_of, where
 from penstock.sources.http.gzipped import unpacked
+from penstock.sources.http.headers import require_sendable
 
 READ_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
@@ -40,14 +44,15 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 class PoliteSession(requests.Session):
     """A session for the ``hosts`` of one source (``host`` or ``host:port``); raises ``HttpError`` and nothing else.
 
-    An answer of 200 or 304 is returned; every other one is an error. May be used from several threads.
+    An answer of 200 or 304 is returned; every other one is an error. May be used from several threads. Opening one
+    raises ``ConfigError`` where the certificates that ``REQUESTS_CA_BUNDLE`` names cannot be read.
     """
 
     def __init__(self, settings: HttpSource, first: str, hosts: Collection[str] = ()) -> None:
         super().__init__()
         # Proxies, which resolve names themselves, and logins of a .netrc would come from the environment.
         self.trust_env = False
-        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self.verify = _authorities()
         self.headers.update({"User-Agent": "penstock", "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = HTTPAdapter() if settings.allow_private_addresses else PublicOnlyAdapter()
@@ -63,8 +68,20 @@ class PoliteSession(requests.Session):
         self._turns.interval_s = max(self._turns.interval_s, interval_s)
 
     def may_ask(self, url: str) -> bool:
-        parts = urlsplit(url)
-        return parts.scheme in self._schemes and parts.netloc.lower() in self._hosts
+        parts = parts_of(url)
+        return parts is not None and parts.scheme in self._schemes and parts.netloc.lower() in self._hosts
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        require_sendable({**self.headers, **(request.headers or {})})
+        url = str(request.url)
+        try:
+            prepared = super().prepare_request(request)
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema):
+            raise no_address(url) from None
+        except UnicodeEncodeError:
+            raise HttpError(f"{where(url)}: a parameter or the login cannot be spelled", "mend the source") from None
+        require_sendable(prepared.headers)  # auth has added its own
+        return prepared
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
         for _hop in range(MAX_REDIRECTS + 1):
@@ -72,14 +89,23 @@ class PoliteSession(requests.Session):
             if not self.may_ask(url):
                 raise HttpError(f"{where(url)} lies elsewhere than the source", "name its host, if it is meant")
             response = self._patiently(request)
-            target = self.get_redirect_target(response)
-            if target is None or request.method != "GET":
+            if not response.is_redirect or request.method != "GET":
                 break
-            request = request.copy()
-            request.url = urljoin(url, target)
+            request = self._redirected(request, response)
         if response.status_code not in (200, NOT_MODIFIED):
             raise of_status(url, response.status_code, None)
         return response
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: requests would follow it, read what came with it without a limit, and trip over a bad address."""
+
+    def _redirected(self, request: requests.PreparedRequest, response: requests.Response) -> requests.PreparedRequest:
+        url, request = request.url or "", request.copy()
+        try:
+            request.prepare_url(urljoin(url, super().get_redirect_target(response) or ""), None)
+        except ValueError:  # requests' own of an address are, too
+            raise HttpError(f"{where(url)} leads on to what is no address", "mend the server's redirect") from None
+        return request
 
     def _patiently(self, request: requests.PreparedRequest) -> requests.Response:
         retrying = Retrying(
@@ -106,11 +132,13 @@ class PoliteSession(requests.Session):
                 if response.status_code >= 400:
                     raise of_status(url, response.status_code, wait_s)
                 body = self._body(response)
+        except (LocationValueError, requests.exceptions.InvalidURL):
+            raise no_address(url) from None
         except requests.exceptions.SSLError:
             raise HttpError(f"{where(url)}: its certificate does not hold", "mend it, or REQUESTS_CA_BUNDLE") from None
         except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError):
             raise HttpError(f"{where(url)}: the connection failed or broke off", "try again", True) from None
-        except requests.RequestException as error:
+        except OSError as error:  # requests' own errors are, too
             kind = type(error).__name__
             raise HttpError(f"{where(url)} cannot be asked ({kind})", "check the source's address") from None
         response.raw = BytesIO(body)
@@ -118,9 +146,9 @@ class PoliteSession(requests.Session):
 
     def _body(self, response: requests.Response) -> bytes:
         limit, ends = self._settings.max_bytes, time.monotonic() + SLOWEST * self._settings.timeout_s
-        said = response.headers.get("Content-Length", "")
-        if said.isdecimal() and int(said) > limit:
-            raise TooLargeAnswerError(response.url, int(said), limit)
+        said = _said_length(response)
+        if said > limit:
+            raise TooLargeAnswerError(response.url, said, limit)
         data = bytearray()
         for part in response.raw.stream(READ_BYTES, decode_content=False):
             data += part
@@ -134,6 +162,32 @@ class PoliteSession(requests.Session):
         if encoding != "identity":
             raise HttpError(f"{where(response.url)} came as {encoding}, which was not asked for", "mend the server")
         return bytes(data)
+
+
+def _authorities() -> str | bool:
+    """Whose certificates count: those in ``REQUESTS_CA_BUNDLE``, a file or a folder, or all that are known."""
+    path = os.environ.get("REQUESTS_CA_BUNDLE", "")
+    if not path:
+        return True
+    folder = Path(path).is_dir()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
+            capath=path if folder else None, cafile=None if folder else path
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"REQUESTS_CA_BUNDLE names {path!r}, which cannot be read as certificates ({error.strerror or error}); "
+            "name a file in PEM, or take the variable away"
+        ) from None
+    return path
+
+
+def _said_length(response: requests.Response) -> int:
+    """What an answer says of its length; 0 where it says nothing that is a number."""
+    try:
+        return int(response.headers.get("Content-Length", ""))
+    except ValueError:
+        return 0
 
 
 class Turns:

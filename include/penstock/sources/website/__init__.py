@@ -7,7 +7,6 @@ with, and an answer of 304 says that it stands. What is no page in the end (gone
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from requests import Request, Response
 
@@ -17,7 +16,7 @@ from penstock.records import Fetched, Reason, Refusal, SourceObject
 from penstock.sources import access
 from penstock.sources.base import NOTHING_BEFORE, Before, Reading, TooLargeError
 from penstock.sources.globs import Globs
-from penstock.sources.http.errors import HttpError, TooLargeAnswerError
+from penstock.sources.http.errors import HttpError, TooLargeAnswerError, parts_of
 from penstock.sources.http.session import NOT_MODIFIED, PoliteSession
 from penstock.sources.website.robots import Robots
 from penstock.sources.website.sitemap import Entry, entries
@@ -59,7 +58,8 @@ class WebsitePages:
         seen: set[str] = set()
         try:
             for entry in entries(self._session, self._settings.sitemap):
-                if entry.url in seen or not self._globs.takes(urlsplit(entry.url).path.lstrip("/")):
+                parts = parts_of(entry.url)
+                if entry.url in seen or (parts and not self._globs.takes(parts.path.lstrip("/"))):
                     continue
                 seen.add(entry.url)
                 if len(seen) > self._settings.max_pages:
@@ -74,9 +74,12 @@ class WebsitePages:
             raise error.of_listing(self.name) from None
 
     def _elsewhere(self, entry: Entry) -> SourceObject:
-        host = urlsplit(entry.url).netloc
-        remedy = f"add {host!r} to sources.{self.name}.hosts, or exclude it"
-        problem = Refusal(Reason.SOURCE_ERROR, f"the page lies on another host, {host}", remedy)
+        parts = parts_of(entry.url)
+        if parts is None or parts.scheme not in ("http", "https"):
+            problem = Refusal(Reason.SOURCE_ERROR, "its address is none of the web", "mend it in the sitemap")
+        else:
+            remedy = f"add {parts.netloc!r} to sources.{self.name}.hosts, or exclude it"
+            problem = Refusal(Reason.SOURCE_ERROR, f"the page lies on another host, {parts.netloc}", remedy)
         return SourceObject(entry.url, 0, "elsewhere", problem=problem)
 
     def _page(self, entry: Entry, before: Before) -> SourceObject:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urldefrag, urlsplit
 
 from lxml import etree  # type: ignore[import-untyped]
 from requests import Request
@@ -22,7 +21,7 @@ MAX_SITEMAPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page as a sitemap names it; ``lastmod`` as it is written there, or empty."""
+    """A page as a sitemap names it, also where its ``url`` is none; ``lastmod`` as it is written there, or empty."""
 
     url: str
     lastmod: str
@@ -60,7 +59,7 @@ def _parsed(url: str, data: bytes) -> etree._Element:
 
 def _children(root: etree._Element, name: str) -> Iterator[Entry]:
     for child in root.iterfind(f"{{*}}{name}"):
-        url = urldefrag((child.findtext("{*}loc") or "").strip()).url
+        url = (child.findtext("{*}loc") or "").strip().partition("#")[0]
         url = url.replace(ATTACHMENT, "%21/")  # the same address, and no key of something inside a document
-        if urlsplit(url).scheme in ("http", "https"):
+        if url:
             yield Entry(url, (child.findtext("{*}lastmod") or "").strip())
