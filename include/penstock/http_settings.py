@@ -60,7 +60,9 @@ class HttpSource(SourceBase):
     requests_per_second: float = Field(default=5.0, gt=0, description="of each process: divide it by the workers")
     timeout_s: float = Field(default=30.0, gt=0, description="of silence; a whole answer may take ten times that")
     tries: int = Field(default=5, ge=1, le=20)
-    max_wait_s: float = Field(default=120.0, ge=0, description="a server that asks to wait for longer ends the listing")
+    max_wait_s: float = Field(
+        default=120.0, ge=0, description="a server or a robots.txt that asks to wait for longer ends the listing"
+    )
     allow_private_addresses: bool = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -280,6 +281,17 @@ def test_no_robots_txt_allows_all_and_one_that_cannot_be_read_nothing(site: Site
         site.play(refused(status), "/robots.txt")
         assert failure(site).transient
         assert site.asked("/upper") == []
+
+
+def test_a_crawl_delay_is_obeyed_and_one_that_nobody_outlives_ends_the_listing(site: Site) -> None:
+    site.put("/robots.txt", "User-agent: *\nCrawl-delay: 0.3\n", "text/plain")
+    began = time.monotonic()
+    assert len(keys(site)) == 3
+    assert time.monotonic() - began >= 0.3  # two of the pages are asked for
+    site.put("/robots.txt", "User-agent: *\nCrawl-delay: 1e9\n", "text/plain")
+    error = failure(site, max_wait_s=60)
+    assert "the site asks for 1e+09 s between two requests, more than max_wait_s = 60; raise max_wait_s" in str(error)
+    assert not error.transient
 
 
 # Where a request may lead, and what may come back

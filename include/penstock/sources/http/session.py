@@ -64,7 +64,13 @@ class PoliteSession(requests.Session):
         self._turns = Turns(1 / settings.requests_per_second)
 
     def slow_down(self, interval_s: float) -> None:
-        """Leave at least so many seconds between two requests."""
+        """Leave at least so many seconds between two requests. Raises ``HttpError`` for more than ``max_wait_s``."""
+        longest = self._settings.max_wait_s
+        if interval_s > longest:
+            raise HttpError(
+                f"the site asks for {interval_s:g} s between two requests, more than max_wait_s = {longest:g}",
+                "raise max_wait_s in the source, or ask the site's owner",
+            )
         self._turns.interval_s = max(self._turns.interval_s, interval_s)
 
     def may_ask(self, url: str) -> bool:

@@ -12,7 +12,7 @@ from penstock.sources.http.session import PoliteSession
 
 
 class Robots:
-    """The robots.txt of each host, asked for once. A Crawl-delay slows the whole session down."""
+    """The robots.txt of each host, asked for once. A Crawl-delay slows the whole session down, as far as ``max_wait_s``."""
 
     def __init__(self, session: PoliteSession, user_agent: str) -> None:
         self._session = session
@@ -20,7 +20,10 @@ class Robots:
         self._rules: dict[str, Protego] = {}
 
     def allows(self, url: str) -> bool:
-        """Whether the page may be asked for. Raises ``HttpError`` where the server does not say: nothing may then."""
+        """Whether the page may be asked for.
+
+        Raises ``HttpError`` where the server does not say, or asks to wait for longer than ``max_wait_s``: nothing may.
+        """
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc}"
         if host not in self._rules:
