@@ -297,8 +297,10 @@ def test_a_crawl_delay_is_obeyed_and_one_that_nobody_outlives_ends_the_listing(s
 # Where a request may lead, and what may come back
 
 
-def test_private_addresses_are_refused(site: Site) -> None:
-    site.url = site.url.replace("127.0.0.1", "localhost")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_private_addresses_are_refused(site: Site, scheme: str) -> None:
+    """Over https before the server, which speaks no TLS, is greeted."""
+    site.url = site.url.replace("http://127.0.0.1", f"{scheme}://localhost")
     error = failure(site, allow_private_addresses=False)
     assert "localhost is at 127.0.0.1, which is a private address; set allow_private_addresses = true" in str(error)
     assert site.requests == []
@@ -306,8 +308,17 @@ def test_private_addresses_are_refused(site: Site) -> None:
 
 PRIVATE = (
     "10.1.2.3 172.16.0.1 192.168.0.1 127.8.8.8 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 "
-    "::1 fe80::1%eth0 fc00::1 ::ffff:192.168.0.1 64:ff9b::7f00:1 2002:7f00:1:: :: ff02::1"
+    "::1 fe80::1%eth0 fc00::1 ::ffff:192.168.0.1 64:ff9b::7f00:1 2002:7f00:1:: :: ff02::1 "
+    "fec0::1 64:ff9b:1::a00:1 ::127.0.0.1 ::ffff:0:127.0.0.1 ::8.8.8.8 5f00::1"
 )
+
+
+PUBLIC = "8.8.8.8 2606:4700:4700::1111 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::"
+
+
+@pytest.mark.parametrize("address", PUBLIC.split())
+def test_which_addresses_are_public(address: str) -> None:
+    assert is_public(address)
 
 
 @pytest.mark.parametrize("address", PRIVATE.split())
