@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from requests import Request
+from tenacity import RetryCallState, Retrying
 
 from penstock import maintenance, provenance
 from penstock.errors import ConfigError, FetchError, ListingError, TransientFetchError
@@ -21,9 +23,10 @@ from penstock.settings import Settings
 from penstock.sources import Source, TooLargeError, open_source
 from penstock.sources.http.addresses import is_public
 from penstock.sources.http.errors import HttpError
-from penstock.sources.http.session import PoliteSession
+from penstock.sources.http.session import PoliteSession, pause_s
 from support import s3_proxy as faults
-from support.s3_proxy import Answer, Fault, refused
+from support.certificates import self_signed
+from support.s3_proxy import Answer, Fault, refused, serving
 from support.web import WebServer, WebWorkspace
 
 pytestmark = pytest.mark.server
@@ -380,6 +383,48 @@ def test_a_header_that_cannot_be_sent_is_named_and_never_its_value(site: Site) -
         with pytest.raises(HttpError, match=said) as caught:
             session.prepare_request(Request("GET", site.url, headers=headers))
         assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://nowhere.invalid", "its host is not known; check the address and the name service"),
+        ("http://127.0.0.1:1", "nothing answers there; check the address and its port, or try again"),
+        ("https://{site}", "no TLS connection was made; check whether it speaks https, or try again"),
+    ],
+    ids=["unknown", "refused", "no-tls"],
+)
+def test_a_connection_that_is_never_made_says_what_to_check(site: Site, address: str, said: str) -> None:
+    sitemap = address.format(site=site.url.removeprefix("http://")) + "/sitemap.xml"
+    error = failure(site, sitemap=sitemap)
+    assert f"{sitemap}: {said}" in str(error)
+    assert error.transient
+
+
+def test_a_certificate_that_nobody_vouches_for_is_said(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls.certificate, tls.key)
+    with serving(site, context) as site.url:
+        site.name(upper="2026-03-01")
+        error = failure(site)
+        assert "/sitemap.xml: its certificate does not hold; mend it, or REQUESTS_CA_BUNDLE" in str(error)
+        assert not error.transient
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tls.certificate))
+        assert keys(site) == ["/upper"]
+
+
+def test_workers_that_are_told_the_same_do_not_come_back_together(site: Site) -> None:
+    """And none of them before it was told to."""
+    retrying = Retrying()
+    state = RetryCallState(retrying, None, (), {})
+    asked = HttpError("busy", "try again", transient=True, status=429, wait_s=60)
+    state.set_exception((HttpError, asked, None))
+    waits = {pause_s(state) for _ in range(20)}
+    assert len(waits) > 1
+    assert all(60 <= wait <= 67 for wait in waits)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

@@ -6,6 +6,7 @@ and how often it holds; what no fault is played for is forwarded as it came.
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -154,14 +155,16 @@ class Answering(Protocol):
 
 
 @contextmanager
-def serving(server: Answering) -> Iterator[str]:
+def serving(server: Answering, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Have ``server`` answer on loopback; yields its URL."""
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler(server))
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
     http.daemon_threads = True
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{http.server_port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}"
     finally:
         http.shutdown()
         thread.join()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ssl import SSLCertVerificationError, SSLError
 from urllib.parse import SplitResult, urlsplit
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError
 
 from penstock.errors import FetchError, ListingError, TransientFetchError, TransientListingError
 
@@ -61,6 +65,24 @@ def of_status(url: str, status: int, wait_s: float | None) -> HttpError:
     elif not what:
         what, fix = "the server did not answer as expected", "check the source's address and parameters"
     return HttpError(f"{where(url)}: {what} ({status})", fix, status in TRANSIENT, status, wait_s)
+
+
+def of_connection(url: str, error: Exception) -> HttpError:
+    """The error that a failed connection's is: never made, for a reason that may lie in the address, or broken off."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)  # what lies in urllib3's MaxRetryError
+    inner = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    if isinstance(reason, NameResolutionError):
+        return HttpError(f"{where(url)}: its host is not known", "check the address and the name service", True)
+    if isinstance(reason, ConnectTimeoutError):  # a refused one is of this kind, too
+        return HttpError(f"{where(url)}: nothing answers there", "check the address and its port, or try again", True)
+    if isinstance(inner, SSLError) and not isinstance(inner, SSLCertVerificationError):
+        return HttpError(
+            f"{where(url)}: no TLS connection was made", "check whether it speaks https, or try again", True
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return HttpError(f"{where(url)}: its certificate does not hold", "mend it, or REQUESTS_CA_BUNDLE")
+    return HttpError(f"{where(url)}: the connection failed or broke off", "try again", True)
 
 
 def parts_of(url: str) -> SplitResult | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import random
 import ssl
 import threading
 import time
@@ -28,7 +29,15 @@ from penstock.errors import ConfigError
 from penstock.http_settings import HttpSource
 from penstock.retry_after import retry_after_s
 from penstock.sources.http.addresses import PublicOnlyAdapter
-from penstock.sources.http.errors import HttpError, TooLargeAnswerError, no_address, of_status, parts_of, where
+from penstock.sources.http.errors import (
+    HttpError,
+    TooLargeAnswerError,
+    no_address,
+    of_connection,
+    of_status,
+    parts_of,
+    where,
+)
 from penstock.sources.http.gzipped import unpacked
 from penstock.sources.http.headers import require_sendable
 
@@ -116,7 +125,7 @@ class PoliteSession(requests.Session):
     def _patiently(self, request: requests.PreparedRequest) -> requests.Response:
         retrying = Retrying(
             stop=stop_after_attempt(self._settings.tries),
-            wait=_pause,
+            wait=pause_s,
             retry=retry_if_exception(self._worth_another_try),
             reraise=True,
         )
@@ -140,10 +149,8 @@ class PoliteSession(requests.Session):
                 body = self._body(response)
         except (LocationValueError, requests.exceptions.InvalidURL):
             raise no_address(url) from None
-        except requests.exceptions.SSLError:
-            raise HttpError(f"{where(url)}: its certificate does not hold", "mend it, or REQUESTS_CA_BUNDLE") from None
-        except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError):
-            raise HttpError(f"{where(url)}: the connection failed or broke off", "try again", True) from None
+        except (requests.ConnectionError, requests.Timeout, HTTPError, TimeoutError) as error:
+            raise of_connection(url, error) from None
         except OSError as error:  # requests' own errors are, too
             kind = type(error).__name__
             raise HttpError(f"{where(url)} cannot be asked ({kind})", "check the source's address") from None
@@ -215,7 +222,9 @@ class Turns:
 _jittered = wait_exponential_jitter(multiplier=0.5, max=30.0)
 
 
-def _pause(state: RetryCallState) -> float:
+def pause_s(state: RetryCallState) -> float:
+    """Seconds to wait before the next try: never less than the server asked for."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.wait_s if isinstance(error, HttpError) else None
-    return max(_jittered(state) if asked is None else 0.0, asked or 0.0)
+    # Workers that were told the same must not come back at the same moment, and none before it.
+    return _jittered(state) if asked is None else asked + random.random() * (1 + asked / 10)  # noqa: S311 - no secret

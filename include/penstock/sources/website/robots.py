@@ -12,7 +12,7 @@ from penstock.sources.http.session import PoliteSession
 
 
 class Robots:
-    """The robots.txt of each host, asked for once. A Crawl-delay slows the whole session down, as far as ``max_wait_s``."""
+    """The robots.txt of each host, asked for once. A Crawl-delay slows the whole session down."""
 
     def __init__(self, session: PoliteSession, user_agent: str) -> None:
         self._session = session
