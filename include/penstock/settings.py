@@ -370,8 +370,13 @@ def checked_base_url(value: str) -> str:
     >>> checked_base_url("https://api.cohere.com/")
     'https://api.cohere.com'
     """
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # one out of range raises
+        (parts.hostname or "").encode("idna")
+    except ValueError:
+        known = False
+    if not known:
         # not shown: what is wrong with it may be a password
         raise ValueError("this is no address of an API; write https://HOST or http://HOST:PORT")
     if parts.username or parts.password or parts.query or parts.fragment:

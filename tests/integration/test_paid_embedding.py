@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -210,9 +211,14 @@ class TestBudget:
             w.sync()
         assert api.billed <= self.BUDGET
 
-    def test_an_answer_without_a_figure_counts_at_its_most(self, make_workspace: Make, api: ModelApi) -> None:
-        w = filled(make_workspace(), "openai", api)
-        api.faults.append(Fault(spoil=lambda body: {**body, "usage": None}))
+    @pytest.mark.parametrize("figure", [None, math.nan, math.inf, -7, "x", [], 10**400])
+    @pytest.mark.parametrize("backend", ["cohere", "openai"])
+    def test_an_answer_without_a_figure_counts_at_its_most(
+        self, make_workspace: Make, api: ModelApi, backend: str, figure: Any
+    ) -> None:
+        w = filled(make_workspace(), backend, api)
+        spoilt = {"usage": {"prompt_tokens": figure}, "meta": {"billed_units": {"input_tokens": figure}}}
+        api.faults.append(Fault(spoil=lambda body: {**body, **spoilt}))
         report = w.sync()
         assert report.counts["tokens_billed"] == 0
         assert report.counts["tokens_unsure"] >= api.billed > 0

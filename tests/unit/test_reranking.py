@@ -52,6 +52,19 @@ def test_k_is_asked_of_the_api_and_may_be_more_than_there_are(reranker: CohereRe
     assert [asked.body["top_n"] for asked in api.asked] == [2, 4]
 
 
+@pytest.mark.parametrize("k", [0, -1])
+def test_fewer_than_one_passage_is_not_asked_for(reranker: CohereReranker, api: ModelApi, k: int) -> None:
+    with pytest.raises(UsageError, match=f"^{k} passages cannot be asked for; ask for 1 or more$"):
+        reranker.rerank(QUESTION, PASSAGES, k=k)
+    assert api.asked == []
+
+
+@pytest.mark.parametrize("units", [math.nan, math.inf, -1, "x", None])
+def test_a_figure_that_is_none_is_not_counted(reranker: CohereReranker, api: ModelApi, units: object) -> None:
+    api.faults.append(Fault(spoil=lambda body: {**body, "meta": {"billed_units": {"search_units": units}}}))
+    assert reranker.rerank(QUESTION, PASSAGES).searches == 0
+
+
 def test_nothing_is_asked_about_nothing_or_too_much(reranker: CohereReranker, api: ModelApi) -> None:
     assert reranker.rerank(QUESTION, []).hits == ()
     with pytest.raises(UsageError, match="1,001 passages are too many to rerank; hand in at most 1,000"):
@@ -79,7 +92,9 @@ def test_a_passing_fault_is_asked_past_once_and_others_are_named(
         (lambda body: body["results"].pop(), "3 results where 4 were asked for"),
         (lambda body: body["results"][0].update(index=4), "places that are not the passages'"),
         (lambda body: body["results"][0].update(index=0), "places that are not the passages'"),
+        (lambda body: body["results"][0].update(index=[1]), "places that are not the passages'"),
         (lambda body: body["results"][0].update(relevance_score=math.nan), "scores that are no numbers"),
+        (lambda body: body["results"][0].update(relevance_score=10**400), "scores that are no numbers"),
         (lambda body: body["results"][0].pop("relevance_score"), "scores that are no numbers"),
         (lambda body: body.pop("results"), "no results where 4 were asked for"),
     ],

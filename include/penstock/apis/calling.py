@@ -29,6 +29,8 @@ logging.getLogger("httpcore").setLevel(logging.INFO)  # at DEBUG it writes heade
 MAX_WAIT_S = 120.0
 """An API that asks for a longer wait is left alone: the next run goes on."""
 LONGEST_MESSAGE = 300
+DEEPEST_MESSAGE = 5
+"""So many levels down an error's message is looked for."""
 TRY_AGAIN = (408, 409, 425, 429)
 BACKOFF = wait_exponential(multiplier=1, max=60)
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -116,6 +118,8 @@ class Caller:
             return ModelError(f"{who} asks for payment {answer}; see to the account of this key")
         if status == 404:
             return ModelError(f"{who} knows no model {self.model!r} {answer}; check model and base_url")
+        if 300 <= status < 400:
+            return ModelError(f"{who} answered with a redirect {answer}; write where it leads in base_url")
         if status == 413:
             return ModelError(f"{who} takes no request that large {answer}; lower embedder.batch_texts")
         return ModelError(
@@ -128,7 +132,7 @@ class Caller:
         log.info("api.retry", service=self.service.name, attempt=state.attempt_number, wait_s=wait_s)
 
 
-def message_of(body: Any) -> str:
+def message_of(body: Any, levels: int = DEEPEST_MESSAGE) -> str:
     """The message in an error's body, in any of the usual shapes. Nothing else of it: some repeat what they were sent.
 
     >>> message_of({"error": {"message": "no such model"}})
@@ -136,11 +140,15 @@ def message_of(body: Any) -> str:
     >>> message_of({"detail": [{"msg": "field required", "input": {"texts": ["a secret"]}}]})
     'field required'
     """
+    if not levels:
+        return ""
     if isinstance(body, list):
-        return "; ".join(filter(None, map(message_of, body)))[:LONGEST_MESSAGE]
+        return "; ".join(filter(None, (message_of(one, levels - 1) for one in body)))[:LONGEST_MESSAGE]
     if isinstance(body, dict):
         found = next((body[name] for name in ("message", "msg", "error", "detail") if body.get(name)), "")
-        return message_of(found) if isinstance(found, dict | list) else " ".join(str(found).split())[:LONGEST_MESSAGE]
+        if isinstance(found, dict | list):
+            return message_of(found, levels - 1)
+        return " ".join(str(found).split())[:LONGEST_MESSAGE]
     return ""
 
 

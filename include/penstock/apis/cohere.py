@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import httpx
+
 from penstock.apis.calling import Caller
 from penstock.errors import ModelError
 from penstock.settings import ApiSettings
@@ -28,8 +30,8 @@ def open_client(caller: Caller, settings: ApiSettings) -> cohere.ClientV2:
         api_key=caller.access.key,
         base_url=caller.access.base_url,
         client_name="penstock",
-        timeout=settings.timeout_s,
         max_retries=0,
+        httpx_client=httpx.Client(timeout=settings.timeout_s),  # the SDK's own would follow a redirect with the texts
         log_warning_experimental_features=False,
     )
 
@@ -44,5 +46,7 @@ def called(caller: Caller, request: Callable[[], T]) -> T:
             if 200 <= status < 300:  # a body that is no JSON
                 raise caller.broken() from None
             raise caller.refused(status, error.body, error.headers or {}) from None
-        except TypeError:  # the SDK makes its objects of any JSON, and fails where it is none of its own
+        except ValueError:  # bytes that are no text, a number of thousands of digits
+            raise caller.broken() from None
+        except (TypeError, RecursionError):  # the SDK makes its objects of any JSON, and fails where it is none of them
             raise caller.malformed("something else than its API describes") from None

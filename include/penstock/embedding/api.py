@@ -151,6 +151,8 @@ class ApiEmbedder:
             found = len(rows) if isinstance(rows, list) else "no"
             raise caller.malformed(f"{found} vectors for {texts} texts")
         sizes = {len(row) if isinstance(row, list) else 0 for row in rows}
+        if 0 in sizes:
+            raise caller.malformed("vectors that are no lists of numbers")
         if sizes != {self.dimension}:
             wrong = ", ".join(map(str, sorted(sizes - {self.dimension})))
             raise caller.malformed(
@@ -159,8 +161,10 @@ class ApiEmbedder:
             )
         try:
             vectors = np.array(rows, dtype=np.float32)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise caller.malformed("vectors that are not all numbers") from None
+        if vectors.shape != (texts, self.dimension):
+            raise caller.malformed("vectors that are not all numbers")
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         if not np.all(np.isfinite(lengths)) or not np.all(lengths > 0):
             raise caller.malformed("vectors that are not finite or have no direction")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from penstock.apis import Caller
 from penstock.apis import cohere as sdk
+from penstock.apis.answers import billed
 from penstock.embedding.api import Answer
 from penstock.settings import ApiEmbedderSettings
 
@@ -32,7 +33,6 @@ class CohereApi:
                 output_dimension=self._size,
             ),
         )
-        billed = getattr(getattr(response, "meta", None), "billed_units", None)
-        tokens = getattr(billed, "input_tokens", None)
+        units = getattr(getattr(response, "meta", None), "billed_units", None)
         vectors = getattr(getattr(response, "embeddings", None), "float_", None)
-        return Answer(vectors, None if tokens is None else int(tokens))
+        return Answer(vectors, billed(getattr(units, "input_tokens", None)))

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from penstock.apis import Caller
+from penstock.apis.answers import billed
 from penstock.embedding.api import Answer
 from penstock.settings import ApiEmbedderSettings
 
@@ -30,29 +31,29 @@ class OpenAiApi:
         with self._caller.translated():
             url = f"{self._caller.access.base_url}/embeddings"
             response = self._client.post(url, json={**self._request, "input": list(texts)})
-        body = _json(response)
+        body = self._json(response)
         if not response.is_success:
             raise self._caller.refused(response.status_code, body, response.headers)
         if not isinstance(body, dict):
             raise self._caller.broken()
         return Answer(_in_order(body.get("data")), _tokens(body.get("usage")))
 
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        return None
+    def _json(self, response: httpx.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            return None
+        except RecursionError:
+            raise self._caller.malformed("JSON that is nested too deep") from None
 
 
 def _in_order(data: Any) -> list[Any] | None:
     """The vectors by their ``index``: the order of the answer is not promised. ``None`` where that cannot be told."""
     if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
         return None
-    found = {one.get("index"): one.get("embedding") for one in data}
+    found = {one["index"]: one.get("embedding") for one in data if isinstance(one.get("index"), int)}
     return [found[place] for place in range(len(data))] if set(found) == set(range(len(data))) else None
 
 
 def _tokens(usage: Any) -> int | None:
-    tokens = usage.get("prompt_tokens", usage.get("total_tokens")) if isinstance(usage, dict) else None
-    return int(tokens) if isinstance(tokens, int | float) else None
+    return billed(usage.get("prompt_tokens", usage.get("total_tokens"))) if isinstance(usage, dict) else None

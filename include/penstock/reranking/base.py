@@ -30,6 +30,7 @@ class Reranker(Protocol):
     def rerank(self, question: str, passages: Sequence[str], k: int | None = None) -> Ranking:
         """Return the ``k`` most relevant passages (all where ``k`` is None or more than there are); none for none.
 
-        Raises ``UsageError`` for more than ``max_passages``, else ``ModelError`` or ``TransientModelError``.
+        Raises ``UsageError`` for more than ``max_passages`` or a ``k`` below 1, else ``ModelError`` or
+        ``TransientModelError``.
         """
         ...

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from penstock.apis import COHERE, Caller, find_access
 from penstock.apis import cohere as sdk
+from penstock.apis.answers import billed, finite
 from penstock.embedding.tokens import encodable
 from penstock.errors import UsageError
 from penstock.reranking.base import Ranked, Ranking
@@ -36,6 +36,8 @@ class CohereReranker:
     def rerank(self, question: str, passages: Sequence[str], k: int | None = None) -> Ranking:
         if len(passages) > MAX_PASSAGES:
             raise UsageError(f"{len(passages):,} passages are too many to rerank; hand in at most {MAX_PASSAGES:,}")
+        if k is not None and k < 1:
+            raise UsageError(f"{k} passages cannot be asked for; ask for 1 or more")
         if not passages:
             return Ranking(())
         wanted = len(passages) if k is None else min(k, len(passages))
@@ -51,18 +53,20 @@ class CohereReranker:
             ),
             min(TRIES, self._settings.tries),
         )
-        billed = getattr(getattr(response, "meta", None), "billed_units", None)
-        return Ranking(self._checked(response, wanted, len(passages)), int(getattr(billed, "search_units", None) or 0))
+        units = getattr(getattr(response, "meta", None), "billed_units", None)
+        searches = billed(getattr(units, "search_units", None)) or 0
+        return Ranking(self._checked(response, wanted, len(passages)), searches)
 
     def _checked(self, response: Any, wanted: int, passages: int) -> tuple[Ranked, ...]:
         results = getattr(response, "results", None)
         if not isinstance(results, list) or len(results) != wanted:
             found = len(results) if isinstance(results, list) else "no"
             raise self._caller.malformed(f"{found} results where {wanted} were asked for")
-        hits = [Ranked(getattr(one, "index", -1), getattr(one, "relevance_score", math.nan)) for one in results]
-        places = {hit.place for hit in hits}
+        places = {place for one in results if isinstance(place := getattr(one, "index", None), int)}
         if len(places) != wanted or not places <= set(range(passages)):
             raise self._caller.malformed("places that are not the passages'")
-        if not all(isinstance(hit.score, int | float) and math.isfinite(hit.score) for hit in hits):
+        scores = [finite(getattr(one, "relevance_score", None)) for one in results]
+        hits = [Ranked(one.index, score) for one, score in zip(results, scores, strict=True) if score is not None]
+        if len(hits) != wanted:
             raise self._caller.malformed("scores that are no numbers")
         return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.place)))

@@ -190,7 +190,8 @@ def test_a_server_that_is_not_there_is_transient(opened: Open) -> None:
         (Fault(413, {"message": "large"}), r"takes no request that large \(413: large\); lower embedder\.batch_texts"),
         (Fault(400, {"message": "too many tokens"}), r"\(400: too many tokens\).* lower chunker\.max_tokens, or name"),
         (Fault(422, {"detail": [{"msg": "bad", "input": "the gate"}]}), r"\(422: bad\); check its settings"),
-        (Fault(301, None, {"location": "http://elsewhere.invalid/"}), r"check (its settings|base_url)"),
+        (Fault(301, None, {"location": "http://elsewhere.invalid/"}), r"with a redirect \(301\); write where it leads"),
+        (Fault(307, None), r"answered with a redirect \(307\); write where it leads in base_url"),
         (Fault(501, {"message": "no"}), r"\(501: no\); check its settings"),
         (Fault(429, {"error": {"message": "quota", "code": "insufficient_quota"}}), r"no credit left for this key"),
     ],
@@ -199,8 +200,6 @@ def test_what_another_try_would_not_mend_fails_at_once_with_the_fix(
     opened: Open, api: ModelApi, fault: Fault, message: str
 ) -> None:
     one = opened(tries=2)
-    if fault.status == 301 and one.settings.backend == "cohere":
-        pytest.skip("the SDK follows redirects itself")
     api.faults.append(fault)
     with pytest.raises(ModelError, match=message) as error:
         one.embedder.embed_documents(TEXTS)
@@ -244,7 +243,10 @@ def spoiled(change: Callable[[list[list[float]]], object]) -> Callable[[dict[str
         (lambda rows: rows.__setitem__(1, [0.0] * DIMENSION), "vectors that are not finite or have no direction"),
         (lambda rows: rows[1].__setitem__(7, None), "vectors that are not finite or have no direction"),
         (lambda rows: rows[1].__setitem__(7, "much"), "vectors that are not all numbers"),
-        (lambda rows: rows.__setitem__(1, None), "vectors of 0 dimensions"),
+        (lambda rows: rows[1].__setitem__(7, 10**400), "vectors that are not all numbers"),
+        (lambda rows: rows.__setitem__(slice(None), [[[1.0]] * DIMENSION] * 3), "vectors that are not all numbers"),
+        (lambda rows: rows.__setitem__(1, None), "vectors that are no lists of numbers"),
+        (lambda rows: rows.__setitem__(slice(None), ["AACAPwAAAEA="] * 3), "vectors that are no lists of numbers"),
     ],
 )
 def test_a_paid_answer_that_cannot_be_used_is_refused_and_not_paid_for_twice(
@@ -265,6 +267,29 @@ def test_an_answer_of_another_shape_is_refused(opened: Open, api: ModelApi, answ
     api.faults.append(Fault(spoil=lambda _: answer))
     with pytest.raises(ModelError, match=r"no vectors for 1 texts|answered (no JSON|something else than)"):
         one.embedder.embed_documents(["a"])
+
+
+def test_openai_places_that_are_none_are_refused(api: ModelApi) -> None:
+    api.faults.append(Fault(spoil=lambda body: {**body, "data": [{**body["data"][0], "index": []}]}))
+    with pytest.raises(ModelError, match="OpenAI answered no vectors for 1 texts"):
+        Opened("openai", api).embedder.embed_documents(["a"])
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_json_that_is_nested_too_deep_is_refused_and_not_paid_for_twice(
+    opened: Open, api: ModelApi, status: int
+) -> None:
+    deep = b"[" * 5000 + b"]" * 5000
+    api.faults.append(Fault(status, deep, spoil=lambda _: deep))
+    with pytest.raises(ModelError, match=r"answered (JSON that is nested too deep|something else than its API)"):
+        opened().embedder.embed_documents(["a"])
+    assert len(api.asked) == 1
+
+
+def test_a_message_is_looked_for_a_few_levels_down(opened: Open, api: ModelApi) -> None:
+    api.faults.append(Fault(400, b'{"error":' * 900 + b'"deep"' + b"}" * 900))
+    with pytest.raises(ModelError, match=r"was asked \(400\); check its settings"):
+        opened().embedder.embed_documents(["a"])
 
 
 class TestTokens:
@@ -304,6 +329,13 @@ class TestTokens:
         assert len({one.embedder.fingerprint for one in (plain, file, long)}) == 1
         with pytest.raises(ModelError, match=r"there is no tokenizer at nowhere\.json; embedder\.tokenizer names"):
             opened(tokenizer="nowhere.json")
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:99999", "http://h:port", "http://[bad", "http://a..b", "https://"])
+def test_an_address_that_is_none_is_told_before_anything_is_asked(opened: Open, host: str) -> None:
+    settings = opened(base_url=None).settings
+    with pytest.raises(ConfigError, match=r"the host of the connection '.*': this is no address of an API; write http"):
+        ApiEmbedder(settings, lambda _: {"password": KEY, "host": host}).embed_query("a")
 
 
 def test_the_fingerprint_names_model_dimension_and_prompts_and_not_the_address(opened: Open, api: ModelApi) -> None:
