@@ -6,11 +6,13 @@ command line; heavy libraries are imported when a task runs, never when a DAG fi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import (
@@ -383,12 +385,24 @@ def opened() -> Iterator[Platform]:
 
 def airflow_connection(name: str) -> dict[str, Any] | None:
     """A connection of Airflow's as the dict that sources take; ``None`` where there is none of that name."""
+    _keep_secrets_from_the_log_of_dag_test()
     try:
         found = BaseHook.get_connection(name)
     except AirflowNotFoundException:
         return None
     parts = ("conn_type", "host", "login", "password", "schema", "port")
     return {part: getattr(found, part) for part in parts} | {"extra": dict(found.extra_dejson)}
+
+
+def _keep_secrets_from_the_log_of_dag_test() -> None:
+    """A worker's supervisor omits the secrets that it is told to mask; that of ``dag.test()`` writes them at DEBUG."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.supervisor import InProcessSupervisorComms
+
+    comms = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if isinstance(comms, InProcessSupervisorComms):
+        quiet = structlog.make_filtering_bound_logger(logging.INFO)
+        comms.log = structlog.wrap_logger(structlog.PrintLogger(), wrapper_class=quiet)
 
 
 def external_name(context: Any) -> str:

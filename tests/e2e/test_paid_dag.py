@@ -45,8 +45,7 @@ def test_the_key_of_a_connection_stays_there(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     with model_api() as api:
         connection = json.dumps({"conn_type": "cohere", "password": KEY, "host": api.url})
-        # Not DEBUG: there Airflow 3.3 itself writes down the secrets that it hands to its mask.
-        told = environment(tmp_path, AIRFLOW__LOGGING__LOGGING_LEVEL="INFO", AIRFLOW_CONN_COHERE_DEFAULT=connection)
+        told = environment(tmp_path, AIRFLOW__LOGGING__LOGGING_LEVEL="DEBUG", AIRFLOW_CONN_COHERE_DEFAULT=connection)
         api.keys_left = 1  # the second request is refused, and the answer repeats the key
         said = ""
         for command in (["-m", "airflow", "db", "migrate"], [str(tmp_path / "script.py"), str(tmp_path)]):
