@@ -211,7 +211,7 @@ class TestBudget:
             w.sync()
         assert api.billed <= self.BUDGET
 
-    @pytest.mark.parametrize("figure", [None, math.nan, math.inf, -7, "x", [], 10**400])
+    @pytest.mark.parametrize("figure", [None, math.nan, math.inf, -7, "x"])
     @pytest.mark.parametrize("backend", ["cohere", "openai"])
     def test_an_answer_without_a_figure_counts_at_its_most(
         self, make_workspace: Make, api: ModelApi, backend: str, figure: Any
