@@ -92,8 +92,8 @@ class Pages(Section):
     kind: Literal["single", "page", "offset", "cursor", "link", "next_url"]
     param: str | None = None
     next: DottedPath | None = None
-    first: int = 1
-    limit: int | None = Field(default=None, gt=0)
+    first: int = Field(default=1, description="0 where the API counts pages from 0: its first one is lost otherwise")
+    limit: int | None = Field(default=None, gt=0, description="of records in an answer; the server may send fewer")
     limit_param: str = "limit"
     total: DottedPath | None = None
 

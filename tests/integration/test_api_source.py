@@ -117,6 +117,56 @@ def test_pages_that_shift_while_they_are_read_are_not_the_whole(api: JsonApi) ->
     assert "7 of 8 records came: the pages shifted while they were read; sync again" in str(error)
 
 
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("limit", [2, 5])
+def test_a_server_that_sends_pages_of_its_own_size_loses_nothing(api: JsonApi, limit: int, counted: bool) -> None:
+    """It sends three at a time, whatever ``limit`` asks for."""
+    api.style = "offset"
+    pages = {"kind": "offset", "param": "at", "limit": limit, **({"total": "count"} if counted else {})}
+    assert keys(source(api, pages=pages)) == [f"{n}.md" for n in range(8)]
+
+
+def test_pages_that_are_counted_from_another_number_are_noticed(api: JsonApi) -> None:
+    api.style = "page"
+    error = failure(source(api, pages={**PAGES["page"], "first": 2}))
+    assert (
+        "2 of 3 pages held records: they shifted while they were read, or do not begin with pages.first = 2; "
+        in str(error)
+    )
+
+
+def test_nothing_may_be_one_page(api: JsonApi) -> None:
+    api.routes["/records"] = lambda _: Answer(200, {}, b'{"items": [], "pages": 1}')
+    assert keys(source(api, pages=PAGES["page"])) == []
+
+
+@pytest.mark.parametrize(
+    ("style", "answer", "said"),
+    [
+        ("next_url", {"next": 5}, "an answer does not say how its pages go on; check the source's pages"),
+        ("next_url", {"next": "http://[bad"}, "an answer does not say how its pages go on"),
+        ("cursor", {"next": {"at": 3}}, "an answer does not say how its pages go on"),
+        ("offset", {}, "an answer does not say how its pages go on"),
+        ("offset", {"count": "many"}, "an answer does not say how its pages go on"),
+        ("offset", {"count": 1e999}, "an answer does not say how its pages go on"),
+        ("offset", {"count": [1], "items": []}, "an answer says no number at 'count'; check the source's pages.total"),
+    ],
+)
+def test_an_answer_that_does_not_say_how_it_goes_on_is_no_last_one(
+    api: JsonApi, style: str, answer: dict[str, Any], said: str
+) -> None:
+    body = json.dumps({"items": [{"id": "1", "body": ""}], **answer}).replace("Infinity", "1e999").encode()
+    api.routes["/records"] = lambda _: Answer(200, {}, body)
+    assert said in str(failure(source(api, pages=PAGES[style])))
+
+
+@pytest.mark.parametrize("last", ["", False, None])
+def test_an_empty_address_is_that_of_no_next_page(api: JsonApi, last: Any) -> None:
+    body = json.dumps({"items": [{"id": "1", "body": ""}], "next": last}).encode()
+    api.routes["/records"] = lambda _: Answer(200, {}, body)
+    assert keys(source(api, pages=PAGES["next_url"])) == ["1.md"]
+
+
 def test_a_next_page_on_another_host_is_not_asked_for_and_sees_no_secret(
     api: JsonApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,8 +185,9 @@ def test_a_next_page_on_another_host_is_not_asked_for_and_sees_no_secret(
     [
         (b'{"error": "no such project"}', "an answer holds no list of records at 'items'"),
         (b'{"items": [1, 2]}', "an answer holds no list of records at 'items'"),
-        (b'{"items": [', "an answer is not what sources.….pages and records say of it"),
-        (b"<html>Please log in</html>", "an answer is not what sources.….pages and records say of it"),
+        (b'{"items": [', "an answer is not JSON; check the source's records, path and pages"),
+        (b"<html>Please log in</html>", "an answer is not JSON"),
+        (b"[" * 5000 + b"]" * 5000, "an answer is nested too deeply"),
         (b'{"items": [{"title": "no id"}]}', "a record has no key: 'id' is not a text or a number in it"),
         (b'{"items": [{"id": "a!/b"}]}', "'a!/b' will not do as a key"),
     ],
@@ -159,7 +210,7 @@ def test_an_answer_that_is_no_listing_is_no_empty_one(api: JsonApi, body: bytes,
         (refused(301), "the server did not answer as expected (301)", False),
         (faults.broken_off, "the connection failed or broke off; try again", True),
         (faults.cut_short, "the connection failed or broke off; try again", True),
-        (faults.shortened, "an answer is not what sources.….pages and records say of it", False),
+        (faults.shortened, "an answer is not JSON", False),
     ],
     ids=["500", "429", "401", "404", "301", "broken-off", "longer-than-it-is", "shorter-than-it-is"],
 )

@@ -77,10 +77,7 @@ class ApiDocuments:
                 seen[key] = said
                 watermark.see(record)
                 yield from self._named(key, record)
-            if pager.total is not None and len(seen) < pager.total and not pager.unchanged:
-                raise HttpError(
-                    f"{len(seen)} of {pager.total} records came: the pages shifted while they were read", "sync again"
-                )
+            pager.require_all(len(seen))
             reading.cursor = watermark.cursor(pager.first, pager.n_pages, pager.unchanged, may_move=not changed)
         except HttpError as error:
             raise error.of_listing(self.name) from None

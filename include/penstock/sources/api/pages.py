@@ -8,21 +8,13 @@ from functools import reduce
 from typing import Any
 
 from dlt.common.configuration.specs import RuntimeConfiguration
-from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
-from dlt.sources.helpers.rest_client.paginators import (
-    BasePaginator,
-    HeaderLinkPaginator,
-    JSONLinkPaginator,
-    JSONResponseCursorPaginator,
-    OffsetPaginator,
-    PageNumberPaginator,
-    SinglePagePaginator,
-)
 from requests import Response, Session
 from requests.auth import AuthBase
 
-from penstock.http_settings import ApiSource, Pages
+from penstock.http_settings import ApiSource
+from penstock.sources.api.paginators import Paginator
 from penstock.sources.api.records import Record
 from penstock.sources.http.errors import HttpError
 from penstock.sources.http.session import NOT_MODIFIED
@@ -32,13 +24,17 @@ FIX = "check the source's records, path and pages"
 
 @dataclass
 class Pager:
-    """Reads the pages of one listing; ``first`` is the answer that it began with, ``total`` what the last one said."""
+    """Reads the pages of one listing; ``first`` is the answer that it began with.
+
+    ``total`` is what the last answer said that there is: records, or pages where they are numbered.
+    """
 
     session: Session
     settings: ApiSource
     auth: AuthBase | None
     first: Response | None = None
     n_pages: int = 0
+    n_filled: int = 0
     total: int | None = None
     unchanged: bool = False
     """The server said 304: as it was when the validators that were sent came."""
@@ -55,17 +51,30 @@ class Pager:
             self.settings.path,
             params=dict(params),
             headers={"Accept": "application/json", **self.settings.headers, **headers},
-            paginator=_paginator(self.settings.pages),
+            paginator=Paginator(self.settings.pages),
             data_selector=self.settings.records or "$",
             hooks={"response": [self._look]},
         )
-        try:
-            for page in found:
-                self.n_pages += 1
-                self._note_total(page.response)
-                yield list(page)
-        except ValueError:  # of JSON and of dlt's paginators; its words may hold the whole answer
-            raise HttpError("an answer is not what sources.….pages and records say of it", FIX) from None
+        for page in found:
+            self.n_pages += 1
+            self.n_filled += bool(page)
+            self._note_total(page)
+            yield list(page)
+
+    def require_all(self, n_records: int) -> None:
+        """Raise ``HttpError`` where the server counted more than came."""
+        if self.unchanged or self.total is None:
+            return
+        total, pages = self.total, self.settings.pages
+        if pages.kind == "offset" and n_records < total:
+            what = f"{n_records} of {total} records came: the pages shifted while they were read"
+            raise HttpError(what, "sync again")
+        if pages.kind == "page" and self.n_filled < total and (self.n_filled, total) != (0, 1):  # some say 1 of nothing
+            raise HttpError(
+                f"{self.n_filled} of {total} pages held records: they shifted while they were read, or do not begin "
+                f"with pages.first = {pages.first}",
+                "sync again; where that does not help check pages.first and pages.total",
+            )
 
     def _look(self, response: Response, *_: Any, **__: Any) -> None:
         if response.status_code == NOT_MODIFIED:
@@ -74,15 +83,27 @@ class Pager:
             raise IgnoreResponseException
         self.first = self.first or response
 
-    def _note_total(self, response: Response) -> None:
-        if self.settings.pages.kind == "offset" and self.settings.pages.total:
-            self.total = int(at_path(response.json(), self.settings.pages.total))
+    def _note_total(self, page: PageData[Any]) -> None:
+        path = self.settings.pages.total
+        said: Any = at_path(page.response.json(), path) if path else None
+        if said is None and not page:  # an answer with no records may leave their number out
+            return
+        try:
+            self.total = int(said) if path else None
+        except (TypeError, ValueError, OverflowError):
+            raise HttpError(f"an answer says no number at {path!r}", "check the source's pages.total") from None
 
 
 class _StrictClient(RESTClient):
     def extract_response(self, response: Response, data_selector: Any) -> list[Any]:
         """The records at a dotted path; dlt's own takes a missing list, such as an error's answer, for an empty one."""
-        found = at_path(response.json(), "" if data_selector == "$" else str(data_selector))
+        try:
+            answer = response.json()
+        except RecursionError:
+            raise HttpError("an answer is nested too deeply", FIX) from None
+        except ValueError:  # its words may hold the whole answer
+            raise HttpError("an answer is not JSON", FIX) from None
+        found = at_path(answer, "" if data_selector == "$" else str(data_selector))
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise HttpError(f"an answer holds no list of records at {str(data_selector)!r}", FIX)
         return found
@@ -96,20 +117,3 @@ def at_path(answer: Any, path: str) -> Any:
     """
     names = path.split(".") if path else []
     return reduce(lambda value, name: value.get(name) if isinstance(value, dict) else None, names, answer)
-
-
-def _paginator(pages: Pages) -> BasePaginator:
-    match pages.kind:
-        case "single":
-            return SinglePagePaginator()
-        case "page":
-            return PageNumberPaginator(base_page=pages.first, page_param=pages.param, total_path=pages.total)
-        case "offset":
-            limit = pages.limit or 0
-            return OffsetPaginator(limit, 0, pages.param, pages.limit_param, total_path=pages.total)
-        case "cursor":
-            return JSONResponseCursorPaginator(cursor_path=pages.next or "", cursor_param=pages.param)
-        case "link":
-            return HeaderLinkPaginator()
-        case "next_url":
-            return JSONLinkPaginator(next_url_path=pages.next or "")
