@@ -188,13 +188,40 @@ def test_a_next_page_on_another_host_is_not_asked_for_and_sees_no_secret(
         (b'{"items": [', "an answer is not JSON; check the source's records, path and pages"),
         (b"<html>Please log in</html>", "an answer is not JSON"),
         (b"[" * 5000 + b"]" * 5000, "an answer is nested too deeply"),
-        (b'{"items": [{"title": "no id"}]}', "a record has no key: 'id' is not a text or a number in it"),
-        (b'{"items": [{"id": "a!/b"}]}', "'a!/b' will not do as a key"),
+        (b'{"items": [{"title": "no id"}]}', "record 1 of page 1 has no key: 'id' is not a text or a number in it"),
+        (b'{"items": [{"id": 1}, {"id": "a!/b"}]}', "record 2 of page 1 has the key 'a!/b', which will not do"),
     ],
 )
 def test_an_answer_that_is_no_listing_is_no_empty_one(api: JsonApi, body: bytes, said: str) -> None:
     api.routes["/records"] = lambda _: Answer(200, {}, body)
     assert said in str(failure(source(api)))
+
+
+@pytest.mark.parametrize("twin", ["1", "7"], ids=["on-one-page", "on-two"])
+@pytest.mark.parametrize("style", PAGES)
+def test_two_records_of_one_key_are_said(api: JsonApi, style: str, twin: str) -> None:
+    api.style = style
+    api.records["0"]["name"] = api.records[twin]["name"] = "plan"
+    error = failure(source(api, document={"key": "name || id", "body": "body"}, pages=PAGES[style]))
+    assert (
+        "two records have the key 'plan.md', by document.key = 'name || id'; name what is each record's own, such as"
+        in str(error)
+    )
+
+
+@pytest.mark.parametrize("style", PAGES)
+def test_a_record_that_moves_while_it_is_listed_may_come_twice(api: JsonApi, style: str) -> None:
+    """As it was: a new record before it moved it onto the next page. Nothing of it is another record."""
+    api.style = style
+
+    def written(request: Request, forward: Forward) -> Answer:
+        api.write("00", "It is new.", at="2026-01-01T00:00:00Z")
+        return forward(request)
+
+    rule = api.play(written, after=1, times=1)
+    pages = {name: value for name, value in PAGES[style].items() if name != "total"}
+    assert keys(source(api, pages=pages)) == [f"{n}.md" for n in range(8)]
+    assert rule.played == 1
 
 
 # Servers that misbehave

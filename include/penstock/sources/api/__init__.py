@@ -16,15 +16,13 @@ from penstock.http_settings import ApiSource
 from penstock.records import Fetched, SourceObject
 from penstock.sources import access
 from penstock.sources.api.auth import auth_of
+from penstock.sources.api.listing import Listing
 from penstock.sources.api.pages import Pager
 from penstock.sources.api.records import Record, Template
 from penstock.sources.api.watermark import Watermark
 from penstock.sources.base import NOTHING_BEFORE, Before, Reading, TooLargeError
 from penstock.sources.http.errors import HttpError, TooLargeAnswerError
 from penstock.sources.http.session import PoliteSession
-
-MAX_EMPTY_PAGES = 50
-"""An API may send a page with no records and say that more follow; a server that does only that never ends."""
 
 
 class ApiDocuments:
@@ -65,25 +63,21 @@ class ApiDocuments:
 
     def _objects(self, watermark: Watermark, reading: Reading) -> Iterator[SourceObject]:
         pager = Pager(self._session, self._settings, self._auth)
-        seen: dict[str, int] = {}  # key → what its record said, to know one that changed while it was listed
-        changed = False
+        listing = Listing(pager, self._template)
         try:
             params = {**self._settings.params, **watermark.params()}
-            for record in _circling_noticed(pager.pages(params, watermark.conditions()), self._template):
-                key, said = self._template.key(record), hash(repr(record))
-                if key in seen:
-                    changed = changed or seen[key] != said
-                    continue
-                seen[key] = said
+            for key, record in listing.records(pager.pages(params, watermark.conditions())):
                 watermark.see(record)
                 yield from self._named(key, record)
-            pager.require_all(len(seen))
-            reading.cursor = watermark.cursor(pager.first, pager.n_pages, pager.unchanged, may_move=not changed)
+            may_move = not listing.changed
+            reading.cursor = watermark.cursor(pager.first, pager.n_pages, pager.unchanged, may_move)
         except HttpError as error:
             raise error.of_listing(self.name) from None
         if pager.unchanged:
             reading.whole = False
-        if pager.unchanged or changed:  # where one record moved to a later page, another may have moved to an earlier
+        if (
+            pager.unchanged or listing.changed
+        ):  # where one record moved to a later page, another may have moved to an earlier
             reading.removes = False
 
     def _named(self, key: str, record: Record) -> Iterator[SourceObject]:
@@ -93,16 +87,3 @@ class ApiDocuments:
                 yield SourceObject(key, 0, "", gone=True)
             return
         yield from self._template.objects(key, record)
-
-
-def _circling_noticed(pages: Iterator[list[Record]], template: Template) -> Iterator[Record]:
-    """The records of all pages. Raises ``HttpError`` where they go round in a circle, as a bad cursor makes them."""
-    known: set[str] = set()
-    empty = 0
-    for page in pages:
-        keys = {template.key(record) for record in page}
-        empty = 0 if page else empty + 1
-        if (page and keys <= known) or empty > MAX_EMPTY_PAGES:
-            raise HttpError("the pages go round in a circle", "check the source's pages")
-        known |= keys
-        yield from page

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
 from dlt.common.configuration.specs import RuntimeConfiguration
 from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 from dlt.sources.helpers.rest_client.exceptions import IgnoreResponseException
-from requests import Response, Session
+from requests import PreparedRequest, Response, Session
 from requests.auth import AuthBase
+from requests.hooks import default_hooks
 
 from penstock.http_settings import ApiSource
 from penstock.sources.api.paginators import Paginator
 from penstock.sources.api.records import Record
+from penstock.sources.api.watermark import VALIDATORS
 from penstock.sources.http.errors import HttpError
 from penstock.sources.http.session import NOT_MODIFIED
 
@@ -38,6 +40,7 @@ class Pager:
     total: int | None = None
     unchanged: bool = False
     """The server said 304: as it was when the validators that were sent came."""
+    _asked: list[PreparedRequest] = field(default_factory=list)
 
     def pages(self, params: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[list[Record]]:
         """Yield the records page by page. Raises ``HttpError``."""
@@ -59,7 +62,16 @@ class Pager:
             self.n_pages += 1
             self.n_filled += bool(page)
             self._note_total(page)
+            self._asked.append(page.response.request)
             yield list(page)
+
+    def again(self, n_page: int) -> list[Record]:
+        """The records of a page, counted from 0, as it is now. Raises ``HttpError``."""
+        request = self._asked[n_page].copy()
+        request.hooks = default_hooks()
+        for name in VALIDATORS.values():
+            request.headers.pop(name, None)
+        return records_of(self.session.send(request), self.settings.records)
 
     def require_all(self, n_records: int) -> None:
         """Raise ``HttpError`` where the server counted more than came."""
@@ -96,17 +108,22 @@ class Pager:
 
 class _StrictClient(RESTClient):
     def extract_response(self, response: Response, data_selector: Any) -> list[Any]:
-        """The records at a dotted path; dlt's own takes a missing list, such as an error's answer, for an empty one."""
-        try:
-            answer = response.json()
-        except RecursionError:
-            raise HttpError("an answer is nested too deeply", FIX) from None
-        except ValueError:  # its words may hold the whole answer
-            raise HttpError("an answer is not JSON", FIX) from None
-        found = at_path(answer, "" if data_selector == "$" else str(data_selector))
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise HttpError(f"an answer holds no list of records at {str(data_selector)!r}", FIX)
-        return found
+        """dlt's own takes a missing list, such as an error's answer, for an empty one."""
+        return records_of(response, "" if data_selector == "$" else str(data_selector))
+
+
+def records_of(response: Response, path: str) -> list[Any]:
+    """The records at a dotted path of an answer. Raises ``HttpError`` where there is no list of them."""
+    try:
+        answer = response.json()
+    except RecursionError:
+        raise HttpError("an answer is nested too deeply", FIX) from None
+    except ValueError:  # its words may hold the whole answer
+        raise HttpError("an answer is not JSON", FIX) from None
+    found = at_path(answer, path)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise HttpError(f"an answer holds no list of records at {path!r}", FIX)
+    return found
 
 
 def at_path(answer: Any, path: str) -> Any:

@@ -33,15 +33,18 @@ class Template:
     settings: ApiSource
     rules: access.Rules
 
-    def key(self, record: Record) -> str:
-        """The document's key. Raises ``HttpError`` where the record says none: it could not be accounted for."""
+    def key(self, record: Record, which: str) -> str:
+        """The document's key. Raises ``HttpError`` where the record, ``which`` one it is, says none: it could not be
+        accounted for.
+        """
         expression = self.settings.document.key
         value = search(expression, record)
         if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
-            raise HttpError(f"a record has no key: {expression!r} is not a text or a number in it", "mend document.key")
+            raise HttpError(f"{which} has no key: {expression!r} is not a text or a number in it", "mend document.key")
         key = str(value)
         if not key.isprintable() or ATTACHMENT in key:
-            raise HttpError(f"{key!r} will not do as a key: it is not printable, or holds '!/'", "mend document.key")
+            fault = f"{which} has the key {key!r}, which will not do: it is not printable, or holds '!/'"
+            raise HttpError(fault, "mend document.key")
         return key + ENDINGS[self.settings.document.format]
 
     def wanted(self, record: Record) -> bool:
