@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -462,6 +463,16 @@ def test_a_record_that_an_expression_does_not_fit_hurts_only_itself(api: JsonApi
     assert [key for key, item in found.items() if item.problem] == ["3.md"]
 
 
+@pytest.mark.parametrize("said", ["https://x.example/\ud800", "a\0"])
+def test_a_field_that_nothing_can_keep_hurts_only_its_record(api: JsonApi, said: str) -> None:
+    api.records["3"]["link"] = said
+    found = by_key(source(api, document={"key": "id", "body": "body", "url": "link"}))
+    problem = found["3.md"].problem
+    assert problem is not None
+    assert problem.detail == "'link' holds what cannot be kept: U+0000, or half of a character"
+    assert [key for key, item in found.items() if item.problem] == ["3.md"]
+
+
 @pytest.mark.parametrize("said", [[], ["group:a", 7], {"a": 1}, [" padded"], ["nobody", "group:a"], 7])
 def test_principals_that_cannot_be_understood_open_nothing(api: JsonApi, said: Any) -> None:
     api.write("1", "Body", readers=said)
@@ -537,13 +548,25 @@ def test_a_file_without_an_address_waits_in_quarantine(api: JsonApi) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
-    [("a.pdf", "'files' is no list in a record"), ([{"name": ["a"]}], "'name' is a list in the record, not text")],
+    ("files", "key", "said"),
+    [
+        ("a.pdf", "1.md", "'files' is a str in the record, not a list"),
+        ([{"name": ["a"]}], "1.md!/unnamed", "'name' is a list in the record, not text"),
+        ([{"name": "a", "href": "http://[bad"}], "1.md!/a", "its file's address cannot be read"),
+        ([{"name": "a", "href": "/a\ud800"}], "1.md!/a", "its file's address cannot be read"),
+    ],
 )
-def test_files_that_are_none_are_said(api: JsonApi, files: Any, said: str) -> None:
-    api.records = {}
+def test_files_that_are_none_hurt_only_themselves(api: JsonApi, files: Any, key: str, said: str) -> None:
     api.write("1", "Body", files=files)
-    assert said in str(failure(source(api, attachments=FILES)))
+    found = by_key(source(api, attachments=FILES))
+    assert [(name, item.problem.detail) for name, item in found.items() if item.problem] == [(key, said)]
+    assert len([name for name in found if "!/" not in name]) == 8
+
+
+def test_a_file_is_called_what_a_key_can_hold(api: JsonApi) -> None:
+    found = by_key(with_files(api, {"name": "a\n\0\ud800.txt", "href": "/files/a", "at": "\ud800"}))
+    assert list(found) == ["1.md", "1.md!/a___.txt"]
+    assert found["1.md!/a___.txt"].problem is None
 
 
 @pytest.mark.parametrize(
@@ -652,3 +675,19 @@ def test_times_may_be_numbers(api: JsonApi, form: str, value: int, sent: str) ->
     api.behave()
     read(docs, cursor)
     assert f"from={sent}" in api.asked()[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [("iso", "0001-01-01T00:00:00Z"), ("epoch_s", "nan"), ("epoch_s", "inf"), ("epoch_ms", -1)]
+)
+def test_what_is_no_time_moves_no_mark(api: JsonApi, form: str, said: Any) -> None:
+    """``0001-01-01`` is how Go says that there is none."""
+    for record in api.records.values():
+        record["at"] = said
+    docs = source(api, incremental={"param": "from", "field": "at", "format": form})
+    assert "no record has a time at 'at'" in str(failure(docs))
+    api.records["3"]["at"] = "2026-03-01T00:00:00Z" if form == "iso" else 1_772_323_200_000
+    cursor = read(docs)[1]
+    assert len(read(docs, cursor)[0]) == 8
+    for no_mark in (math.nan, -62_135_596_800.0):  # as one was kept before this was looked at
+        assert read(docs, {**cursor, "newest": no_mark})[2] is True

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urljoin, urlsplit
-
-import jmespath
-from jmespath.exceptions import JMESPathError
 
 from penstock.http_settings import ApiSource
-from penstock.ids import hash_of, sha256
+from penstock.ids import sha256
 from penstock.keys import ATTACHMENT
 from penstock.records import NOBODY, Reason, Refusal, SourceObject
 from penstock.source_settings import checked_principals
 from penstock.sources import access
-from penstock.sources.http.errors import HttpError, where
+from penstock.sources.api.expressions import kept_text, search, text
+from penstock.sources.api.files import AttachedFile, attached
+from penstock.sources.http.errors import HttpError
 
 ENDINGS = {"markdown": ".md", "html": ".html", "text": ".txt"}
 Record = Mapping[str, Any]
@@ -27,7 +23,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Template:
-    """Makes documents of records. ``base_url`` is what addresses of files are relative to."""
+    """Makes documents of records."""
 
     name: str
     settings: ApiSource
@@ -57,15 +53,22 @@ class Template:
         """The record's document, and one for each file that is attached to it."""
         own = self._statement(key, record)
         principals, problem = self.rules.principals(key, own), own.problem
-        content, fields = b"", dict[str, str]()
+        content, fields, files = b"", dict[str, str](), list[AttachedFile]()
         try:
             content, fields = self._content(record), self._fields(record)
         except (ValueError, HttpError) as error:
             problem = problem or Refusal(Reason.SOURCE_ERROR, str(error), f"mend sources.{self.name}.document")
+        try:
+            files = attached(self.name, self.settings, record)
+        except (ValueError, HttpError) as error:
+            problem = problem or Refusal(Reason.SOURCE_ERROR, str(error), f"mend sources.{self.name}.attachments.each")
         readers = (NOBODY,) if problem else principals
         yield SourceObject(key, len(content), sha256(content), readers, fields, problem=problem, content=content)
-        if self.settings.attachments is not None:
-            yield from self._files(key, record, principals, fields, own.problem)
+        for file in files:
+            problem = own.problem or file.problem
+            readers = (NOBODY,) if problem else principals
+            name = f"{key}{ATTACHMENT}{file.name}"
+            yield SourceObject(name, 0, file.hint, readers, fields, problem=problem, locator=file.url)
 
     def _statement(self, key: str, record: Record) -> access.Statement:
         expression = self.settings.document.principals
@@ -82,8 +85,8 @@ class Template:
 
     def _content(self, record: Record) -> bytes:
         document = self.settings.document
-        title = " ".join(_text(document.title, record).split())
-        body = _text(document.body, record)
+        title = " ".join(text(document.title, record).split())
+        body = text(document.body, record)
         if document.format == "html":
             heading = f"<h1>{html.escape(title)}</h1>\n" if title else ""
             page = f"<html><head><title>{html.escape(title)}</title></head>\n<body>\n{heading}{body}\n</body></html>\n"
@@ -94,70 +97,4 @@ class Template:
     def _fields(self, record: Record) -> dict[str, str]:
         document = self.settings.document
         said = {"url": document.url, "modified": document.modified, **document.fields}
-        return {name: text for name, one in said.items() if one is not None and (text := _text(one, record))}
-
-    def _files(
-        self,
-        key: str,
-        record: Record,
-        principals: tuple[str, ...] | None,
-        fields: Mapping[str, str],
-        problem: Refusal | None,
-    ) -> Iterator[SourceObject]:
-        settings = self.settings.attachments
-        assert settings is not None
-        files = search(settings.each, record) or []
-        if not isinstance(files, list):
-            raise HttpError(f"{settings.each!r} is no list in a record", f"mend sources.{self.name}.attachments.each")
-        taken: set[str] = set()
-        for file in files:
-            try:
-                said, address = _text(settings.name, file), _text(settings.url, file)
-                version = _text(settings.version, file) or address
-            except ValueError as error:
-                raise HttpError(str(error), f"mend sources.{self.name}.attachments") from None
-            name = _unlike(taken, PurePosixPath(said.replace("\\", "/")).name or "unnamed")
-            url = urljoin(self.settings.base_url, address)
-            found = problem or self._not_here(address, url)
-            readers = (NOBODY,) if found else principals
-            hint = hash_of("file", version)
-            yield SourceObject(f"{key}{ATTACHMENT}{name}", 0, hint, readers, fields, problem=found, locator=url)
-
-    def _not_here(self, address: str, url: str) -> Refusal | None:
-        remedy = "store it with the record"
-        if not address:
-            return Refusal(Reason.SOURCE_ERROR, "its file has no address", remedy)
-        if urlsplit(url)[:2] != urlsplit(self.settings.base_url)[:2]:
-            return Refusal(Reason.SOURCE_ERROR, f"its file lies elsewhere, at {where(url)}", remedy)
-        return None
-
-
-def search(expression: str, record: Any) -> Any:
-    """What a JMESPath expression says of a record. Raises ``HttpError`` where it does not fit what it is read from."""
-    try:
-        return jmespath.search(expression, record)
-    except JMESPathError as error:
-        said = " ".join(str(error).split()).split(", received")[0]  # its words may hold the value
-        raise HttpError(f"{expression!r} cannot be read from a record: {said}", "mend the expression") from None
-
-
-def _text(expression: str | None, record: Any) -> str:
-    """What an expression says, as text; nothing for null. Raises ``ValueError`` where it is a list or an object."""
-    value = search(expression, record) if expression else None
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise ValueError(f"{expression!r} is a {type(value).__name__} in the record, not text")
-
-
-def _unlike(taken: set[str], name: str) -> str:
-    """The name, or with a number where another file of the record has it."""
-    path, n = PurePosixPath(name), 1
-    while name in taken:
-        n += 1
-        name = f"{path.stem} ({n}){path.suffix}"
-    taken.add(name)
-    return name
+        return {name: value for name, one in said.items() if one is not None and (value := kept_text(one, record))}

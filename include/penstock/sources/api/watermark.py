@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from requests import Response
 
 from penstock.http_settings import ApiSource, Incremental
 from penstock.ids import hash_of
-from penstock.sources.api.records import search
+from penstock.sources.api.expressions import search
 from penstock.sources.base import Cursor
 from penstock.sources.http.errors import HttpError
 
@@ -25,6 +26,7 @@ class Watermark:
     """One reading's way from the cursor before it to the cursor after it.
 
     A cursor that was made under other settings counts for nothing: what is named, and who may read it, may differ.
+    So does one whose mark is no time since 1970.
     """
 
     settings: ApiSource
@@ -38,7 +40,8 @@ class Watermark:
     @classmethod
     def after(cls, settings: ApiSource, cursor: Cursor | None) -> Watermark:
         same = cursor is not None and cursor.get("settings") == settings.fingerprint()
-        before = cursor if cursor is not None and same else {}
+        sound = same and cursor is not None and cursor.get("newest", 0.0) >= 0.0  # NaN is not
+        before = cursor if cursor is not None and sound else {}
         incremental, newest = settings.incremental, before.get("newest")
         is_whole = (
             incremental is None
@@ -51,7 +54,7 @@ class Watermark:
         incremental = self.settings.incremental
         if incremental is None or self.is_whole:
             return {}
-        return {incremental.param: _spelled(self.before["newest"] - incremental.overlap_s, incremental)}
+        return {incremental.param: _spelled(max(0.0, self.before["newest"] - incremental.overlap_s), incremental)}
 
     def conditions(self) -> dict[str, str]:
         """Headers that ask for an answer only where it differs; only where one answer was the whole of it."""
@@ -100,20 +103,25 @@ def _server_time(first: Response | None) -> float:
     """When the listing began, by the server's clock: it is the server's times that are compared with it."""
     try:
         return parsedate_to_datetime(first.headers["Date"]).timestamp() if first is not None else time.time()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return time.time()
 
 
 def _seconds(record: Mapping[str, Any], incremental: Incremental) -> float | None:
-    """Seconds since 1970 of when a record says that it changed; ``None`` where it says no time."""
+    """Seconds since 1970 of when a record says that it changed; ``None`` where it says no time.
+
+    The year 1 is how some servers say none.
+    """
     try:
         value = search(incremental.field, record)
         if incremental.format == "iso":
             at = datetime.fromisoformat(value)
-            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-        return float(value) / (1000 if incremental.format == "epoch_ms" else 1)
+            seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        else:
+            seconds = float(value) / (1000 if incremental.format == "epoch_ms" else 1)
     except (HttpError, TypeError, ValueError, OverflowError):
         return None
+    return seconds if 0.0 <= seconds < math.inf else None
 
 
 def _spelled(at: float, incremental: Incremental) -> str | int:
