@@ -358,6 +358,45 @@ def test_client_credentials_are_changed_for_a_token_once(api: JsonApi, monkeypat
 
 
 @pytest.mark.parametrize(
+    ("expires_in", "n_asked"),
+    [(None, 1), ("soon", 1), (10**18, 1), (10**400, 1), ("3600", 1), ("nan", 1), (-1, 6), (0, 6)],
+)
+def test_a_token_lasts_as_long_as_can_be_understood(
+    api: JsonApi, expires_in: Any, n_asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "the client's own")
+    api.allowed = bearer
+    body = json.dumps({"access_token": SECRET, "expires_in": expires_in}).encode()
+    api.routes["/token"] = lambda _: Answer(200, {}, body)
+    auth = {"kind": "oauth2", "login": "me", "secret_env": "CLIENT_SECRET", "token_url": f"{api.url}/token"}
+    docs = source(api, auth=auth)
+    assert len(keys(docs)) == len(keys(docs)) == 8
+    assert len(api.asked("/token")) == n_asked
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<html>", "the answer of auth.token_url cannot be read as JSON; check auth.token_url and auth.scope"),
+        (b"[" * 5000 + b"]" * 5000, "the answer of auth.token_url cannot be read as JSON"),
+        (b"[]", "the answer of auth.token_url holds no access_token"),
+        (b'{"access_token": ""}', "the answer of auth.token_url holds no access_token"),
+        (b'{"access_token": "hush\\n"}', "the access_token of auth.token_url is not one that can be sent"),
+        (b'{"access_token": "hush\\u20ac"}', "the access_token of auth.token_url is not one that can be sent"),
+    ],
+)
+def test_an_answer_without_a_token_is_said(
+    api: JsonApi, body: bytes, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "the client's own")
+    api.routes["/token"] = lambda _: Answer(200, {}, body)
+    auth = {"kind": "oauth2", "login": "me", "secret_env": "CLIENT_SECRET", "token_url": f"{api.url}/token"}
+    error = str(failure(source(api, auth=auth)))
+    assert said in error
+    assert "hush" not in error
+
+
+@pytest.mark.parametrize(
     ("auth", "said"),
     [
         ({"kind": "bearer", "secret_env": "UNSET"}, "there is no secret in the environment variable UNSET; set it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,14 +15,35 @@ from penstock.errors import ConfigError
 from penstock.http_settings import Auth
 from penstock.sources.http.errors import HttpError
 
+FIX = "check auth.token_url and auth.scope"
+LONGEST_S = 86_400.0
+"""A token is asked for again after a day, however long it is said to last."""
+
 
 class ClientCredentials(OAuth2ClientCredentials):
     """RFC 6749, 4.4; an answer without a token is an error, where dlt would send the word "None"."""
 
+    def obtain_token(self) -> None:
+        try:
+            super().obtain_token()
+        except (ValueError, RecursionError):  # the words of the first may hold the token
+            raise HttpError("the answer of auth.token_url cannot be read as JSON", FIX) from None
+
     def parse_access_token(self, response_json: Any) -> str:
-        if not isinstance(response_json, dict) or not isinstance(response_json.get("access_token"), str):
-            raise HttpError("the answer of auth.token_url holds no access_token", "check auth.token_url and auth.scope")
-        return str(response_json["access_token"])
+        token = response_json.get("access_token") if isinstance(response_json, dict) else None
+        if not isinstance(token, str) or not token.strip():
+            raise HttpError("the answer of auth.token_url holds no access_token", FIX)
+        if not (token.isascii() and token.isprintable()):
+            raise HttpError("the access_token of auth.token_url is not one that can be sent", FIX)
+        return token
+
+    def parse_expiration_in_seconds(self, response_json: Any) -> int:
+        """What nobody understands counts as left out, which RFC 6749 allows."""
+        try:
+            said = float(response_json["expires_in"])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            said = math.nan
+        return int(min(max(said, 0.0), LONGEST_S)) if said == said else self.default_token_expiration
 
 
 def auth_of(
