@@ -6,7 +6,7 @@ Expressions are JMESPath (jmespath.org) over one record; a path is dotted names 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -27,14 +27,26 @@ def _compiles(text: str) -> str:
     return text
 
 
-def _is_web_address(text: str) -> str:
+def web_parts(text: str) -> SplitResult | None:
+    """The parts of an address of HTTP that a client can connect to; ``None`` for any other text.
+
+    >>> [web_parts(one) is not None for one in ("https://h/p", "ftp://h", "http://[bad", "http://h:99999", "http://a..b")]
+    [True, False, False, False, False]
+    """
     try:
         parts = urlsplit(text)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # a port out of range raises
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # one out of range raises
+        (parts.hostname or "").encode("idna")
     except ValueError:
-        known = False
-    if not known:
-        raise ValueError(f"{text!r} is not an address; write https://host/path")
+        return None
+    return parts if known else None
+
+
+def _is_web_address(text: str) -> str:
+    parts = web_parts(text)
+    if parts is None:
+        shown = "this" if "@" in text else repr(text)  # what is before an @ may be a password
+        raise ValueError(f"{shown} is not an address; write https://host/path")
     if parts.username or parts.password:
         raise ValueError("the address holds a login; take it out, and name a connection or an environment variable")
     if parts.fragment:

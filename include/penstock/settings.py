@@ -12,13 +12,12 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
 
 from croniter import croniter
 from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, field_validator, model_validator
 
 from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
-from penstock.http_settings import ApiSource, WebsiteSource
+from penstock.http_settings import ApiSource, WebsiteSource, web_parts
 from penstock.records import NOBODY, PUBLIC
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
 
@@ -370,13 +369,8 @@ def checked_base_url(value: str) -> str:
     >>> checked_base_url("https://api.cohere.com/")
     'https://api.cohere.com'
     """
-    try:
-        parts = urlsplit(value)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # one out of range raises
-        (parts.hostname or "").encode("idna")
-    except ValueError:
-        known = False
-    if not known:
+    parts = web_parts(value)
+    if parts is None:
         # not shown: what is wrong with it may be a password
         raise ValueError("this is no address of an API; write https://HOST or http://HOST:PORT")
     if parts.username or parts.password or parts.query or parts.fragment:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from penstock.api_keys import usable_key
 from penstock.errors import ConfigError
 from penstock.settings import ApiSettings, checked_base_url
 from penstock.sources.connection import Connections
@@ -66,11 +67,7 @@ def _key(service: Service, name: str, connection: Mapping[str, Any]) -> tuple[st
     places = [(f"the connection {name!r}", connection.get("password"))]
     places += [(variable, os.environ.get(variable)) for variable in service.variables]
     for place, value in places:
-        key = (value or "").strip()
-        if key and not (key.isascii() and key.isprintable() and " " not in key):
-            # httpx would refuse the header, and its message would hold the key
-            raise ConfigError(f"what {place} holds is no key: it has a space or a character that no key has")
-        if key:
+        if key := usable_key(value, place):
             return key, place
     return None, "nowhere"
 

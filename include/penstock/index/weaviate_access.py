@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from penstock.api_keys import usable_key
 from penstock.errors import ConfigError
+from penstock.header_values import is_header_name
 from penstock.settings import WeaviateSettings
 from penstock.sources import Connections
 
@@ -20,8 +21,6 @@ OTHER_KEYS = ("login", "access_token", "client_secret")
 """What else a connection of the provider may sign in by."""
 HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[^\s/:@?#]+")
 PORTS = range(1, 65_536)
-HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-"""A header's name (RFC 9110, 5.6.2)."""
 
 
 class Address(NamedTuple):
@@ -88,7 +87,7 @@ class Access:
         if not isinstance(headers, Mapping):
             raise ConfigError(f'additional_headers of {self._named} are none; write {{"NAME": "VALUE"}}')
         for place, (name, value) in enumerate(headers.items(), 1):
-            if not HEADER.fullmatch(name):
+            if not is_header_name(name):
                 raise ConfigError(f"additional_headers of {self._named}: the name of number {place} is no header's")
             if not (isinstance(value, str) and value.isascii() and value.isprintable()):
                 raise ConfigError(f"additional_headers of {self._named}: the value of {name} cannot be sent")

@@ -75,10 +75,8 @@ class ApiDocuments:
             raise error.of_listing(self.name) from None
         if pager.unchanged:
             reading.whole = False
-        if (
-            pager.unchanged or listing.changed
-        ):  # where one record moved to a later page, another may have moved to an earlier
-            reading.removes = False
+        if pager.unchanged or listing.changed:
+            reading.removes = False  # where one record moved to a later page, another may have moved to an earlier
 
     def _named(self, key: str, record: Record) -> Iterator[SourceObject]:
         """What a listing says of a record: its documents, or that it is gone. ``none`` removes nothing."""
