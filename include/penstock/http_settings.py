@@ -132,7 +132,10 @@ class Incremental(Section):
 
 
 class RecordTemplate(Section):
-    """What a document is made of. ``principals`` counts where ``access_from = "record"``."""
+    """What a document is made of. ``principals`` counts where ``access_from = "record"``.
+
+    ``key`` is each record's own: two records of one key end the listing.
+    """
 
     key: Expression
     title: Expression | None = None

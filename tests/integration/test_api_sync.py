@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from penstock import erasure, maintenance, release, runs, steps
+from penstock import erasure, maintenance, provenance, release, runs, steps
 from penstock.errors import ListingError
 from penstock.progress import Progress
 from penstock.retrieval import search
@@ -215,6 +215,19 @@ def test_pages_that_shift_under_the_reader_remove_nothing(make: Make, api: JsonA
     assert (rule.played, report.counts["removed"], report.counts["carried"]) == (1, 0, 1)
     w.sync()
     assert (len(served(w)), served(w)["0.md"]) == (8, "Mill 0 was sold.")
+    is_right(w)
+
+
+def test_records_that_nothing_can_keep_wait_in_quarantine_and_hold_up_no_other(make: Make, api: JsonApi) -> None:
+    api.records["2"]["link"] = "https://x.example/\ud800"
+    api.records["3"]["files"] = [{"name": "a\ud800.txt", "href": "http://[bad"}]
+    api.records["4"]["files"] = "a.pdf"
+    document = {"key": "id", "body": "body", "url": "link", "principals": "readers"}
+    w = make(document=document, attachments={"each": "files", "name": "name", "url": "href"})
+    w.sync()
+    assert set(served(w)) == {"0.md", "1.md", "3.md", "5.md", "6.md", "7.md"}
+    waiting = {one["key"]: one["reason"] for one in provenance.quarantine(w.platform)}
+    assert waiting == dict.fromkeys(["2.md", "3.md!/a_.txt", "4.md"], "source-error")
     is_right(w)
 
 

@@ -57,11 +57,14 @@ class Template:
         try:
             content, fields = self._content(record), self._fields(record)
         except (ValueError, HttpError) as error:
-            problem = problem or Refusal(Reason.SOURCE_ERROR, str(error), f"mend sources.{self.name}.document")
+            problem = problem or Refusal(
+                Reason.SOURCE_ERROR, str(error), f"mend the record, or sources.{self.name}.document"
+            )
         try:
             files = attached(self.name, self.settings, record)
         except (ValueError, HttpError) as error:
-            problem = problem or Refusal(Reason.SOURCE_ERROR, str(error), f"mend sources.{self.name}.attachments.each")
+            remedy = f"mend the record, or sources.{self.name}.attachments.each"
+            problem = problem or Refusal(Reason.SOURCE_ERROR, str(error), remedy)
         readers = (NOBODY,) if problem else principals
         yield SourceObject(key, len(content), sha256(content), readers, fields, problem=problem, content=content)
         for file in files:
