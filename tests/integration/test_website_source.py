@@ -23,7 +23,8 @@ from penstock.settings import Settings
 from penstock.sources import Source, TooLargeError, open_source
 from penstock.sources.http.addresses import is_public
 from penstock.sources.http.errors import HttpError
-from penstock.sources.http.session import PoliteSession, pause_s
+from penstock.sources.http.session import PoliteSession
+from penstock.sources.http.waiting import pause_s
 from support import s3_proxy as faults
 from support.certificates import self_signed
 from support.s3_proxy import Answer, Fault, refused, serving

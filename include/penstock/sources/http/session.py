@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import random
-import ssl
-import threading
 import time
 from collections.abc import Collection
 from http.cookiejar import DefaultCookiePolicy
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from urllib3.exceptions import HTTPError, LocationValueError
 
-from penstock.errors import ConfigError
 from penstock.http_settings import HttpSource
 from penstock.retry_after import retry_after_s
 from penstock.sources.http.addresses import PublicOnlyAdapter
+from penstock.sources.http.certificates import authorities
 from penstock.sources.http.errors import (
     HttpError,
     TooLargeAnswerError,
@@ -40,6 +35,7 @@ from penstock.sources.http.errors import (
 )
 from penstock.sources.http.gzipped import unpacked
 from penstock.sources.http.headers import require_sendable
+from penstock.sources.http.waiting import Turns, pause_s
 
 READ_BYTES = 64 * 1024
 MAX_REDIRECTS = 5
@@ -61,7 +57,7 @@ class PoliteSession(requests.Session):
         super().__init__()
         # Proxies, which resolve names themselves, and logins of a .netrc would come from the environment.
         self.trust_env = False
-        self.verify = _authorities()
+        self.verify = authorities()
         self.headers.update({"User-Agent": "penstock", "Accept-Encoding": "gzip"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = HTTPAdapter() if settings.allow_private_addresses else PublicOnlyAdapter()
@@ -177,54 +173,9 @@ class PoliteSession(requests.Session):
         return bytes(data)
 
 
-def _authorities() -> str | bool:
-    """Whose certificates count: those in ``REQUESTS_CA_BUNDLE``, a file or a folder, or all that are known."""
-    path = os.environ.get("REQUESTS_CA_BUNDLE", "")
-    if not path:
-        return True
-    folder = Path(path).is_dir()
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
-            capath=path if folder else None, cafile=None if folder else path
-        )
-    except OSError as error:
-        raise ConfigError(
-            f"REQUESTS_CA_BUNDLE names {path!r}, which cannot be read as certificates ({error.strerror or error}); "
-            "name a file in PEM, or take the variable away"
-        ) from None
-    return path
-
-
 def _said_length(response: requests.Response) -> int:
     """What an answer says of its length; 0 where it says nothing that is a number."""
     try:
         return int(response.headers.get("Content-Length", ""))
     except ValueError:
         return 0
-
-
-class Turns:
-    """Lets threads pass one by one, ``interval_s`` apart."""
-
-    def __init__(self, interval_s: float) -> None:
-        self.interval_s = interval_s
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def wait(self) -> None:
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next)
-            self._next = turn + self.interval_s
-        time.sleep(turn - now)
-
-
-_jittered = wait_exponential_jitter(multiplier=0.5, max=30.0)
-
-
-def pause_s(state: RetryCallState) -> float:
-    """Seconds to wait before the next try: never less than the server asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait_s if isinstance(error, HttpError) else None
-    # Workers that were told the same must not come back at the same moment, and none before it.
-    return _jittered(state) if asked is None else asked + random.random() * (1 + asked / 10)  # noqa: S311 - no secret
