@@ -14,21 +14,26 @@ PACKAGES = ("penstock", "openvino", "lancedb", "unstructured", "great-expectatio
 
 
 def lines() -> list[str]:
-    """Markdown list of CPU, memory, versions and the state of the checkout."""
+    """Markdown list of CPU, memory and system."""
     cpu = _cpuinfo()
     has = cpu.get("flags", "").split()
     yes, no = [f for f in FEATURES if f in has], [f for f in FEATURES if f not in has]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    commit = _git("rev-parse", "--short=10", "HEAD") + (" with changes" if _git("status", "--porcelain") else "")
     name, family, model = (cpu.get(key, "?") for key in ("model name", "cpu family", "model"))
     system = f"{platform.system()} {platform.release()}; Python {platform.python_version()}"
     return [
         f"- CPU: {name}, family {family} model {model}, {cores} cores",
         f"- features: {', '.join(yes) or 'none of those that matter'}; not: {', '.join(no) or 'none'}",
         f"- memory: {_memory_gib():.0f} GiB; {system}",
-        f"- versions: {', '.join(f'{name} {_version(name)}' for name in PACKAGES)}",
-        f"- commit: {commit or 'unknown'}",
     ]
+
+
+def software() -> str:
+    """The commit and the versions of what it stands on."""
+    changed = _git("status", "--porcelain", "--", ":/", ":(top,exclude)benchmarks/RESULTS.md")
+    commit = _git("rev-parse", "--short=10", "HEAD") or "unknown"
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return f"commit {commit}{' with changes' if changed else ''} ({versions})"
 
 
 def load() -> str:

@@ -1,8 +1,8 @@
-"""All benchmarks in one page: Markdown on stdout and in benchmarks/results/latest.md.
+"""All benchmarks in one page: Markdown on stdout, and kept in benchmarks/RESULTS.md.
 
     make bench                                          everything
-    python -m benchmarks --only cold,unchanged          some parts
-    python -m benchmarks --every 10 --peer-runs 0       a tenth of the files, no peer: to try a change
+    python -m benchmarks --only cold,unchanged          some parts: the page keeps the others as they were
+    python -m benchmarks --every 10 --peer-runs 0       a tenth of the files, no peer: to try a change, not kept
 
 Every measured run is a process of its own; where two systems are compared they take turns (A B A B), and medians
 are compared. Nothing leaves the temporary folder but the page.
@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +24,7 @@ from typing import Any
 from benchmarks import dag, growth, ingest, machine, many, publishing, scifact, searching, small_sync
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
-
-RESULTS = REPOSITORY / "benchmarks" / "results" / "latest.md"
-
+from benchmarks.results import RESULTS, Results, measured_now
 
 # 1, 4: the cold ingest and where its time goes
 
@@ -200,7 +197,7 @@ def script(name: str, title: str, *options: str) -> Callable[[Bench], Page]:
         )
         yield from ("```", done.stdout.strip(), "```")
         if done.returncode:
-            yield f"**{name} ended with {done.returncode}**: {done.stderr.strip()[-1000:]}"
+            raise RuntimeError(f"{name} ended with {done.returncode}: {done.stderr.strip()[-1000:]}")
 
     return part
 
@@ -222,24 +219,15 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
 }
 
 
-def page(bench: Bench, only: list[str], failed: list[str]) -> Page:
-    """The page, line by line; a part that fails says so, is named in ``failed``, and the others go on."""
-    yield from ("# Benchmarks", "", f"`python -m benchmarks` on {time.strftime('%Y-%m-%d %H:%M')}", "")
-    yield from machine.lines()
-    yield f"- load average (1 and 5 minutes) at the start: {machine.load()}"
-    if bench.every > 1:
-        yield f"- **every {bench.every}th file only: not figures to quote**"
-    for name in only:
-        data, part = PARTS[name]
-        if data and (why := absent(data)):
-            yield from ("", f"## {name}", "", why)
-            continue
-        try:
-            yield from part(bench)
-        except Exception as error:  # noqa: BLE001 - one part's failure must not take the others' figures along
-            failed.append(name)
-            yield from ("", f"**{name} failed**", "", "```", f"{type(error).__name__}: {error}", "```")
-    yield from ("", f"Load average (1 and 5 minutes) at the end: {machine.load()}")
+def section(bench: Bench, name: str, failed: list[str]) -> Page:
+    """A part's section, line by line; where the part fails it says so, and the part is named in ``failed``."""
+    before = machine.load()
+    try:
+        yield from PARTS[name][1](bench)
+    except Exception as error:  # noqa: BLE001 - one part's failure must not take the others' figures along
+        failed.append(name)
+        yield from ("", f"**{name} failed**", "", "```", f"{type(error).__name__}: {error}", "```")
+    yield from ("", measured_now(before))
 
 
 def main() -> None:
@@ -254,12 +242,21 @@ def main() -> None:
     if unknown := [name for name in only if name not in PARTS]:
         parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
     failed: list[str] = []
-    RESULTS.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as work, RESULTS.open("w", encoding="utf-8") as out:
+    results = Results(RESULTS, PARTS)
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as work:
         bench = Bench(Path(work), max(1, arguments.runs), arguments.peer_runs, arguments.every, arguments.commits)
-        for line in page(bench, only, failed):
-            print(line, flush=True)
-            print(line, file=out, flush=True)
+        print("\n".join(machine.lines()))
+        for name in only:
+            data, _ = PARTS[name]
+            if data and (why := absent(data)):
+                print(f"\n{name}: {why}")
+                continue
+            lines = []
+            for line in section(bench, name, failed):
+                print(line, flush=True)
+                lines.append(line)
+            if name not in failed and bench.every == 1:
+                results.keep(name, lines)
     sys.exit(1 if failed else 0)
 
 
