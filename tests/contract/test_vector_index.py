@@ -692,18 +692,22 @@ def test_a_writer_that_was_fenced_off_writes_nothing_more(store: Store, name: st
 
 
 def test_a_fence_changes_no_row_and_takes_no_write_back(store: Store) -> None:
-    """Each holder in turn writes until whoever comes next fences it off, somewhere in the middle of a write."""
+    """Each holder in turn writes until whoever comes next fences it off, somewhere in the middle of a write.
+
+    A write that was refused may have been taken up before: whether it came through, nobody promises.
+    """
     index, collection = store.make()
     other = store.open(collection)
-    written: list[str] = []
+    written, begun = set[str](), set[str]()
     for turn in range(8):
         fenced = threading.Timer(0.01 * turn, other.fence)
         writer = index.writer()
         fenced.start()
         with suppress(TransientError):
             for n in itertools.count():
+                begun.add(f"doc-{turn}-{n}")
                 writer.add([row(f"doc-{turn}-{n}")])
-                written.append(f"doc-{turn}-{n}")
+                written.add(f"doc-{turn}-{n}")
         fenced.join()
-        assert keys(index.rows()) == sorted(written)
+        assert written <= set(keys(index.rows())) <= begun
     assert written, "no write came through"
