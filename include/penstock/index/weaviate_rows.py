@@ -80,9 +80,11 @@ def equal(name: str, value: int) -> Any:
 
 
 def visible(release: int) -> Any:
-    return Filter.by_property("added_in").less_or_equal(int(release)) & Filter.by_property("removed_in").greater_than(
-        int(release)
-    )
+    """Rows that are not removed yet. While a row's ``removed_in`` is set anew the server's index holds neither the old
+    number nor the new one for a moment: asked for a greater number it would leave the row out.
+    """
+    removed = Filter.by_property("removed_in").less_or_equal(int(release))
+    return Filter.by_property("added_in").less_or_equal(int(release)) & Filter.not_(removed)
 
 
 def hidden(release: int) -> Any:
