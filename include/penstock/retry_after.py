@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 
 from urllib3.exceptions import InvalidHeader
@@ -20,3 +21,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return Retry().parse_retry_after(headers.get("retry-after", ""))
     except (InvalidHeader, ValueError):  # ValueError: a year that no calendar has, a number of thousands of digits
         return None
+
+
+def spread_s(asked: float) -> float:
+    """Seconds to wait where a server asks for ``asked``: workers that were told the same must not come back at the same
+    moment, and none before it.
+    """
+    return asked + random.random() * (1 + asked / 10)  # noqa: S311 - no secret

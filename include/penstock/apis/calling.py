@@ -19,7 +19,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from penstock.apis.access import Access, Service
 from penstock.errors import ModelError, TransientModelError
-from penstock.retry_after import retry_after_s
+from penstock.retry_after import retry_after_s, spread_s
 
 T = TypeVar("T")
 
@@ -164,5 +164,6 @@ def _worth_another_try(error: BaseException) -> bool:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after_s if isinstance(error, TransientModelError) else None
-    jitter = random.random()  # noqa: S311 - no secret
-    return BACKOFF(state) * (1 + jitter) / 2 if asked is None else asked + jitter * (1 + asked / 10)
+    if asked is not None:
+        return spread_s(asked)
+    return BACKOFF(state) * (1 + random.random()) / 2  # noqa: S311 - no secret

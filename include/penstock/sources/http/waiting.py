@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 
 from tenacity import RetryCallState, wait_exponential_jitter
 
+from penstock.retry_after import spread_s
 from penstock.sources.http.errors import HttpError
 
 
@@ -34,5 +34,4 @@ def pause_s(state: RetryCallState) -> float:
     """Seconds to wait before the next try: never less than the server asked for."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.wait_s if isinstance(error, HttpError) else None
-    # Workers that were told the same must not come back at the same moment, and none before it.
-    return _jittered(state) if asked is None else asked + random.random() * (1 + asked / 10)  # noqa: S311 - no secret
+    return _jittered(state) if asked is None else spread_s(asked)
