@@ -62,13 +62,13 @@ def _closed(text: str) -> str:
     closing: dict[int, int] = {}
     below: dict[str, int] = {}
     for at in range(len(lines) - 1, -1, -1):
-        if fences[at] in below:
-            closing[at] = below[fences[at]]
-        below[fences[at]] = at
+        if fence := fences[at]:
+            closing[at] = below.get(fence, at)
+            below[fence] = at
     kept: list[str] = []
     at = 0
     while at < len(lines):
-        last = closing.get(at, at) if fences[at] else at
+        last = closing.get(at, at)
         if last > at:  # indented, pandoc takes some for text
             kept += [lines[at].lstrip(), *lines[at + 1 : last], lines[last].lstrip()]
         elif not fences[at]:
