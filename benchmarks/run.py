@@ -246,6 +246,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as work:
         bench = Bench(Path(work), max(1, arguments.runs), arguments.peer_runs, arguments.every, arguments.commits)
         print("\n".join(machine.lines()))
+        if bench.every > 1:
+            print(f"- **every {bench.every}th file only: not figures to quote**, and none is kept")
         for name in only:
             data, _ = PARTS[name]
             if data and (why := absent(data)):
