@@ -28,6 +28,8 @@ WORDS, WORDS_EACH = 4_000, 120
 QUESTIONS, ROUNDS, MOVES = 30, 4, 12
 READER = ("team:1", "team:3", "team:5", "public")
 TEAMS = 10
+SETTLE_S = 15
+"""After a load the server goes on folding its files for a while, which is no part of a search."""
 PARTS = ("loading", "searching", "publishing")
 
 
@@ -140,6 +142,7 @@ def _searched(server: Any, bare: str, index: Any) -> None:
     """The same questions of both: with rights and release through penstock, with no filter through the client."""
     from penstock.records import Query
 
+    time.sleep(SETTLE_S)
     random = np.random.default_rng(11)
     beside = server.client.collections.use(bare)
     times: dict[str, list[float]] = {"bare hybrid": [], "penstock: rights, release": []}
