@@ -66,6 +66,12 @@ class Bench:
         self.colds.append(self.penstock("cold"))
         return self.colds[-1]
 
+    def peer_cold(self) -> dict[str, Any]:
+        """The same for the peer."""
+        self.checkout()
+        shutil.rmtree(self.store, ignore_errors=True)
+        return self.llamaindex("cold")
+
     def ingested(self) -> None:
         if not self.colds:
             self.cold()

@@ -35,8 +35,7 @@ def cold(bench: Bench) -> Page:
         if nth < bench.runs:
             ours.append(bench.cold())
         if nth < bench.peer_runs:
-            shutil.rmtree(bench.store, ignore_errors=True)
-            theirs.append(bench.llamaindex("cold"))
+            theirs.append(bench.peer_cold())
     yield from ("", "## 1. Cold ingest", "")
     last = ours[-1]
     yield (
@@ -105,7 +104,9 @@ def stages(runs: list[dict[str, Any]]) -> Page:
 def unchanged(bench: Bench) -> Page:
     bench.ingested()
     ours, theirs = [], []
-    with_peer = bench.peer_runs > 0 and (bench.store / "docstore.json").exists()
+    with_peer = bench.peer_runs > 0
+    if with_peer and not bench.store.exists():
+        bench.peer_cold()
     for _ in range(max(bench.runs, 2)):
         ours.append(bench.penstock("unchanged"))
         if with_peer:
