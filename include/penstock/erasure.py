@@ -183,14 +183,16 @@ def _redact(
     decision: int,
     certificate: dict[str, Any],
 ) -> None:
-    """Lower the totals and the digest of every readable release by the rows that it loses."""
+    """Lower the totals and the digest of every readable release by what it loses: rows, and documents without any."""
     catalog, index = platform.catalog, generation.index_name
     with catalog.read() as connection:
         kept = manifest.kept_and_pending(connection, index)
         numbers = [row.number for row in kept if row.generation == generation.number]
+        named = {number for number in numbers if _names(connection, index, number, ids)}
     lost: dict[int, list[IndexRow]] = {one: list(collection.document_rows(ids, one)) for one in numbers}
     everything = {row.id: row for rows in lost.values() for row in rows}
-    if not everything:
+    touched = [number for number, rows in lost.items() if rows or number in named]
+    if not touched:
         return
     with catalog.write() as connection:
         before = select(redactions.c.id).where(
@@ -202,7 +204,6 @@ def _redact(
             return  # an interrupted erasure lowered them already
         for number, rows in lost.items():
             _lower(connection, index, number, rows, list(everything.values()), ids)
-        touched = [number for number, rows in lost.items() if rows]
         connection.execute(
             insert(redactions).values(
                 index_name=index,
@@ -216,6 +217,12 @@ def _redact(
             )
         )
     certificate["releases_redacted"][index] = sorted({*certificate["releases_redacted"].get(index, []), *touched})
+
+
+def _names(connection: Connection, index: str, number: int, ids: Sequence[str]) -> bool:
+    """Whether the manifest of the release names one of the documents."""
+    query = select(entries.c.id).where(manifest.in_release(index, number), entries.c.document_id.in_(ids))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _lower(

@@ -298,3 +298,17 @@ def test_a_listing_that_failed_does_not_keep_the_name(workspace: Workspace) -> N
     assert "source_states" in in_catalog(workspace, WORD)
     erase(workspace.platform, "docs", SECRET, WHO, "it was asked for")
     assert in_catalog(workspace, WORD) == []
+
+
+def test_a_document_that_always_waited_in_quarantine_is_counted_no_more(make_workspace: Make) -> None:
+    """It has no row in any release, and stands in the manifest of each."""
+    w = make_workspace()
+    w.write("mill.md", MILL)
+    w.write("broken.docx", b"no document")
+    w.sync()
+    w.write("bread.md", BREAD)
+    w.sync()
+    certificate = erase(w.platform, "docs", "broken.docx", WHO, "asked to")
+    assert certificate["releases_redacted"] == {"main": [1, 2]}
+    assert [one["quarantined"] for one in inspection.list_releases(w.platform, "main")] == [0, 0]
+    assert maintenance.verify(w.platform, "main") == []
