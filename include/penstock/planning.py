@@ -60,13 +60,16 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A document that must be looked at. ``revision`` is set where the hint says that the bytes are known."""
+    """A document that must be looked at. ``revision`` is set where the hint says that the bytes are known.
+
+    ``hint`` is None for a revision that is not the newest one: the catalog goes on knowing the document by that.
+    """
 
     id: str
     source: str
     key: str
     size_bytes: int
-    hint: str
+    hint: str | None
     principals: tuple[str, ...]
     fields: Mapping[str, str]
     revision: str | None

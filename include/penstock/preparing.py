@@ -149,7 +149,8 @@ class Preparer:
                     ready.append((refused, {}))
                 elif item.revision or item.work.revision:
                     item.revision = item.revision or item.work.revision or ""
-                    self._fresh.document(item)
+                    if item.work.hint is not None:
+                        self._fresh.document(item)
                     if buried_name(item.revision) in self._graves.bytes:
                         ready.append((self._outcome(item, "quarantined", refusal=ERASED), {}))
                         continue
@@ -345,5 +346,5 @@ def embedding_texts(chunks: Iterable[Chunk], recipe: Recipe) -> dict[str, str]:
 
 def _source_object(work: Work) -> SourceObject:
     return SourceObject(
-        key=work.key, size_bytes=work.size_bytes, hint=work.hint, fields=work.fields, locator=work.locator
+        key=work.key, size_bytes=work.size_bytes, hint=work.hint or "", fields=work.fields, locator=work.locator
     )

@@ -313,7 +313,7 @@ def _work_of(row: Row[Any]) -> Work:
         source=row.source,
         key=row.key,
         size_bytes=row.size_bytes,
-        hint=row.hint,
+        hint=row.hint if row.revision == row.served else None,
         principals=tuple(json.loads(row.principals)),
         fields=json.loads(row.served_fields),
         revision=row.served,

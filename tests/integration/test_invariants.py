@@ -593,6 +593,22 @@ class TestPrune:
 
 
 class TestReindex:
+    def test_an_edit_that_waits_in_a_held_release_is_not_lost_by_rebuilding_what_is_served(
+        self, full: Workspace
+    ) -> None:
+        full.write("mill.md", MILL + "\nIt stands still in August.\n")
+        full.sync()
+        release.rollback(full.platform, "main", WHO, "wait")
+        full.write("bread.md", BREAD.replace("Fridays", "Sundays"))
+        assert full.sync().state == "held"
+        rebuilt = full.reindex()
+        assert rebuilt.state == "held"
+        again = full.sync()
+        assert (again.state, again.counts["changed"], again.counts["fetched"]) == ("held", 1, 0)
+        assert release.resume(full.platform, "main", WHO, "on").live == again.release
+        assert "on Sundays" in " ".join(full.texts())
+        assert maintenance.verify(full.platform, "main") == []
+
     def test_a_new_recipe_is_built_beside_the_old_and_can_be_rolled_back(self, full: Workspace) -> None:
         chunker = full.settings.indexes["main"].chunker.model_copy(update={"max_tokens": 16})
         full.change_index(chunker=chunker)
