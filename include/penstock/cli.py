@@ -261,17 +261,18 @@ def search(
     principal: Annotated[list[str] | None, typer.Option("--principal", "-p", help="Who is asking; repeatable.")] = None,
     where: Annotated[list[str] | None, typer.Option("--where", metavar="FIELD=VALUE", help="Only these.")] = None,
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
-    mode: Annotated[str, typer.Option(help="hybrid, vector or text.")] = "hybrid",
+    mode: Annotated[str | None, typer.Option(help="hybrid, vector or text; by default as configured.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each stage did to the ranks.")] = False,
     as_json: Json = False,
 ) -> None:
     """Search INDEX and cite the exact places."""
     from penstock import display, retrieval
 
     with _platform() as platform:
-        answer = retrieval.search(
+        found = retrieval.search(
             platform, index, text, as_of, tuple(principal or ()), retrieval.parse_where(where or []), k, mode
         )
-        _emit(answer.to_dict(), as_json, display.answer)
+        _emit(found.to_dict(), as_json, display.explained if explain else display.found)
 
 
 @app.command()

@@ -16,7 +16,16 @@ from penstock.index import files_stand, open_index, open_server
 from penstock.index.base import VectorIndex
 from penstock.lake import Lake
 from penstock.memory import give_back_what_is_freed
-from penstock.settings import WEAVIATE, AnyEmbedder, ApiEmbedderSettings, ParserSettings, Settings, load
+from penstock.reranking.base import Reranker
+from penstock.settings import (
+    WEAVIATE,
+    AnyEmbedder,
+    ApiEmbedderSettings,
+    ParserSettings,
+    RerankerSettings,
+    Settings,
+    load,
+)
 from penstock.sources import Connections, Source, connection_from_environment, open_source
 from penstock.spending import RunAccount
 
@@ -41,6 +50,7 @@ class Platform:
         self.settings = settings or load()
         self._connections = connections
         self._embedders: dict[tuple[AnyEmbedder, int | None], Embedder] = {}
+        self._rerankers: dict[RerankerSettings, Reranker] = {}
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
         self._pools = pools if pools is not None else {}
@@ -79,6 +89,13 @@ class Platform:
         if key not in self._embedders:
             self._embedders[key] = open_embedder(settings, self._connections, account)
         return self._embedders[key]
+
+    def reranker(self, settings: RerankerSettings) -> Reranker:
+        from penstock.reranking import open_reranker
+
+        if settings not in self._rerankers:
+            self._rerankers[settings] = open_reranker(settings, self._connections)
+        return self._rerankers[settings]
 
     def collection(self, name: str) -> VectorIndex:
         if name not in self._collections:

@@ -173,7 +173,10 @@ class IndexRow:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to an index, already embedded. ``where`` holds equalities on source, key, kind, declared fields."""
+    """One question to an index, already embedded. ``where`` holds equalities on source, key, kind, declared fields.
+
+    ``vector_weight`` is what the vector search counts in a hybrid one, the text search the rest of 1.
+    """
 
     text: str
     vector: Sequence[float]
@@ -182,11 +185,16 @@ class Query:
     where: Mapping[str, str] = field(default_factory=dict)
     k: int = 10
     mode: str = "hybrid"
+    vector_weight: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row with its score; higher is better, comparable within one answer only."""
+    """A row with its score; higher is better, comparable within one answer only.
+
+    ``scores`` are those of the searches that found it: ``vector`` the cosine with the question's vector, ``text`` BM25.
+    """
 
     row: IndexRow
     score: float
+    scores: Mapping[str, float] = field(default_factory=dict)

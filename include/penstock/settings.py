@@ -169,6 +169,23 @@ class RetentionSettings(Section):
     keep_releases: int = Field(default=10, ge=1)
 
 
+class RetrievalSettings(Section):
+    """How questions are answered from any release; nothing here changes what is stored.
+
+    ``alike`` is the share of five-word runs (Jaccard) from which on two chunks are one answer. A reranker orders the
+    best ``rerank_depth`` candidates.
+    """
+
+    mode: Literal["hybrid", "vector", "text"] = "hybrid"
+    vector_weight: Share = Field(default=0.6, description="in a hybrid search; the text search has the rest of 1")
+    candidates: int = Field(default=50, ge=1, le=1000)
+    collapse: bool = True
+    alike: Share = 0.9
+    rerank: RerankerSettings | None = None
+    rerank_depth: int = Field(default=30, ge=1, le=1000)
+    neighbours: int = Field(default=1, ge=0, le=10, description="chunks joined to a hit on either side, to be read")
+
+
 class IndexSettings(Section):
     sources: tuple[Name, ...] = Field(min_length=1)
     schedule: str | None = "@daily"
@@ -177,6 +194,7 @@ class IndexSettings(Section):
     embedder: AnyEmbedder = EmbedderSettings()
     gates: GateSettings = GateSettings()
     retention: RetentionSettings = RetentionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
 
     @field_validator("schedule")
     @classmethod
@@ -475,15 +493,13 @@ def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
             return [*_fields(Settings), "home"]
         case ["sources", name, *rest]:
             return _fields(_section(SOURCES[raw["sources"][name]["type"]], rest))
-        case ["indexes", _]:
-            return _fields(IndexSettings)
         case ["indexes", index, "embedder"]:
             backend = raw["indexes"][index]["embedder"].get("backend")
             return _fields(ApiEmbedderSettings if backend in API_BACKENDS else EmbedderSettings)
+        case ["indexes", _, *rest]:
+            return _fields(_section(IndexSettings, rest))
         case _:
-            sections = {**Settings.model_fields, **IndexSettings.model_fields}
-            annotation = sections[parent[-1]].annotation
-            return _fields(annotation) if isinstance(annotation, type) else []
+            return _fields(_section(Settings, parent))
 
 
 def _section(model: type[Any], path: list[str]) -> type[Any]:

@@ -18,6 +18,7 @@ from contract.index_rows import DIMENSION, FIELDS, Store, WeaviateStore, keys, r
 from penstock.errors import StoreError, TransientError, UnknownNameError, UsageError
 from penstock.ids import document_id
 from penstock.index.base import VectorIndex
+from penstock.index.rules import relative_score
 from penstock.records import OPEN_END, IndexRow, Query
 from support.weaviate_server import emptied_afterwards, require_weaviate
 
@@ -409,23 +410,27 @@ def test_each_mode_ranks_by_its_own_half_and_hybrid_by_both(index: VectorIndex) 
     assert hybrid[0].score > hybrid[1].score
 
 
-def test_what_both_rankings_hold_comes_before_what_one_holds_alone(index: VectorIndex) -> None:
-    """The rows that both hold stand behind forty better ones in either ranking."""
+@pytest.mark.parametrize("weight", [0.25, 0.6])
+def test_hybrid_adds_up_what_each_search_found_in_shares_of_its_best(index: VectorIndex, weight: float) -> None:
+    """Each search alone holds more rows than the hundred that are fused, and most rows stand in one of the two only."""
+    random = np.random.default_rng(3)
     wanted = np.float32(vector("question"))
-
-    def at(distance: float) -> list[float]:
-        return [float(value) for value in wanted * (1 - distance)]
-
-    index.add([row(f"near-{n}", f"nothing of it {n}", vector=at(0.002 * n)) for n in range(40)])
-    index.add([row(f"both-{n}", f"turbine {'among many words ' * 9}{n}", vector=at(0.2 + 0.02 * n)) for n in range(5)])
-    index.add([row(f"next-{n}", f"nothing of it {n}", vector=at(0.5 + 0.002 * n)) for n in range(100)])
-    index.add([row(f"says-{n}", f"turbine {n}", vector=at(2)) for n in range(40)])
-    for k in (5, 20):
-        hits = index.search(Query("turbine", wanted.tolist(), 1, k=k))
-        assert keys(hits[:5]) == [f"both-{n}" for n in range(5)]
-        assert {hit.row.key[:4] for hit in hits[5:]} <= {"near", "says"}
-        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-        assert len(hits) == k
+    rows = []
+    for n in range(300):
+        mixed = wanted * random.uniform(0.1, 0.9) + np.float32(vector(f"other {n}"))
+        text = f"{'turbine ' * (n % 7)}among {'many ' * (n % 11)}words {n}"
+        rows.append(row(f"doc-{n}", text, vector=(mixed / np.linalg.norm(mixed)).tolist()))
+    index.add(rows)
+    query = Query("turbine", wanted.tolist(), 1, k=100, vector_weight=weight)
+    alone = {mode: {hit.row.id: hit.score for hit in index.search(replace(query, mode=mode))} for mode in MODES[1:]}
+    fused = relative_score([(weight, alone["vector"]), (1 - weight, alone["text"])])
+    hits = index.search(replace(query, k=25))
+    assert [hit.score for hit in hits] == pytest.approx([score for _, score in fused[:25]], abs=1e-4)
+    assert {hit.row.id for hit in hits[:20]} <= {id_ for id_, _ in fused[:25]}, "equal scores may change places"
+    for hit in hits:
+        assert hit.scores == pytest.approx(
+            {mode: alone[mode][hit.row.id] for mode in MODES[1:] if hit.row.id in alone[mode]}, abs=1e-4
+        )
 
 
 @pytest.mark.parametrize("mode", ["vector", "text"])

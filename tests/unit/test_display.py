@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from penstock import display
 from penstock.display import paper
-from penstock.display.documents import SMALL_WORDS, sought_words
+from penstock.display.search import SMALL_WORDS, sought_words
 from penstock.runs import RunReport
 
 CHUNK = "4bef7d8a-b548-22c0-9e69-54a5e006813a"
@@ -63,7 +63,7 @@ def report(**changed: Any) -> RunReport:
 
 
 def test_an_answer_cites_the_exact_place(capsys: pytest.CaptureFixture[str]) -> None:
-    display.answer(answer(hit()))
+    display.found(answer(hit()))
     assert capsys.readouterr().out == (
         "What is a week of river watch paid?   handbook, release 2\n"
         "\n"
@@ -75,12 +75,12 @@ def test_an_answer_cites_the_exact_place(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_an_answer_without_hits_says_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
-    display.answer(answer())
+    display.found(answer())
     assert "Nothing found that this reader may see. Name who is asking with" in capsys.readouterr().out
 
 
 def test_a_document_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    display.answer(
+    display.found(
         answer(hit(text="[bold]not markup[/bold] [/] \x1b[2Jno codes\x07 \u202eno reversal :smile:", headings=[]))
     )
     out = capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_a_document_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str]
 
 def test_what_people_copy_stays_whole_at_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
     key = "a-very-long-folder-name/" * 6 + "file.md"
-    display.answer(answer(hit(key=key)))
+    display.found(answer(hit(key=key)))
     display.quarantine([waiting(key)])
     display.diff(difference(key))
     lines = capsys.readouterr().out.splitlines()

@@ -4,21 +4,23 @@ Nothing here reads a store. What comes from documents is printed as it stands, n
 people copy (ids, keys, commands) is never cut or broken over lines.
 """
 
-from penstock.display.documents import answer, excerpt, explanation, previews, quarantine, retried
+from penstock.display.documents import explanation, previews, quarantine, retried
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
+from penstock.display.search import excerpt, explained, found
 from penstock.display.tree import tree
 
 __all__ = [
     "Bars",
-    "answer",
     "checks",
     "decisions",
     "diff",
     "excerpt",
+    "explained",
     "explanation",
     "findings",
+    "found",
     "moved",
     "plan",
     "previews",

@@ -30,6 +30,16 @@ def safe(text: str) -> str:
     return _UNSAFE.sub("", text)
 
 
+def shortened(text: str, width: int) -> str:
+    """A text on one line of at most ``width`` characters.
+
+    >>> shortened("the old\n mill", 9)
+    'the old …'
+    """
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
 def text(*parts: Part) -> Text:
     whole = Text()
     for part in parts:

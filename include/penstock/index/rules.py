@@ -9,7 +9,6 @@ from penstock.errors import StoreError, UnknownNameError, UsageError
 from penstock.records import NOBODY, OPEN_END, PUBLIC, IndexRow, Query
 from penstock.source_settings import checked_principals
 
-RRF_K = 60
 FIXED_FILTERS = ("source", "key", "kind")
 MODES = ("hybrid", "vector", "text")
 
@@ -30,6 +29,8 @@ def check_query(query: Query, dimension: int, fields: Sequence[str]) -> None:
     """Raise ``UsageError`` or ``StoreError`` naming what no search can answer."""
     if query.mode not in MODES:
         raise UsageError(f"unknown search mode {query.mode!r}; there are: {', '.join(MODES)}")
+    if not 0.0 <= query.vector_weight <= 1.0:
+        raise UsageError(f"vector_weight is {query.vector_weight}; it is a share, 0 to 1")
     if query.k < 1:
         raise UsageError(f"k is {query.k}; ask for at least 1 row")
     for name in query.where:
@@ -78,19 +79,23 @@ def _principals_problem(principals: tuple[str, ...]) -> str:
     return ""
 
 
-def reciprocal_rank(rankings: Sequence[Sequence[str]]) -> list[tuple[str, float]]:
-    """Fuse rankings of ids, best first: score = sum of 1 / (60 + rank), rank from 1; equal scores by id.
+def relative_score(searches: Sequence[tuple[float, Mapping[str, float]]]) -> list[tuple[str, float]]:
+    """Fuse searches, each a weight and its scores by id: best first, equal ones by id.
 
-    Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion", SIGIR 2009.
+    A search's scores are spread over 0 to 1, its worst to its best, and added up by their weights: how far one row is
+    ahead of the next counts, not its rank alone (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid
+    Retrieval", TOIS 2023; Weaviate's ``relativeScoreFusion``).
 
-    >>> [name for name, _ in reciprocal_rank([["a", "b"], ["b", "c"]])]
-    ['b', 'a', 'c']
+    >>> relative_score([(0.6, {"a": 0.9, "b": 0.5, "c": 0.1}), (0.4, {"b": 7.0})])
+    [('b', 0.7), ('a', 0.6), ('c', 0.0)]
     """
-    scores: dict[str, float] = {}
-    for ranking in rankings:
-        for rank, name in enumerate(ranking, start=1):
-            scores[name] = scores.get(name, 0.0) + 1 / (RRF_K + rank)
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    fused: dict[str, float] = {}
+    for weight, scores in searches:
+        lowest, highest = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+        for name, score in scores.items():
+            share = (score - lowest) / (highest - lowest) if highest > lowest else 1.0
+            fused[name] = fused.get(name, 0.0) + weight * share
+    return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
 
 
 def runs(releases: Iterable[int]) -> list[tuple[int, int]]:

@@ -1,8 +1,7 @@
 """Search in a Weaviate collection: one request, in which the server filters, ranks, fuses and hands out the rows.
 
-Its ranked fusion (``FusionRanked`` in its source) adds ``alpha / (60 + rank)`` of either search, where ranks begin
-at 0: reciprocal rank fusion with a constant of 59 where LanceDB's has 60. Either search goes 100 rows deep under the
-filter (the server's ``QUERY_HYBRID_MAXIMUM_RESULTS``, unless its operator changed it), or ``k`` where that is more.
+Its relative score fusion is the one of ``rules.relative_score``. Either search goes 100 rows deep under the filter (the
+server's ``QUERY_HYBRID_MAXIMUM_RESULTS``, unless its operator changed it), or ``k`` where that is more.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ from penstock.records import Hit, Query
 if TYPE_CHECKING:
     from weaviate.collections import Collection
 
-EVEN = 0.5
-"""``alpha`` that lets both searches count the same."""
 SEARCHED = ["text"]
 
 
@@ -32,7 +29,7 @@ def search(collection: Collection[Any, Any], query: Query) -> list[Hit]:
         return _nearest(collection, query)
     if query.mode == "text":
         return _matching(collection, query) if has_words else []
-    return _fused(collection, query, EVEN if has_words else 1.0)
+    return _fused(collection, query, query.vector_weight if has_words else 1.0)
 
 
 def _nearest(collection: Collection[Any, Any], query: Query) -> list[Hit]:
@@ -59,14 +56,13 @@ def _matching(collection: Collection[Any, Any], query: Query) -> list[Hit]:
 
 
 def _fused(collection: Collection[Any, Any], query: Query, alpha: float) -> list[Hit]:
-    """Scores are divided by ``alpha``: a first place in one search is worth 1/60, as if there were no weights."""
     found = collection.query.hybrid(
         query.text,
         alpha=alpha,
         vector=_vector(query),
         target_vector=VECTOR,
         query_properties=SEARCHED,
-        fusion_type=HybridFusion.RANKED,
+        fusion_type=HybridFusion.RELATIVE_SCORE,
         filters=of_query(query),
         limit=query.k,
         return_metadata=MetadataQuery(score=True),

@@ -1,0 +1,101 @@
+"""What a question found: the hits with the places to cite, and how the stages of the search came to them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich.text import Text
+
+from penstock.display import paper
+from penstock.display.paper import GOOD, QUIET, STRONG, Part
+
+EXCERPT_CHARS = 280
+MAX_QUESTION_CHARS = 200
+_SMALL = """a about an and any are as at be been but by can did do does for from had has have how i if in is it its may
+me my not of on or our shall should so than that the their them then there these they this to us was we were what when
+where which who whom whose why will with would you your"""
+SMALL_WORDS = frozenset(_SMALL.split())
+
+
+def found(answer: dict[str, Any]) -> None:
+    """Print numbered hits: where each stands, an excerpt with the question's words set off, and what to cite."""
+    paper.line(
+        (paper.shortened(answer["query"], MAX_QUESTION_CHARS), STRONG),
+        (f"   {answer['index']}, release {answer['release']}", QUIET),
+    )
+    if not answer["hits"]:
+        paper.prose("Nothing found that this reader may see. Name who is asking with --principal, or ask otherwise.")
+    for number, hit in enumerate(answer["hits"], 1):
+        paper.blank()
+        _hit(number, hit, answer["query"])
+
+
+def explained(answer: dict[str, Any]) -> None:
+    """The same, then each hit's place after each stage, that of what fell out on the way, and what each stage took."""
+    found(answer)
+    paper.blank()
+    stages = answer["stages"]
+    ranked = [stage for stage in stages if stage["chunks"]]
+    names = {hit["chunk_id"]: f"{hit['source']}:{hit['key']}" for hit in answer["hits"]}
+    for hit in answer["hits"]:
+        names |= {one["chunk_id"]: f"as good as {names[hit['chunk_id']]}" for one in hit["also"]}
+    # what a stage had among its best, and a later one did not keep
+    lost = dict.fromkeys(id_ for stage in ranked for id_ in stage["chunks"][: len(answer["hits"])] if id_ not in names)
+    places = [{id_: str(place) for place, id_ in enumerate(stage["chunks"], 1)} for stage in ranked]
+    table: list[tuple[Part, ...]] = [(*((str(stage["name"]), QUIET) for stage in ranked), ("chunk", QUIET), "")]
+    table += [
+        (*(place.get(id_, "–") for place in places), id_[:8], names.get(id_, ("not shown", QUIET)))
+        for id_ in (*names, *lost)
+    ]
+    paper.rows(table, right=range(len(ranked)))
+    paper.blank()
+    paper.rows([(str(stage["name"]), f"{stage['ms']:.1f} ms", (stage["note"], QUIET)) for stage in stages], right=(1,))
+
+
+def _hit(number: int, hit: dict[str, Any], question: str) -> None:
+    path = [part for part in (hit["title"] or hit["key"], *hit["headings"]) if part]
+    steps = [part for at, part in enumerate(path) if part not in path[:at]]
+    paper.line((f"{number:>2}  ", STRONG), (" › ".join(steps), STRONG), (f"   {hit['score']:.3f}", QUIET))
+    body = hit["text"]
+    if hit["headings"]:
+        body = body.removeprefix(hit["headings"][-1]).lstrip() or body
+    words = Text(paper.safe(excerpt(body, question)))
+    if sought := sought_words(question):
+        words.highlight_regex(sought, "bold cyan")
+    paper.prose(words, indent=4)
+    page = f"  page {hit['page']}" if hit["page"] is not None else ""
+    place = f"rev {hit['revision'][:12]}…{page}  chars {hit['start']}–{hit['end']}"
+    paper.line("    ", (f"{hit['source']}:{hit['key']}", GOOD), "  ", place)
+    if url := hit.get("fields", {}).get("url"):
+        paper.line("    ", url)
+    paper.line("    ", ("chunk ", QUIET), hit["chunk_id"])
+
+
+def sought_words(question: str) -> re.Pattern[str] | None:
+    """A pattern of the question's words that carry meaning, with short endings allowed."""
+    words = [word for word in re.findall(r"\w+", question.casefold()) if word not in SMALL_WORDS]
+    if not words:
+        return None
+    return re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, words), key=len, reverse=True)) + r")\w{0,3}\b", re.I)
+
+
+def excerpt(text: str, question: str, max_chars: int = EXCERPT_CHARS) -> str:
+    """The part of a text that holds most of the question's words, on one line, with … where it was cut."""
+    flat = " ".join(text.split())
+    if len(flat) <= max_chars:
+        return flat
+    sought = sought_words(question)
+    matches = [(match.start(), match.group().casefold()[:4]) for match in sought.finditer(flat)] if sought else []
+    sentences = [match.end() for match in re.finditer(r"[.!?…]\s+", flat)]
+    starts = [0, *sentences, *(flat.find(" ", max(0, at - 60)) + 1 for at, _ in matches if at > 60)]
+
+    def worth(start: int) -> tuple[int, bool, int]:
+        held = {word for at, word in matches if start <= at < start + max_chars - 20}
+        return len(held), start == 0 or start in sentences, -start
+
+    start = max(starts, key=worth)
+    piece = flat[start:]
+    if len(piece) > max_chars:
+        piece = piece[:max_chars].rsplit(" ", 1)[0] + " …"
+    return ("… " if start else "") + piece

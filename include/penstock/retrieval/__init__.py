@@ -1,0 +1,10 @@
+"""From a question to cited passages. ``pipeline.search`` is the whole of it, stage by stage."""
+
+from __future__ import annotations
+
+from penstock.retrieval.filters import parse_where
+from penstock.retrieval.pipeline import MODES, search
+from penstock.retrieval.places import locate
+from penstock.retrieval.results import Citation, Found, Passage
+
+__all__ = ["MODES", "Citation", "Found", "Passage", "locate", "parse_where", "search"]

@@ -1,0 +1,150 @@
+"""One search, from the question to the cited passages, a stage after the other.
+
+question → vector of the release's own embedder → candidates, filtered and fused in the store → near-duplicates
+collapsed → reranked → located in their documents → joined to passages
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+
+from penstock import manifest, whereabouts
+from penstock.chunking import embedding_text
+from penstock.errors import TransientModelError, UsageError
+from penstock.platform import Platform
+from penstock.recipe import Recipe
+from penstock.records import NOBODY, PUBLIC, Hit, Query
+from penstock.retrieval.duplicates import Distinct, collapse
+from penstock.retrieval.filters import require_known
+from penstock.retrieval.passages import join
+from penstock.retrieval.places import Place, locate, parsed_text
+from penstock.retrieval.results import Also, Citation, Found
+from penstock.retrieval.trace import Trace
+from penstock.settings import ChunkerSettings, RetrievalSettings
+
+MAX_K = 1000
+MODES = ("hybrid", "vector", "text")
+
+
+def search(
+    platform: Platform,
+    index: str,
+    text: str,
+    as_of: int | None = None,
+    principals: tuple[str, ...] = (),
+    where: Mapping[str, str] | None = None,
+    k: int = 10,
+    mode: str | None = None,
+    retrieval: RetrievalSettings | None = None,
+) -> Found:
+    """Find the ``k`` best chunks of the live release, or of release ``as_of``.
+
+    ``mode`` and ``retrieval`` are the index's own where they are None.
+
+    A reader sees what ``principals`` may see, and always what is public. Who may read is today's, whatever the release.
+    Raises ``UsageError`` for a blank question, an unknown filter field or a release that cannot be read.
+    """
+    settings = retrieval or platform.settings.index(index).retrieval
+    mode = mode or settings.mode
+    _check(text, k, mode, principals)
+    whereabouts.require_here(platform, max_age_s=1.0)
+    with platform.catalog.read() as connection:
+        release = manifest.readable(connection, index, as_of)
+        generation = manifest.generation_row(connection, index, release.generation)
+    recipe = Recipe.model_validate(generation.recipe).with_runtime_of(Recipe.of(platform.settings, index))
+    require_known(where or {}, recipe)
+    trace = Trace()
+
+    vector = platform.embedder(recipe.embedder).embed_query(text)
+    trace.after("embed")
+
+    query = Query(
+        text=text,
+        vector=vector.tolist(),
+        release=release.number,
+        principals=tuple(sorted({PUBLIC, *principals})),
+        where=dict(where or {}),
+        k=max(k, settings.candidates),
+        mode=mode,
+        vector_weight=settings.vector_weight,
+    )
+    hits = platform.collection(generation.collection).search(query)
+    for name in ("text", "vector") if mode == "hybrid" else ():
+        trace.after(name, _by(name, hits))
+    trace.after("candidates", _ids(hits), f"{len(hits)} by {mode} search")
+
+    depth = max(k, settings.rerank_depth) if settings.rerank else k
+    found = collapse(hits, settings.alike, depth) if settings.collapse else [Distinct(hit) for hit in hits[:depth]]
+    trace.after("collapse", _ids(found), f"{sum(len(one.same) for one in found)} near-duplicates")
+
+    found, note = _reranked(platform, settings, text, recipe.chunker, found)
+    found = found[:k]
+    trace.after("rerank", _ids(found), note)
+
+    rows = [one.hit.row for one in found]
+    places = locate(platform, index, release.number, rows)
+    trace.after("cite")
+    passages = join(rows, places, settings.neighbours, cache(partial(parsed_text, platform)))
+    trace.after("join", note=f"{len(passages)} passages")
+    cited = tuple(_citation(one, place) for one, place in zip(found, places, strict=True))
+    return Found(index, release.number, text, cited, passages, tuple(trace.stages))
+
+
+def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:
+    if not text.strip():
+        raise UsageError("the question is blank; write some words to search for")
+    if not 1 <= k <= MAX_K:
+        raise UsageError(f"-k {k} will not do; it is between 1 and {MAX_K}")
+    if mode not in MODES:
+        raise UsageError(f"--mode {mode!r} will not do; it is one of {', '.join(MODES)}")
+    if NOBODY in principals:
+        raise UsageError(f"{NOBODY!r} is not a reader: it marks what no one may see")
+
+
+def _reranked(
+    platform: Platform, settings: RetrievalSettings, question: str, chunker: ChunkerSettings, found: list[Distinct]
+) -> tuple[list[Distinct], str]:
+    """The hits in the reranker's order; while its API does not answer, as they were, and the note says so."""
+    if settings.rerank is None or not found:
+        return found, "off" if settings.rerank is None else ""
+    passages = [embedding_text(one.hit.row, chunker) for one in found]
+    try:
+        ranking = platform.reranker(settings.rerank).rerank(question, passages)
+    except TransientModelError as error:
+        return found, f"left out: {error}"
+    return [
+        Distinct(Hit(found[place].hit.row, score, found[place].hit.scores), found[place].same)
+        for place, score in ranking.hits
+    ], f"by {settings.rerank.model}"
+
+
+def _ids(found: Sequence[Hit | Distinct]) -> list[str]:
+    return [(one.hit if isinstance(one, Distinct) else one).row.id for one in found]
+
+
+def _by(name: str, hits: Sequence[Hit]) -> list[str]:
+    """The candidates that one search found, in its order."""
+    scored = [(hit.scores[name], hit.row.id) for hit in hits if name in hit.scores]
+    return [id_ for _, id_ in sorted(scored, key=lambda one: (-one[0], one[1]))]
+
+
+def _citation(one: Distinct, place: Place) -> Citation:
+    row = one.hit.row
+    return Citation(
+        chunk_id=row.id,
+        score=one.hit.score,
+        text=row.text,
+        source=row.source,
+        key=row.key,
+        title=row.title,
+        headings=tuple(row.headings),
+        page=place.page,
+        revision=place.revision,
+        start=place.start,
+        end=place.end,
+        document_id=row.document_id,
+        fields=dict(row.fields),
+        scores=dict(one.hit.scores),
+        also=tuple(Also(hit.row.id, hit.row.source, hit.row.key) for hit in one.same),
+    )
