@@ -68,6 +68,16 @@ sources = ["documents"]
 [indexes.library.retention]
 # keep_releases = 10
 
+# How questions are answered, from any release: nothing that is stored depends on it.
+[indexes.library.retrieval]
+# mode = "hybrid"                     # or "vector", "text" (BM25)
+# vector_weight = 0.6                 # in a hybrid search; the text search has the rest of 1
+# candidates = 50
+# collapse = true                     # chunks that say nearly the same are one hit
+# alike = 0.9                         # from this share of their five-word runs on
+# rerank_depth = 30                   # where [indexes.library.retrieval.rerank] names a model of Cohere's
+# neighbours = 1                      # chunks joined to a hit on either side, to be read
+
 # Limits of one document in a parser child.
 [parser]
 # workers = 0                         # 0: one per core, at most 4

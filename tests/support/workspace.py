@@ -66,6 +66,7 @@ class Workspace:
                     fields=("team",),
                     embedder={"backend": "hashing"},
                     gates=LOOSE if gates is None else {**LOOSE, **gates},
+                    retrieval={"collapse": False},  # tests look at every row
                 )
             },
             parser=parser or next(iter(pools), ParserSettings(workers=1)),

@@ -56,12 +56,12 @@ def search(
     require_known(where or {}, recipe)
     trace = Trace()
 
-    vector = platform.embedder(recipe.embedder).embed_query(text)
-    trace.after("embed")
+    vector = [] if mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
+    trace.after("embed", note="not needed" if mode == "text" else "")
 
     query = Query(
         text=text,
-        vector=vector.tolist(),
+        vector=vector,
         release=release.number,
         principals=tuple(sorted({PUBLIC, *principals})),
         where=dict(where or {}),
