@@ -185,7 +185,7 @@ class Query:
     where: Mapping[str, str] = field(default_factory=dict)
     k: int = 10
     mode: str = "hybrid"
-    vector_weight: float = 0.6
+    vector_weight: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

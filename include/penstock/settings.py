@@ -177,7 +177,7 @@ class RetrievalSettings(Section):
     """
 
     mode: Literal["hybrid", "vector", "text"] = "hybrid"
-    vector_weight: Share = Field(default=0.6, description="in a hybrid search; the text search has the rest of 1")
+    vector_weight: Share = Field(default=0.5, description="in a hybrid search; the text search has the rest of 1")
     candidates: int = Field(default=50, ge=1, le=1000)
     collapse: bool = True
     alike: Share = 0.9

@@ -71,7 +71,7 @@ sources = ["documents"]
 # How questions are answered, from any release: nothing that is stored depends on it.
 [indexes.library.retrieval]
 # mode = "hybrid"                     # or "vector", "text" (BM25)
-# vector_weight = 0.6                 # in a hybrid search; the text search has the rest of 1
+# vector_weight = 0.5                 # in a hybrid search; the text search has the rest of 1
 # candidates = 50
 # collapse = true                     # chunks that say nearly the same are one hit
 # alike = 0.9                         # from this share of their five-word runs on

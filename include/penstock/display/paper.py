@@ -33,7 +33,7 @@ def safe(text: str) -> str:
 def shortened(text: str, width: int) -> str:
     """A text on one line of at most ``width`` characters.
 
-    >>> shortened("the old\n mill", 9)
+    >>> shortened("the  old mill", 9)
     'the old …'
     """
     flat = " ".join(text.split())

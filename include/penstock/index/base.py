@@ -85,8 +85,8 @@ class VectorIndex(Protocol):
 
         Release, principals and ``where`` filter inside the store *before* the candidates are chosen, so ``k`` rows
         come back wherever ``k`` match. ``mode`` is hybrid, vector or text; the text is taken as words, never as syntax.
-        Hybrid fuses the two searches, each 100 or ``k`` deep, by ``rules.relative_score`` with ``vector_weight``. Its
-        scores, and BM25's, compare the rows of one answer; the cosine of the vector search means the same everywhere.
+        Hybrid fuses the two searches, each 100 or ``k`` deep, by ``rules.fused``. Its scores, and BM25's,
+        compare the rows of one answer; the cosine of the vector search means the same everywhere.
         Which of several equal rows are the last of ``k`` is the store's choice, and may change.
         Everybody also sees what is ``public``, and asking as ``nobody`` shows nothing more.
         """

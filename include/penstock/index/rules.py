@@ -11,6 +11,8 @@ from penstock.source_settings import checked_principals
 
 FIXED_FILTERS = ("source", "key", "kind")
 MODES = ("hybrid", "vector", "text")
+CANDIDATES = 100
+"""Depth of each search of a hybrid one, before they are fused."""
 
 
 def readers(principals: Iterable[str]) -> tuple[str, ...]:
@@ -79,23 +81,27 @@ def _principals_problem(principals: tuple[str, ...]) -> str:
     return ""
 
 
-def relative_score(searches: Sequence[tuple[float, Mapping[str, float]]]) -> list[tuple[str, float]]:
-    """Fuse searches, each a weight and its scores by id: best first, equal ones by id.
+def fused(vector: Mapping[str, float], text: Mapping[str, float], weight: float) -> list[tuple[str, float]]:
+    """Fuse the scores by id of a vector search and of a text search: best first, equal ones by id.
 
-    A search's scores are spread over 0 to 1, its worst to its best, and added up by their weights: how far one row is
-    ahead of the next counts, not its rank alone (Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid
-    Retrieval", TOIS 2023; Weaviate's ``relativeScoreFusion``).
+    Each search's scores become shares of its best, added up with ``weight`` for the vector search and the rest of 1 for
+    the text search: how far one row is ahead of the next counts, not its rank alone (Bruch, Gai and Ingber, "An
+    Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023). Cosines of any two texts lie close together, so
+    theirs are spread from the worst found to the best; BM25 begins at 0, that of a text without any of the words.
 
-    >>> relative_score([(0.6, {"a": 0.9, "b": 0.5, "c": 0.1}), (0.4, {"b": 7.0})])
-    [('b', 0.7), ('a', 0.6), ('c', 0.0)]
+    >>> fused({"a": 0.9, "b": 0.5, "c": 0.1}, {"b": 7.0, "d": 3.5}, 0.5)
+    [('b', 0.75), ('a', 0.5), ('d', 0.25), ('c', 0.0)]
     """
-    fused: dict[str, float] = {}
-    for weight, scores in searches:
-        lowest, highest = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
-        for name, score in scores.items():
-            share = (score - lowest) / (highest - lowest) if highest > lowest else 1.0
-            fused[name] = fused.get(name, 0.0) + weight * share
-    return sorted(fused.items(), key=lambda item: (-item[1], item[0]))
+    shares = {name: weight * share for name, share in _shares(vector, min(vector.values(), default=0.0)).items()}
+    for name, share in _shares(text, 0.0).items():
+        shares[name] = shares.get(name, 0.0) + (1 - weight) * share
+    return sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _shares(scores: Mapping[str, float], lowest: float) -> dict[str, float]:
+    highest = max(scores.values(), default=0.0)
+    spread = highest - lowest
+    return {name: (score - lowest) / spread if spread > 0 else 1.0 for name, score in scores.items()}
 
 
 def runs(releases: Iterable[int]) -> list[tuple[int, int]]:

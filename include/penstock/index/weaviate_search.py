@@ -1,16 +1,18 @@
-"""Search in a Weaviate collection: one request, in which the server filters, ranks, fuses and hands out the rows.
+"""Search in a Weaviate collection: the server filters and ranks; rankings are fused here, as for every other store.
 
-Its relative score fusion is the one of ``rules.relative_score``. Either search goes 100 rows deep under the filter (the
-server's ``QUERY_HYBRID_MAXIMUM_RESULTS``, unless its operator changed it), or ``k`` where that is more.
+The server could fuse them itself, in one request. But its relative score gives the worst of the texts that hold the
+words nothing, even where three hold them and no other does, and its ranked fusion does not say what the scores were.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from weaviate.classes.query import HybridFusion, MetadataQuery
+from weaviate.classes.query import Filter, MetadataQuery
 
-from penstock.index.rules import readers
+from penstock.index.rules import CANDIDATES, fused, readers
 from penstock.index.weaviate_rows import from_object, of_query
 from penstock.index.weaviate_schema import VECTOR
 from penstock.records import Hit, Query
@@ -20,65 +22,65 @@ if TYPE_CHECKING:
 
 SEARCHED = ["text"]
 
+Scores = dict[str, float]
+"""By row id."""
+
 
 def search(collection: Collection[Any, Any], query: Query) -> list[Hit]:
     """See ``VectorIndex.search``. What the query may ask was checked before."""
-    # The server takes a question without a word for a mistake.
-    has_words = any(character.isalnum() for character in query.text)
-    if query.mode == "vector":
-        return _nearest(collection, query)
-    if query.mode == "text":
-        return _matching(collection, query) if has_words else []
-    return _fused(collection, query, query.vector_weight if has_words else 1.0)
+    if query.mode == "hybrid":
+        depth = max(CANDIDATES, query.k)
+        with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
+            matching = beside.submit(_matching, collection, query, depth)
+            found = {"vector": _nearest(collection, query, depth), "text": matching.result()}
+        return _hits(collection, query, found, fused(found["vector"], found["text"], query.vector_weight))
+    alone = (_nearest if query.mode == "vector" else _matching)(collection, query, query.k)
+    order = sorted(alone.items(), key=lambda one: (-one[1], one[0]))
+    return _hits(collection, query, {query.mode: alone}, order)
 
 
-def _nearest(collection: Collection[Any, Any], query: Query) -> list[Hit]:
+def _nearest(collection: Collection[Any, Any], query: Query, k: int) -> Scores:
     found = collection.query.near_vector(
-        _vector(query),
+        [float(number) for number in query.vector],
         target_vector=VECTOR,
         filters=of_query(query),
-        limit=query.k,
+        limit=k,
+        return_properties=[],
         return_metadata=MetadataQuery(distance=True),
     )
-    return _hits(query, ((one, -(one.metadata.distance or 0.0)) for one in found.objects))
+    return {str(one.uuid): -(one.metadata.distance or 0.0) for one in found.objects}
 
 
-def _matching(collection: Collection[Any, Any], query: Query) -> list[Hit]:
+def _matching(collection: Collection[Any, Any], query: Query, k: int) -> Scores:
     """The k best by BM25 among the rows that hold any of the words."""
+    if not any(character.isalnum() for character in query.text):
+        return {}  # the server takes a question without a word for a mistake
     found = collection.query.bm25(
         query.text,
         query_properties=SEARCHED,
         filters=of_query(query),
-        limit=query.k,
+        limit=k,
+        return_properties=[],
         return_metadata=MetadataQuery(score=True),
     )
-    return _hits(query, ((one, one.metadata.score or 0.0) for one in found.objects))
+    return {str(one.uuid): one.metadata.score or 0.0 for one in found.objects}
 
 
-def _fused(collection: Collection[Any, Any], query: Query, alpha: float) -> list[Hit]:
-    found = collection.query.hybrid(
-        query.text,
-        alpha=alpha,
-        vector=_vector(query),
-        target_vector=VECTOR,
-        query_properties=SEARCHED,
-        fusion_type=HybridFusion.RELATIVE_SCORE,
-        filters=of_query(query),
-        limit=query.k,
-        return_metadata=MetadataQuery(score=True),
-    )
-    return _hits(query, ((one, (one.metadata.score or 0.0) / alpha) for one in found.objects))
-
-
-def _vector(query: Query) -> list[float]:
-    return [float(number) for number in query.vector]
-
-
-def _hits(query: Query, scored: Any) -> list[Hit]:
-    """Rows with their scores, best first, and equal ones by id: the same rows always come in the same order.
+def _hits(
+    collection: Collection[Any, Any], query: Query, found: dict[str, Scores], order: Sequence[tuple[str, float]]
+) -> list[Hit]:
+    """The best rows of ``order`` with its scores, each with those of the searches that found it.
 
     One that was closed to this reader after the filter had passed it is no answer.
     """
-    who = set(readers(query.principals))
-    hits = [Hit(from_object(one), score) for one, score in scored]
-    return sorted((hit for hit in hits if who & set(hit.row.principals)), key=lambda hit: (-hit.score, hit.row.id))
+    best = order[: query.k]
+    if not best:
+        return []
+    named = Filter.by_id().contains_any([id_ for id_, _ in best])
+    objects = collection.query.fetch_objects(filters=named, limit=len(best)).objects
+    rows = {row.id: row for row in map(from_object, objects) if {*row.principals} & {*readers(query.principals)}}
+    return [
+        Hit(rows[id_], score, {name: scores[id_] for name, scores in found.items() if id_ in scores})
+        for id_, score in best
+        if id_ in rows
+    ]
