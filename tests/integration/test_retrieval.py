@@ -81,11 +81,11 @@ def test_a_hit_is_cited_by_its_exact_span_and_read_in_its_passage(w: Workspace) 
 def test_each_stage_says_what_it_left_and_how_long_it_took(w: Workspace) -> None:
     found = asked(w)
     assert [stage.name for stage in found.stages] == [
-        "embed", "text", "vector", "candidates", "collapse", "rerank", "cite", "join",
+        "embed", "search", "text", "vector", "fused", "collapse", "rerank", "cite", "join",
     ]  # fmt: skip
     by_name = {stage.name: stage for stage in found.stages}
-    assert set(by_name["text"].chunks) | set(by_name["vector"].chunks) == set(by_name["candidates"].chunks)
-    assert by_name["candidates"].note == "6 by hybrid search"
+    assert set(by_name["text"].chunks) | set(by_name["vector"].chunks) == set(by_name["fused"].chunks)
+    assert by_name["search"].note == "6 candidates, hybrid"
     assert by_name["collapse"].note == "2 near-duplicates"
     assert by_name["rerank"].note == "off"
     assert by_name["collapse"].chunks == tuple(hit.chunk_id for hit in found.hits)
@@ -95,7 +95,7 @@ def test_each_stage_says_what_it_left_and_how_long_it_took(w: Workspace) -> None
 @pytest.mark.parametrize("mode", ["text", "vector"])
 def test_one_search_alone_has_no_other(w: Workspace, mode: str) -> None:
     found = asked(w, mode=mode)
-    assert [stage.name for stage in found.stages][:2] == ["embed", "candidates"]
+    assert [stage.name for stage in found.stages][:3] == ["embed", "search", mode]
     assert all(list(hit.scores) == [mode] for hit in found.hits)
 
 
@@ -126,7 +126,7 @@ def test_explain_draws_the_places_after_each_stage(w: Workspace, capsys: pytest.
     found = asked(w)
     display.explained(found.to_dict())
     out = capsys.readouterr().out
-    assert "text  vector  candidates  collapse" in out
+    assert "text  vector  fused  collapse" in out
     first = found.hits[0]
     assert f"as good as docs:{first.key}" in out
     for hit in found.hits:

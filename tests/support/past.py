@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -85,7 +86,7 @@ def answers(w: Workspace) -> dict[str, Any]:
     """What an installation says of itself, as plain JSON: facts, not the words that they are put in."""
     found = {
         f"{question} | {number} | {' '.join(reader)}": [
-            _only(hit.to_dict(), "chunk_id text key title headings page revision start end document_id")
+            _only(asdict(hit), "chunk_id text key title headings page revision start end document_id")
             for hit in search(w.platform, "main", question, as_of=number, principals=reader, k=3).hits
         ]
         for question in QUESTIONS

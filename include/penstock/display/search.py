@@ -50,7 +50,8 @@ def explained(answer: dict[str, Any]) -> None:
     ]
     paper.rows(table, right=range(len(ranked)))
     paper.blank()
-    paper.rows([(str(stage["name"]), f"{stage['ms']:.1f} ms", (stage["note"], QUIET)) for stage in stages], right=(1,))
+    timed = [stage for stage in stages if stage["note"] or not stage["chunks"]]
+    paper.rows([(str(stage["name"]), f"{stage['ms']:.1f} ms", (stage["note"], QUIET)) for stage in timed], right=(1,))
 
 
 def _hit(number: int, hit: dict[str, Any], question: str) -> None:

@@ -70,9 +70,10 @@ def search(
         vector_weight=settings.vector_weight,
     )
     hits = platform.collection(generation.collection).search(query)
+    trace.after("search", note=f"{len(hits)} candidates, {mode}")
     for name in ("text", "vector") if mode == "hybrid" else ():
         trace.after(name, _by(name, hits))
-    trace.after("candidates", _ids(hits), f"{len(hits)} by {mode} search")
+    trace.after("fused" if mode == "hybrid" else mode, _ids(hits))
 
     depth = max(k, settings.rerank_depth) if settings.rerank else k
     found = collapse(hits, settings.alike, depth) if settings.collapse else [Distinct(hit) for hit in hits[:depth]]
