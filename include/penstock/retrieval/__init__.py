@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from penstock.retrieval.filters import parse_where
-from penstock.retrieval.pipeline import MODES, search
+from penstock.retrieval.pipeline import MODES, search, search_staged
 from penstock.retrieval.places import locate
 from penstock.retrieval.results import Citation, Found, Passage
 
-__all__ = ["MODES", "Citation", "Found", "Passage", "locate", "parse_where", "search"]
+__all__ = ["MODES", "Citation", "Found", "Passage", "locate", "parse_where", "search", "search_staged"]

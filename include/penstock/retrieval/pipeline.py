@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from typing import Any
 
-from penstock import manifest, whereabouts
+from sqlalchemy.engine import Row
+
+from penstock import leases, manifest, whereabouts
 from penstock.chunking import embedding_text
 from penstock.errors import TransientModelError, UsageError
+from penstock.leases import Lease
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import NOBODY, PUBLIC, Hit, Query
@@ -46,42 +50,81 @@ def search(
     Raises ``UsageError`` for a blank question, an unknown filter field or a release that cannot be read.
     """
     settings = retrieval or platform.settings.index(index).retrieval
-    mode = mode or settings.mode
-    _check(text, k, mode, principals)
+    if mode is not None:
+        settings = settings.model_copy(update={"mode": mode})
+    _check(text, k, settings.mode, principals)
     whereabouts.require_here(platform, max_age_s=1.0)
     with platform.catalog.read() as connection:
         release = manifest.readable(connection, index, as_of)
+    return _search(platform, release, text, principals, where or {}, k, settings)
+
+
+def search_staged(
+    platform: Platform,
+    lease: Lease,
+    number: int,
+    text: str,
+    principals: tuple[str, ...],
+    where: Mapping[str, str],
+    k: int,
+    settings: RetrievalSettings,
+) -> Found:
+    """Ask a release that is staged and that no reader may see: for its gates alone.
+
+    The ``lease`` is the proof: only the run that writes the index holds it, and no reader comes by one. Raises
+    ``LeaseLostError`` where it is another's by now, ``UsageError`` where the release is not being staged.
+    """
+    _check(text, k, settings.mode, principals)
+    leases.prove(platform.catalog, lease)
+    with platform.catalog.read() as connection:
+        release = manifest.release_row(connection, lease.index, number)
+    if release.state != manifest.STAGING:
+        raise UsageError(f"release {number} of {lease.index!r} is {release.state}; only one that is staged is checked")
+    return _search(platform, release, text, principals, where, k, settings)
+
+
+def _search(
+    platform: Platform,
+    release: Row[Any],
+    text: str,
+    principals: tuple[str, ...],
+    where: Mapping[str, str],
+    k: int,
+    settings: RetrievalSettings,
+) -> Found:
+    index = str(release.index_name)
+    with platform.catalog.read() as connection:
         generation = manifest.generation_row(connection, index, release.generation)
     recipe = Recipe.model_validate(generation.recipe).with_runtime_of(Recipe.of(platform.settings, index))
-    require_known(where or {}, recipe)
+    require_known(where, recipe)
     trace = Trace()
 
-    vector = [] if mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
-    trace.after("embed", note="not needed" if mode == "text" else "")
+    vector = [] if settings.mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
+    trace.after("embed", note="not needed" if settings.mode == "text" else "")
 
     query = Query(
         text=text,
         vector=vector,
         release=release.number,
         principals=tuple(sorted({PUBLIC, *principals})),
-        where=dict(where or {}),
+        where=dict(where),
         k=max(k, settings.candidates),
-        mode=mode,
+        mode=settings.mode,
         vector_weight=settings.vector_weight,
     )
     hits = platform.collection(generation.collection).search(query)
-    trace.after("search", note=f"{len(hits)} candidates, {mode}")
-    for name in ("text", "vector") if mode == "hybrid" else ():
+    trace.after("search", note=f"{len(hits)} candidates, {settings.mode}")
+    for name in ("text", "vector") if settings.mode == "hybrid" else ():
         trace.after(name, _by(name, hits))
-    trace.after("fused" if mode == "hybrid" else mode, _ids(hits))
+    trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(hits))
 
     depth = max(k, settings.rerank_depth) if settings.rerank else k
     found = collapse(hits, settings.alike, depth) if settings.collapse else [Distinct(hit) for hit in hits[:depth]]
     trace.after("collapse", _ids(found), f"{sum(len(one.same) for one in found)} near-duplicates")
 
-    found, note = _reranked(platform, settings, text, recipe.chunker, found)
+    found, note, left_out = _reranked(platform, settings, text, recipe.chunker, found)
     found = found[:k]
-    trace.after("rerank", _ids(found), note)
+    trace.after("rerank", _ids(found), note, left_out)
 
     rows = [one.hit.row for one in found]
     places = locate(platform, index, release.number, rows)
@@ -105,19 +148,20 @@ def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:
 
 def _reranked(
     platform: Platform, settings: RetrievalSettings, question: str, chunker: ChunkerSettings, found: list[Distinct]
-) -> tuple[list[Distinct], str]:
-    """The hits in the reranker's order; while its API does not answer, as they were, and the note says so."""
+) -> tuple[list[Distinct], str, bool]:
+    """The hits in the reranker's order, a note, and whether it was left out: its API does not answer now."""
     if settings.rerank is None or not found:
-        return found, "off" if settings.rerank is None else ""
+        return found, "off" if settings.rerank is None else "", False
     passages = [embedding_text(one.hit.row, chunker) for one in found]
     try:
         ranking = platform.reranker(settings.rerank).rerank(question, passages)
     except TransientModelError as error:
-        return found, f"left out: {error}"
-    return [
+        return found, f"left out: {error}", True
+    ranked = [
         Distinct(Hit(found[place].hit.row, score, found[place].hit.scores), found[place].same)
         for place, score in ranking.hits
-    ], f"by {settings.rerank.model}"
+    ]
+    return ranked, f"by {settings.rerank.model}", False
 
 
 def _ids(found: Sequence[Hit | Distinct]) -> list[str]:

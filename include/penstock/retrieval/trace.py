@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """``chunks`` are the ids in the order that the stage left them in, best first; empty where it orders nothing."""
+    """``chunks`` are the ids in the order that the stage left them in, best first; empty where it orders nothing.
+
+    ``left_out``: the stage was asked for, and what it needs did not answer.
+    """
 
     name: str
     ms: float
     chunks: tuple[str, ...] = ()
     note: str = ""
+    left_out: bool = False
 
 
 class Trace:
@@ -24,7 +28,7 @@ class Trace:
         self.stages: list[Stage] = []
         self._since = time.perf_counter()
 
-    def after(self, name: str, chunks: Iterable[str] = (), note: str = "") -> None:
+    def after(self, name: str, chunks: Iterable[str] = (), note: str = "", left_out: bool = False) -> None:
         now = time.perf_counter()
-        self.stages.append(Stage(name, round(1000 * (now - self._since), 3), tuple(chunks), note))
+        self.stages.append(Stage(name, round(1000 * (now - self._since), 3), tuple(chunks), note, left_out))
         self._since = time.perf_counter()
