@@ -107,10 +107,18 @@ def _embedders(settings: Settings) -> str:
     return "; ".join(said) or "no index is configured"
 
 
-def _gates(_settings: Settings) -> str:
-    if importlib.util.find_spec("great_expectations") is None:
-        raise ConfigError("great-expectations is not installed; run `pip install penstock` again")
-    return "great-expectations is installed"
+def _gates(settings: Settings) -> str:
+    for package in ("great_expectations", "ir_measures"):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(f"{package} is not installed; run `pip install penstock` again")
+    said = ["great-expectations is installed"]
+    for name, index in settings.indexes.items():
+        if index.gates.golden is not None:
+            from penstock.evaluation import golden
+
+            asked = golden.read(index.gates.golden).questions
+            said.append(f"{name} is asked {wording.count(len(asked), 'golden question')}")
+    return "; ".join(said)
 
 
 def _shared(settings: Settings, executor: str) -> str:

@@ -276,6 +276,60 @@ def search(
 
 
 @app.command()
+def evaluate(
+    index: Index,
+    questions: Annotated[
+        Path | None,
+        typer.Argument(metavar="[QUESTIONS]", help="Golden questions (JSONL) or a BEIR folder; by default the gate's."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Of a BEIR folder.")] = "test",
+    as_of: Annotated[int | None, typer.Option("--as-of", metavar="N", help="Ask this release.")] = None,
+    changes: Annotated[str, typer.Option("--with", metavar="KEY=VALUE,…", help="Settings of retrieval.")] = "",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="N|KEY=VALUE,…", help="Compare with a release, with other settings, or both."
+        ),
+    ] = None,
+    principal: Annotated[
+        list[str] | None, typer.Option("--principal", "-p", help="Who asks what names nobody; repeatable.")
+    ] = None,
+    history: Annotated[bool, typer.Option("--history", help="Ask nothing; show what was measured before.")] = False,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Also write an HTML page with plots.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how well INDEX answers known questions.
+
+    nDCG@10, recall and reciprocal rank by document, with 95 % intervals; kept, so that --history can show them."""
+    from penstock import display, evaluation
+    from penstock.evaluation import pages, running
+
+    with _platform() as platform:
+        if history:
+            chosen = evaluation.read(questions, split).name if questions else None
+            if out is not None:
+                _write(out, pages.page(platform, index, set_name=chosen))
+            _emit(evaluation.history(platform, index, chosen), as_json, display.history)
+            return
+        asked = running.as_readers(running.questions_of(platform, index, questions, split), tuple(principal or ()))
+        ours, theirs = evaluation.sides(platform, index, as_of, changes, against)
+        with _progress(as_json) as progress:
+            found = evaluation.evaluate(platform, index, asked, ours, theirs, progress)
+        if out is not None:
+            _write(out, pages.page(platform, index, found, asked.name))
+        _emit(found.to_dict(), as_json, display.evaluated)
+
+
+def _write(out: Path, page: str) -> None:
+    from penstock.errors import UsageError
+
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; name a file in a folder that can be written") from None
+
+
+@app.command()
 def status(
     index: Annotated[str | None, typer.Argument(metavar="[INDEX]", help="All indexes unless named.")] = None,
     as_json: Json = False,
@@ -450,14 +504,9 @@ def report(
 
     Its gates with their figures, and the run that made it."""
     from penstock import display, reports
-    from penstock.errors import UsageError
 
     with _platform() as platform:
-        page = reports.release_report_html(platform, index, n)
-        try:
-            out.write_text(page, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--out {out}: {error.strerror}; name a file in a folder that can be written") from None
+        _write(out, reports.release_report_html(platform, index, n))
         _emit({"report": str(out)}, as_json, display.tree)
 
 

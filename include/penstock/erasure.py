@@ -30,6 +30,7 @@ from penstock.catalog.schema import (
 )
 from penstock.decisions import Who
 from penstock.errors import UsageError
+from penstock.evaluation.keeping import forget as forget_questions
 from penstock.graves import buried_name
 from penstock.ids import digest_add
 from penstock.keys import file_name
@@ -139,6 +140,7 @@ def _forget(
     platform.lake.delete(Kind.BYTES, holding.own_revisions)
     delete_orphans(platform, orphans)
     delete_hand_overs(platform)
+    certificate["questions_erased"] = forget_questions(platform, ids)
     platform.lake.delete_old_versions()
     with platform.catalog.write() as connection:
         for batch in batched(holding.chunk_lists):

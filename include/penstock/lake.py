@@ -30,6 +30,8 @@ class Kind(StrEnum):
     VECTORS = "vectors"
     REPORTS = "reports"
     """Raw results of gates: figures and row ids, no text."""
+    EVALUATIONS = "evaluations"
+    """Questions that were asked of an index, and what each of them found, as Parquet."""
     WORK = "work"
     """Hand-over between the tasks of one run; deleted when it ends."""
 
@@ -41,6 +43,7 @@ class AlteredObjectError(StoreError):
 SEALED = (Kind.PARSED, Kind.CHUNKS)
 """Kinds whose name says what they were made from and not what they are: a checksum goes before their bytes."""
 SEAL = b"penstock-sha256:"
+NAMED_BY_CONTENT = (Kind.BYTES, Kind.VECTORS, Kind.EVALUATIONS)
 
 
 class Lake:
@@ -67,7 +70,7 @@ class Lake:
         if kind in SEALED:
             data, wanted = _unsealed(data)
         else:
-            wanted = name if kind in (Kind.BYTES, Kind.VECTORS) else ""
+            wanted = name if kind in NAMED_BY_CONTENT else ""
         if wanted and sha256(data) != wanted:
             raise AlteredObjectError(
                 f"lake object {_path(kind, name)} was altered: its SHA-256 is {sha256(data)}, not {wanted}; "

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from penstock.catalog.schema import chunkings, entries, parses, revisions, source_states, texts
+from penstock.catalog.schema import chunkings, entries, evaluations, parses, revisions, source_states, texts
 from penstock.catalog.schema import runs as runs_table
 from penstock.errors import StoreError
 from penstock.lake import Kind
@@ -62,6 +62,7 @@ def _known(platform: Platform) -> dict[Kind, set[str]]:
             Kind.PARSED: names(parses.c.key),
             Kind.CHUNKS: names(chunkings.c.key),
             Kind.VECTORS: names(texts.c.pack),
+            Kind.EVALUATIONS: names(evaluations.c.questions, evaluations.c.results),
         }
 
 

@@ -24,6 +24,7 @@ from penstock.catalog.schema import (
     revisions,
 )
 from penstock.errors import StoreError, UsageError
+from penstock.evaluation import keeping
 from penstock.ids import EMPTY_DIGEST, digest_add
 from penstock.lake import Kind
 from penstock.lake_errors import MissingObjectError
@@ -126,7 +127,7 @@ def _prune_entries(connection: Connection, index: str, kept: list[int]) -> None:
 
 
 def sweep(platform: Platform) -> dict[str, int]:
-    """Delete what the lake holds and nothing names: bytes, parses, chunk lists and vectors of forgotten releases.
+    """Delete what the lake holds and nothing names: bytes, parses, chunk lists, vectors, results of forgotten releases.
 
     The newest bytes of every document stay, and so does everything younger than a day.
     """
@@ -159,6 +160,7 @@ def sweep(platform: Platform) -> dict[str, int]:
         "swept_parses": len(stale_parses),
         "swept_chunk_lists": len(stale_chunks),
         "swept_vectors": vectors,
+        "swept_evaluations": keeping.sweep(platform, SWEEP_GRACE_S),
     }
 
 

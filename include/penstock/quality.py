@@ -1,7 +1,8 @@
 """The gates of a release: Great Expectations suites over what was staged and over what the release became.
 
 Two tables are checked. *rows*: one line per staged row (lengths, ids, vectors; no text). *release*: one line of shares
-and ratios. Each expectation is one gate; its verdict and figures are kept in the catalog and never recomputed.
+and ratios. Each expectation is one gate; its verdict and figures are kept in the catalog and never recomputed. Where an
+index has golden questions, what a release would answer is a gate as well (``evaluation.gate``).
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gat
     if len(staged):
         found += _run("rows", staged, _row_expectations(settings, generation.dimension), raw)
     found += _run("release", release, _release_expectations(settings, standing), raw)
+    if settings.golden is not None:
+        from penstock.evaluation import gate  # searches, and so opens models: only where there are questions
+
+        found += gate.check(platform, index, number, lease)
     platform.lake.put(Kind.REPORTS, f"{index}-{number}.json", json.dumps(raw, default=str).encode())
     _keep(platform, index, number, found, lease)
     return found

@@ -238,6 +238,7 @@ def environment(*folders: str) -> Environment:
     made.filters |= {
         "ago": ago,
         "duration": wording.duration,
+        "figure": wording.figure,
         "moment": moment,
         "number": "{:,}".format,
         "prose": prose,

@@ -154,6 +154,12 @@ class GateSettings(Section):
     max_chunk_ratio: float = Field(default=3.0, gt=0)
     max_duplicate_share: Share = Field(default=0.9, description="chunks whose text stands elsewhere in the release")
     max_chunk_chars: int = Field(default=20_000, ge=100)
+    golden: Path | None = Field(
+        default=None, description="questions that every release is asked before it is published"
+    )
+    max_golden_drop: Share = Field(
+        default=0.0, description="of nDCG@10 against the live release; refused where the whole 95 % interval is below"
+    )
 
     @model_validator(mode="after")
     def _ratios_leave_room(self) -> Self:
@@ -448,6 +454,7 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
         if isinstance(source, dict) and source.get("type") == "folder":
             anchor(source, "path")
     for index in indexes.values() if isinstance(indexes, dict) else ():
+        anchor(index.get("gates") if isinstance(index, dict) else None, "golden")
         embedder = index.get("embedder") if isinstance(index, dict) else None
         anchor(embedder, "tokenizer")
         if isinstance(embedder, dict) and not _is_a_name(embedder):

@@ -64,6 +64,8 @@ sources = ["documents"]
 # max_chunk_ratio = 3.0
 # max_duplicate_share = 0.9
 # max_chunk_chars = 20000
+# max_golden_drop = 0.0               # of nDCG@10, luck apart: each release is first asked the questions with known
+#                                     # answers in a file, where one is named: golden = "golden.jsonl"
 
 [indexes.library.retention]
 # keep_releases = 10

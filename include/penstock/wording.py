@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -82,3 +83,14 @@ def listed(counts: Mapping[str, int], nothing: str = "nothing") -> str:
     '2 new, 1 removed'
     """
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if value) or nothing
+
+
+def figure(value: Mapping[str, Any], signed: bool = False) -> str:
+    """A mean and the ends of its interval.
+
+    >>> figure({"mean": 0.5, "low": 0.4, "high": 0.6}), figure({"mean": 0.1, "low": None, "high": None}, signed=True)
+    ('0.500  [0.400, 0.600]', '+0.100')
+    """
+    ends = [value["mean"]] + ([value["low"], value["high"]] if value["low"] is not None else [])
+    mean, *interval = (f"{end:+.3f}" if signed else f"{end:.3f}" for end in ends)
+    return f"{mean}  [{', '.join(interval)}]" if interval else mean

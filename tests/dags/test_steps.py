@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from penstock import leases, release, runs, steps
+from penstock import evaluation, leases, release, runs, steps
 from penstock.catalog.schema import releases
 from penstock.decisions import Who, history
 from penstock.errors import ConfigError, LeaseHeldError, RefusedError, UsageError
@@ -85,6 +86,22 @@ def test_the_steps_report_what_a_sync_reports_of_the_same_changes(make_workspace
         "published", 1, 1, 1,
     )  # fmt: skip
     assert cut.texts() == whole.texts()
+
+
+def test_golden_questions_are_asked_in_the_gate_step_and_once_however_often_it_runs(make_workspace: Make) -> None:
+    w = make_workspace()
+    path = w.root / "golden.jsonl"
+    line = {"id": "fare", "question": "what does a crossing cost", "keys": ["ferry.md"], "span": "four crowns"}
+    path.write_text(json.dumps(line | {"must_pass": True}))
+    w.change_index(gates=w.settings.index("main").gates.model_copy(update={"golden": path}))
+    assert run_steps(filled(w), "dag/1", again=True).state == "published"
+    w.write("ferry.md", TEXTS["ferry.md"].replace("four", "five"))
+    refused = run_steps(w, "dag/2", again=True)
+    assert (refused.state, "must-pass: 1 of 1 fail: fare" in refused.message) == ("waiting", True)
+    w.remove("ferry.md")
+    assert run_steps(w, "dag/3", again=True).state == "published"
+    asked = [(one["release"], one["via"], one["asked"]) for one in evaluation.history(w.platform, "main")]
+    assert asked == [(1, "gate", 1), (2, "gate", 1), (3, "gate", 0)]
 
 
 def test_a_rebuild_in_steps_reports_what_a_reindex_reports(make_workspace: Make) -> None:

@@ -156,6 +156,17 @@ def reading(shell: Shell) -> None:
     shell.tell("verify", "verify", "notes", "--json")
     shell.tell("doctor", "doctor", "--json")
     shell.tell("report", "report", "notes", "2", "--out", "report.html", "--json")
+    evaluating(shell)
+
+
+def evaluating(shell: Shell) -> None:
+    line = '{{"id": "{0}", "question": "what do we know of the {0}", "keys": ["{0}.md"]}}'
+    (shell.root / "golden.jsonl").write_text("\n".join(line.format(one) for one in ("dam", "mill", "treasure")))
+    ask = ("evaluate", "notes", "golden.jsonl")
+    shell.tell("evaluate", *ask, "--against", "1,mode=text", "-o", "how.html", "--json")
+    shell.tell("evaluate people", *ask)
+    shell.tell("evaluate history", "evaluate", "notes", "--history", "--json")
+    shell.tell("evaluate nothing", "evaluate", "notes")
 
 
 def refusals(shell: Shell, notes: Path) -> None:
@@ -216,6 +227,8 @@ SUCCEEDS = (
     "verify",
     "doctor",
     "report",
+    "evaluate",
+    "evaluate history",
     "quarantine retry",
     "approve",
     "rollback",
@@ -272,6 +285,21 @@ def test_people_can_trace_what_a_search_prints(story: dict[str, Said]) -> None:
     chunk = story["search"].json["hits"][0]["chunk_id"]
     assert f"    chunk {chunk}\n" in story["search people"].out
     assert story["trace"].json["chunk"]["id"] == chunk
+
+
+def test_questions_with_known_answers_are_measured_and_kept(story: dict[str, Said]) -> None:
+    found = story["evaluate"].json
+    assert (found["questions"]["asked"], found["absent"]) == (2, {"treasure": "unknown"})
+    assert (found["release"], found["figures"]["R@1"]["mean"]) == (2, 1.0)
+    assert (found["against"]["release"], found["against"]["settings"]["mode"]) == (1, "text")
+    said = story["evaluate people"].out
+    assert said.startswith("notes, release 2, hybrid   2 questions of golden, ")
+    assert "\n  nDCG@10  1.000  [1.000, 1.000]\n" in said
+    assert said.endswith("  not asked, unknown: treasure\n")
+    history = [(one["release"], one["set_name"]) for one in story["evaluate history"].json]
+    assert history == [(1, "golden"), (2, "golden"), (2, "golden")]
+    assert story["evaluate nothing"].code == 2
+    assert "name a file of golden questions or a BEIR folder" in story["evaluate nothing"].err
 
 
 def test_the_broken_document_waits_alone(story: dict[str, Said]) -> None:

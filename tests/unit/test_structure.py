@@ -84,12 +84,17 @@ from penstock.sync import sync
 platform = Platform(load(Path({str(config)!r})))
 print(sync(platform, "main").state)
 platform.close()
-print(sorted({{"lancedb", "pyarrow", "great_expectations", "openvino", "pandas"}} & set(sys.modules)))
+heavy = {{"lancedb", "pyarrow", "great_expectations", "openvino", "pandas"}}
+asking = {{"penstock.evaluation", "penstock.retrieval", "ir_measures"}}
+print(sorted((heavy | asking) & set(sys.modules)))
 """
     said = [run_python(script) for _ in range(2)]
     assert [one[0] for one in said] == ["published", "unchanged"]
     assert "'lancedb'" in said[0][1], "what is looked for is what a sync loads"
     assert said[1][1] == "[]"
+    assert not {"penstock.evaluation", "penstock.retrieval", "ir_measures"} & set(ast.literal_eval(said[0][1])), (
+        "an index without golden questions has no gate that asks them"
+    )
 
 
 def run_python(script: str) -> list[str]:

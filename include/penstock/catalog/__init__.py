@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 
 from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
-HEAD = "0004"
+HEAD = "0005"
 """The migration that this code was written for; a test holds it against the migrations."""
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")

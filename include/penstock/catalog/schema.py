@@ -260,6 +260,28 @@ attempts = Table(
     Column("ended", Boolean, nullable=False, comment="its process is known to write nothing more"),
 )
 
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index_name", String(63), nullable=False),
+    Column("release", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("via", String(16), nullable=False, comment="evaluate, gate"),
+    Column("set_name", Text, nullable=False),
+    Column("set_digest", String(64), nullable=False, comment="hash of the questions and of what answers them"),
+    Column("settings", JSON, nullable=False, comment="of the retrieval"),
+    Column("asked", Integer, nullable=False),
+    Column("absent", JSON, nullable=False, comment="question → why it was not asked"),
+    Column("figures", JSON, nullable=False, comment="by measure: mean, ends of its 95 % interval, questions"),
+    Column("seconds", Float, nullable=False),
+    Column("against", Integer, comment="the evaluation that it was compared with"),
+    Column("change", JSON(none_as_null=True), comment="by measure, as figures: this less that"),
+    Column("questions", String(64), comment="lake object; null once nobody can read the release"),
+    Column("results", String(64), comment="lake object; null once nobody can read the release"),
+    Index(None, "index_name", "set_name"),
+)
+
 redactions = Table(
     "redactions",
     metadata,

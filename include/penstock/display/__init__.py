@@ -5,6 +5,7 @@ people copy (ids, keys, commands) is never cut or broken over lines.
 """
 
 from penstock.display.documents import explanation, previews, quarantine, retried
+from penstock.display.evaluation import evaluated, history
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
@@ -16,11 +17,13 @@ __all__ = [
     "checks",
     "decisions",
     "diff",
+    "evaluated",
     "excerpt",
     "explained",
     "explanation",
     "findings",
     "found",
+    "history",
     "moved",
     "plan",
     "previews",

@@ -1,0 +1,96 @@
+"""How well an index answers: figures with their intervals, what moved, and the course over releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from penstock import wording
+from penstock.display import paper
+from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN, Part
+from penstock.wording import figure
+
+BARS = "▁▂▃▄▅▆▇█"
+MOST_NAMED = 12
+
+
+def evaluated(found: dict[str, Any]) -> None:
+    """Print the figures, what was not asked, and beside what it was compared with the questions that moved most."""
+    set_ = found["questions"]
+    paper.line(
+        (f"{found['index']}, release {found['release']}, {found['settings']['mode']}", STRONG),
+        (
+            f"   {wording.count(set_['asked'], 'question')} of {set_['set']}, {wording.duration(found['seconds'])}",
+            QUIET,
+        ),
+    )
+    paper.rows([(name, figure(one)) for name, one in found["figures"].items()])
+    _absent(found["absent"])
+    if found["against"]:
+        _against(found["against"])
+
+
+def _absent(absent: Mapping[str, str]) -> None:
+    for why, group in groupby(sorted(absent, key=lambda id_: absent[id_]), lambda id_: absent[id_]):
+        ids = list(group)
+        more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
+        paper.prose((f"not asked, {why}: ", WARN), ", ".join(ids[:MOST_NAMED]) + more)
+
+
+def _against(other: dict[str, Any]) -> None:
+    paper.blank()
+    score = f"{other['wins']} better, {other['losses']} worse, {other['ties']} alike"
+    paper.line((f"Against release {other['release']}, {other['settings']['mode']}", STRONG), (f"   {score}", QUIET))
+    paper.rows([(name, (figure(one, signed=True), _style(one))) for name, one in other["change"].items()])
+    if other["unpaired"]:
+        paper.prose((f"{wording.count(len(other['unpaired']), 'question')} could be asked of one of them only.", QUIET))
+    for move in other["moved_most"]:
+        paper.blank()
+        style = GOOD if move["after"] > move["before"] else BAD
+        paper.prose(
+            (f"{move['before']:.2f} → {move['after']:.2f}  ", style), move["text"], (f"  ({move['question']})", QUIET)
+        )
+        for name, ranked in (("before", move["ranked_before"]), ("after", move["ranked_after"])):
+            marked = [f"*{key}" if key in move["answers"] else key for key in ranked]
+            paper.line("    ", (f"{name:<7}", QUIET), ", ".join(marked) or "nothing")
+
+
+def _style(change: dict[str, Any]) -> str:
+    if change["low"] is None or change["low"] <= 0 <= change["high"]:
+        return QUIET
+    return GOOD if change["mean"] > 0 else BAD
+
+
+def history(found: list[dict[str, Any]]) -> None:
+    """Print every evaluation of each set of questions; as bars the nDCG@10 of those asked in the way of the last."""
+    if not found:
+        paper.line("Nothing was evaluated yet: ", paper.command("penstock evaluate INDEX QUESTIONS"))
+    for name, group in groupby(
+        sorted(found, key=lambda one: (one["set_name"], one["id"])), lambda one: one["set_name"]
+    ):
+        rows = list(group)
+        paper.line((str(name), STRONG), (f"   nDCG@10  {_bars(rows)}", QUIET))
+        head = ("when (UTC)", "release", "state", "asked by", "mode", "questions", "nDCG@10", "R@1", "R@5")
+        table: list[tuple[Part, ...]] = [tuple((one, QUIET) for one in head)]
+        table += [
+            (
+                wording.when(one["at"]),
+                str(one["release"]),
+                one["state"] or "gone",
+                one["via"],
+                one["settings"]["mode"],
+                f"{one['asked']:,}",
+                *(figure(one["figures"][name]) if name in one["figures"] else "" for name in head[6:7]),
+                *(f"{one['figures'][name]['mean']:.3f}" if name in one["figures"] else "" for name in head[7:]),
+            )
+            for one in rows
+        ]
+        paper.rows(table, right=(1, 5))
+        paper.blank()
+
+
+def _bars(rows: list[dict[str, Any]]) -> str:
+    usual = [one for one in rows if one["settings"] == rows[-1]["settings"]]  # other settings are no part of the course
+    means = [one["figures"]["nDCG@10"]["mean"] for one in usual if "nDCG@10" in one["figures"]]
+    return "".join(BARS[min(int(mean * len(BARS)), len(BARS) - 1)] for mean in means)
