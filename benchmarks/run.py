@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks import dag, growth, ingest, machine, many, publishing, scifact, searching, small_sync
+from benchmarks import dag, growth, ingest, machine, many, publishing, retrieval, scifact, searching, small_sync
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
 from benchmarks.results import RESULTS, Results, measured_now
@@ -215,6 +215,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "dag": ("", dag.part),
     "embedding": ("", script("embedding", "4. Embedding")),
     "scifact": (scifact.DATA, scifact.part),
+    "retrieval": (retrieval.DATA, retrieval.part),
     "chunking": ("chunking", script("chunking", "8. Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "Parsing", "--data", str(data_folder()))),
 }
