@@ -25,6 +25,7 @@ FROZEN = {
     "0002_what_made_a_vector.py": "883fd571345a4cd302991db6838e44609b195a9d5a22c2d02068dead1136e8ec",
     "0003_attempts_at_tasks.py": "69cef21049e6e542822202cfd2dfdcd33dff066091df11a0ad6d5de36df72da8",
     "0004_cursors_of_a_release.py": "de76a501126f0612f30b455362e54f23803ef9c5ae22f3e511c3d4813ed54d39",
+    "0005_evaluations.py": "4ec77f6d53d62bed641b401579a02e65dd930b2489b8117b8414c7e801927760",
 }
 """Migrations that catalogs out there have been through: what they did cannot be changed any more, only added to."""
 
