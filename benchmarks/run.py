@@ -21,7 +21,19 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks import dag, growth, ingest, machine, many, publishing, retrieval, scifact, searching, small_sync
+from benchmarks import (
+    dag,
+    growth,
+    ingest,
+    interactions,
+    machine,
+    many,
+    publishing,
+    retrieval,
+    scifact,
+    searching,
+    small_sync,
+)
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
 from benchmarks.results import RESULTS, Results, measured_now
@@ -211,6 +223,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "publishing": ("", publishing.part),
     "searching": ("", searching.part),
     "small_sync": ("", small_sync.part),
+    "interactions": ("", interactions.part),
     "growth": ("", growth.part),
     "dag": ("", dag.part),
     "embedding": ("", script("embedding", "4. Embedding")),

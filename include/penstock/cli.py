@@ -35,6 +35,10 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(help="Documents that wait, and why.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(quarantine_app, name="quarantine")
+interactions_app = typer.Typer(help="What was asked and shown.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(interactions_app, name="interactions")
+feedback_app = typer.Typer(help="What people said of it.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(feedback_app, name="feedback")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Index = Annotated[str, typer.Argument(metavar="INDEX", help="An index of the configuration.")]
@@ -263,16 +267,23 @@ def search(
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
     mode: Annotated[str | None, typer.Option(help="hybrid, vector or text; by default as configured.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each stage did to the ranks.")] = False,
+    record: Annotated[bool, typer.Option("--record", help="Keep it as an interaction; prints its id.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search INDEX and cite the exact places."""
+    """Search INDEX and cite the exact places.
+
+    Nothing is recorded unless you say so: what you try at a terminal is not what readers ask."""
     from penstock import display, retrieval
 
+    readers = tuple(principal or ())
     with _platform() as platform:
-        found = retrieval.search(
-            platform, index, text, as_of, tuple(principal or ()), retrieval.parse_where(where or []), k, mode
-        )
-        _emit(found.to_dict(), as_json, display.explained if explain else display.found)
+        found = retrieval.search(platform, index, text, as_of, readers, retrieval.parse_where(where or []), k, mode)
+        answer = found.to_dict()
+        if record:
+            from penstock import interactions
+
+            answer["interaction"] = interactions.record(platform, found, interactions.Asker(readers, _who().name))
+        _emit(answer, as_json, display.explained if explain else display.found)
 
 
 @app.command()
@@ -318,15 +329,6 @@ def evaluate(
         if out is not None:
             _write(out, pages.page(platform, index, found, asked.name))
         _emit(found.to_dict(), as_json, display.evaluated)
-
-
-def _write(out: Path, page: str) -> None:
-    from penstock.errors import UsageError
-
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--out {out}: {error.strerror}; name a file in a folder that can be written") from None
 
 
 @app.command()
@@ -508,6 +510,104 @@ def report(
     with _platform() as platform:
         _write(out, reports.release_report_html(platform, index, n))
         _emit({"report": str(out)}, as_json, display.tree)
+
+
+Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="2026-05-01, or 30d: so many days ago.")]
+
+
+@interactions_app.command("export")
+def interactions_export(
+    index: Index,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="A Parquet file.")],
+    since: Since = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="As --since.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write what was asked, shown and answered into a Parquet file.
+
+    What is erased later stays in the file."""
+    from penstock import display, interactions
+    from penstock.moments import parse_moment
+
+    with _platform() as platform:
+        count = interactions.export(platform, index, out, parse_moment(since), parse_moment(until))
+        _emit({"interactions": count, "file": str(out)}, as_json, display.tree)
+
+
+@interactions_app.command("prune")
+def interactions_prune(as_json: Json = False) -> None:
+    """Delete what is older than interactions.keep_days, of every index."""
+    from penstock import display, interactions
+
+    with _platform() as platform:
+        _emit(interactions.prune(platform), as_json, display.tree)
+
+
+@interactions_app.command("erase")
+def interactions_erase(
+    why: Why,
+    person: Annotated[str | None, typer.Option("--person", metavar="P", help="As the service was told.")] = None,
+    session: Annotated[str | None, typer.Option("--session", metavar="S", help="One session.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Forget what a person, or a session, asked and said.
+
+    Prints a certificate that holds no content."""
+    from penstock import display, interactions
+
+    with _platform() as platform:
+        _emit(interactions.erase(platform, _who(), why, person, session), as_json, display.tree)
+
+
+@feedback_app.command("import")
+def feedback_import(
+    index: Index,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JSONL, CSV or Parquet; or s3://bucket/key.")],
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", metavar="FILE", help="Instead of indexes.INDEX.feedback.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in a log of feedback. Importing it again changes nothing.
+
+    A bad row is named with its line and stops nothing; the exit code is then 1."""
+    from penstock import display, feedback
+    from penstock.feedback.mapping import load_mapping
+
+    with _platform() as platform:
+        done = feedback.import_files(platform, index, files, load_mapping(mapping) if mapping else None)
+    _emit(done.to_dict(), as_json, display.imported)
+    raise typer.Exit(1 if done.bad else 0)
+
+
+@feedback_app.command("report")
+def feedback_report(
+    index: Index,
+    since: Since = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Also write an HTML page.")] = None,
+    topics: Annotated[bool, typer.Option(help="Group the questions; embeds them.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Show volumes, ratings over time, worst questions, unanswered topics and documents."""
+    from penstock import display, feedback
+    from penstock.moments import parse_moment
+
+    with _platform() as platform:
+        found = feedback.report(platform, index, parse_moment(since), topics)
+    if out is not None:
+        from penstock.feedback.page import page
+
+        _write(out, page(found))
+    _emit(found, as_json, display.feedback)
+
+
+def _write(out: Path, page: str) -> None:
+    from penstock.errors import UsageError
+
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; name a file in a folder that can be written") from None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Forget a document for good: from bytes, artefacts, every release, caches and texts that quote its name.
+"""Forget a document for good: from bytes, artefacts, every release, caches, answers, and texts that quote its name.
 
 It is the one change of old releases that is allowed. Releases keep adding up because their totals and digests are
 lowered by exactly what was taken, and a redaction says so. What another document holds word for word stays.
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import Row
 
-from penstock import decisions, manifest, runs, whereabouts
+from penstock import decisions, manifest, parsing, runs, whereabouts
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
 from penstock.catalog.rewriting import rewrite
@@ -33,8 +33,10 @@ from penstock.errors import UsageError
 from penstock.evaluation.keeping import forget as forget_questions
 from penstock.graves import buried_name
 from penstock.ids import digest_add
+from penstock.interactions.forgetting import forget_document
 from penstock.keys import file_name
 from penstock.lake import Kind
+from penstock.lake_errors import MissingObjectError
 from penstock.leftovers import Orphans, delete_hand_overs, delete_orphans, find_orphans, scrub_names, scrubber
 from penstock.platform import Platform
 from penstock.provenance import find_document
@@ -67,7 +69,7 @@ def erase(platform: Platform, source: str, key: str, who: Who, why: str, wait_s:
         ids, keys = _family(platform, found.id, key)
         decision = _bury(platform, ids, who, why)
         naming = decisions.naming(platform.catalog, scrubber(keys))
-        certificate = _forget(platform, ids, found, decision, naming, orphans)
+        certificate = _forget(platform, ids, keys, found, decision, naming, orphans)
         scrub_names(platform, keys)
         _finish_tombstones(platform, ids)
         rewrite(platform.catalog)
@@ -114,7 +116,13 @@ class _Holding:
 
 
 def _forget(
-    platform: Platform, ids: Sequence[str], found: Row[Any], decision: int, naming: list[int], orphans: Orphans
+    platform: Platform,
+    ids: Sequence[str],
+    keys: set[str],
+    found: Row[Any],
+    decision: int,
+    naming: list[int],
+    orphans: Orphans,
 ) -> dict[str, Any]:
     holding = _holding(platform, ids)
     # A run that died may have left what it made of the document: whose an orphan is, nobody can say, so all of them go.
@@ -130,6 +138,7 @@ def _forget(
         "decisions_that_name_it": naming,
         "releases_redacted": {},
         "rows_erased": 0,
+        **forget_document(platform, ids, keys, _own_texts(platform, holding.parses)),
     }
     for generation, collection in platform.collections():
         _redact(platform, generation, collection, ids, decision, certificate)
@@ -155,6 +164,17 @@ def _forget(
             update(redactions).where(redactions.c.document_id == found.id).values(certificate=certificate)
         )
     return certificate
+
+
+def _own_texts(platform: Platform, parse_keys: Sequence[str]) -> list[str]:
+    """What the document's revisions say, as far as no other document says it too."""
+    found = []
+    for key in parse_keys:
+        try:
+            found.append(parsing.from_json(platform.lake.get(Kind.PARSED, key)).text)
+        except MissingObjectError:  # it was refused, or an interrupted erasure took it
+            continue
+    return found
 
 
 def _holding(platform: Platform, ids: Sequence[str]) -> _Holding:

@@ -135,12 +135,13 @@ def approval_dag(index: str, doc: str | None = None) -> DAG:
 
 
 def maintain_dag(doc: str | None = None) -> DAG:
-    """Prune, optimise and verify every index; forget old refusals; fail where a source is stale."""
+    """Prune, optimise and verify every index; forget old refusals and questions; fail where a source is stale."""
     settings = load()
     names = list(settings.indexes)
     with _dag("maintain", tags=["penstock"], schedule=settings.maintain.schedule, max_active_runs=1, doc_md=doc) as dag:
         prune.expand(index=names) >> optimise.expand(index=names) >> verify.expand(index=names)
         retry_quarantined()
+        prune_interactions()
         freshness()
     return dag
 
@@ -344,6 +345,14 @@ def retry_quarantined() -> int:
 
     with opened() as platform:
         return maintenance.retry_quarantined(platform, reasons=maintenance.WORTH_A_RETRY)
+
+
+@task
+def prune_interactions() -> dict[str, int]:
+    from penstock import interactions
+
+    with opened() as platform:
+        return interactions.prune(platform)
 
 
 @task

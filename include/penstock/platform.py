@@ -31,6 +31,7 @@ from penstock.spending import RunAccount
 
 if TYPE_CHECKING:
     from penstock.index.weaviate_server import Server
+    from penstock.interactions.recorder import Recorder
     from penstock.parsing import ParserPool
 
 
@@ -61,6 +62,13 @@ class Platform:
     @cached_property
     def catalog(self) -> Catalog:
         return Catalog(self.settings.catalog_url)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Writes interactions down; one for all threads, so that those which come together share a transaction."""
+        from penstock.interactions.recorder import Recorder
+
+        return Recorder(self.catalog)
 
     @cached_property
     def lake(self) -> Lake:

@@ -18,6 +18,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationErr
 
 from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
 from penstock.http_settings import ApiSource, WebsiteSource, web_parts
+from penstock.interaction_settings import FeedbackSettings, InteractionSettings
 from penstock.records import NOBODY, PUBLIC
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
 
@@ -201,6 +202,7 @@ class IndexSettings(Section):
     gates: GateSettings = GateSettings()
     retention: RetentionSettings = RetentionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
 
     @field_validator("schedule")
     @classmethod
@@ -303,6 +305,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     weaviate: WeaviateSettings = WeaviateSettings()
     maintain: MaintainSettings = MaintainSettings()
+    interactions: InteractionSettings = InteractionSettings()
     prices: PriceSettings = PriceSettings()
     file: Path = Field(default=DEFAULT_CONFIG, exclude=True)
     home: Path = Field(default=Path(".penstock"), exclude=True)

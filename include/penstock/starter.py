@@ -115,6 +115,21 @@ sources = ["documents"]
 [maintain]
 # schedule = "@weekly"
 
+# What is kept of what readers ask and are shown; people are known by keyed digests only.
+[interactions]
+# keep_days = 90.0                    # then they go, and what was said of them
+# keep_queries = true                 # false: no words of a question, only a digest
+# keep_answers = true
+
+# Where a row of an imported feedback log says what (JMESPath); without it columns are called as these keys are.
+# [indexes.library.feedback]
+# interaction = "interaction_id"      # the id that penstock gave; or, of another system's log:
+# question = "query"
+# shown = "documents"                 # chunk ids, or keys of documents, in order
+# rating = "stars"
+# scale = [1, 5]                      # or ratings = { "great" = 1.0, "poor" = -1.0 }
+# comment = "remark"
+
 # An index whose model is behind an API: Cohere's, or any endpoint that speaks OpenAI's embeddings. The key comes from
 # CO_API_KEY or OPENAI_API_KEY, or is the password of an Airflow connection: never from this file.
 # [indexes.paid]

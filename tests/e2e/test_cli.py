@@ -126,6 +126,7 @@ def tell(shell: Shell) -> None:
     (notes / "broken.docx").write_bytes(b"PK\x03\x04 this is no archive")
     first_days(shell, notes)
     reading(shell)
+    speaking(shell)
     refusals(shell, notes)
     wrong_use(shell)
 
@@ -167,6 +168,23 @@ def evaluating(shell: Shell) -> None:
     shell.tell("evaluate people", *ask)
     shell.tell("evaluate history", "evaluate", "notes", "--history", "--json")
     shell.tell("evaluate nothing", "evaluate", "notes")
+
+
+def speaking(shell: Shell) -> None:
+    asked = shell.tell("search record", "search", "notes", "what does barley cost", "-k", "1", "--record", "--json")
+    rows = [
+        {"interaction": asked.json["interaction"], "rating": "up"},
+        {"question": "who keeps the eels?", "shown": ["eel.md"], "rating": "down", "comment": "that is not said"},
+        {"question": "who keeps the eels?", "shown": ["eels.md"], "rating": "down"},
+    ]
+    (shell.root / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shell.tell("feedback import", "feedback", "import", "notes", "log.jsonl", "--json")
+    shell.tell("feedback import people", "feedback", "import", "notes", "log.jsonl")
+    shell.tell("feedback report", "feedback", "report", "notes", "--since", "1d", "-o", "feedback.html", "--json")
+    shell.tell("feedback report people", "feedback", "report", "notes")
+    shell.tell("interactions export", "interactions", "export", "notes", "-o", "log.parquet", "--json")
+    shell.tell("interactions erase", "interactions", "erase", "--person", "tester", "--why", "the law", "--json")
+    shell.tell("interactions prune", "interactions", "prune", "--json")
 
 
 def refusals(shell: Shell, notes: Path) -> None:
@@ -229,6 +247,11 @@ SUCCEEDS = (
     "report",
     "evaluate",
     "evaluate history",
+    "search record",
+    "feedback report",
+    "interactions export",
+    "interactions erase",
+    "interactions prune",
     "quarantine retry",
     "approve",
     "rollback",
@@ -302,6 +325,33 @@ def test_questions_with_known_answers_are_measured_and_kept(story: dict[str, Sai
     assert "name a file of golden questions or a BEIR folder" in story["evaluate nothing"].err
 
 
+def test_feedback_is_taken_row_by_row_and_a_bad_one_ends_with_1(story: dict[str, Said]) -> None:
+    done = story["feedback import"]
+    assert done.code == 1
+    assert (done.json["rows"], done.json["taken"], done.json["interactions"], done.json["feedback"]) == (3, 2, 1, 3)
+    problem = "no source of 'notes' has a document 'eels.md'; write its key, or SOURCE:KEY"
+    assert done.json["bad"] == [{"file": "log.jsonl", "line": 3, "problem": problem}]
+    again = story["feedback import people"]
+    assert again.code == 1
+    assert f"  log.jsonl:3  {problem}\n" in again.out
+    assert "  new            nothing\n  known already  2 interactions, 3 feedback\n" in again.out
+
+
+def test_people_read_what_was_said(story: dict[str, Said]) -> None:
+    volumes = story["feedback report"].json["volumes"]
+    assert (volumes["interactions"], volumes["feedback"]) == (2, {"rating": 2, "comment": 1})
+    said = story["feedback report people"].out
+    assert "Worst questions\n  -1.00  1 rated  who keeps the eels?\n" in said
+    assert "Unanswered topics\n  1 asked  1 wording  who keeps the eels?\n" in said
+    assert "  -1.00  1 rated  1 shown  notes:eel.md\n" in said
+
+
+def test_a_person_who_asked_at_the_terminal_can_be_forgotten(story: dict[str, Said]) -> None:
+    assert story["interactions export"].json["interactions"] == 2
+    certificate = story["interactions erase"].json
+    assert (certificate["interactions_erased"], certificate["feedback_erased"]) == (1, 1)
+
+
 def test_the_broken_document_waits_alone(story: dict[str, Said]) -> None:
     assert [one["key"] for one in story["quarantine list"].json] == ["broken.docx"]
     assert story["quarantine show"].json["reason"]
@@ -337,6 +387,7 @@ def test_rollback_and_resume_move_the_live_release(story: dict[str, Said]) -> No
 def test_every_decision_is_in_the_log(story: dict[str, Said]) -> None:
     decided = [(one["what"], one["release"], one["who"], one["why"]) for one in reversed(story["log"].json)]
     assert decided == [
+        ("erase-person", None, "tester", "the law"),
         ("approve", 3, "tester", "we gave these up"),
         ("rollback", 1, "tester", "a look back"),
         ("resume", 3, "tester", "seen enough"),

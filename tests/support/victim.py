@@ -109,7 +109,7 @@ class Victim:
         self.marks = Marks(marks)
         whole = json.dumps(w.settings.model_dump(mode="json") | {"home": str(w.settings.home)})
         arguments = (whole, marks, self._said, dict(os.environ), *work)
-        self._process = _server().Process(target=_work, args=arguments)
+        self._process = server().Process(target=_work, args=arguments)
         self._process.start()
 
     def finished(self) -> bool:
@@ -129,7 +129,8 @@ class Victim:
 
 
 @cache
-def _server() -> ForkServerContext:
+def server() -> ForkServerContext:
+    """Whose processes begin with everything imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with pytest.MonkeyPatch.context() as patch:

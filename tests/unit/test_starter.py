@@ -17,7 +17,7 @@ def test_every_commented_key_shows_its_default(tmp_path: Path) -> None:
     as_written = load(config)
     shown = re.sub(r"^# (\w+ = )", r"\1", starter.CONFIG, flags=re.M)
     # These sections are examples, not defaults: they stay comments.
-    for section in ("[[sources.documents.access]]", "[sources.bucket]", "[indexes.paid]"):
+    for section in ("[[sources.documents.access]]", "[sources.bucket]", "[indexes.library.feedback]", "[indexes.paid]"):
         start = shown.index(f"# {section}")
         end = shown.index("\n\n", start)
         shown = shown[:start] + shown[end:]

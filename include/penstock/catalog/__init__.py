@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceEr
 
 from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
-HEAD = "0005"
+HEAD = "0006"
 """The migration that this code was written for; a test holds it against the migrations."""
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")
@@ -63,10 +63,14 @@ class Catalog:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction that is allowed to change things; on SQLite it takes the write lock at once."""
+    def write(self, durable: bool = False) -> Iterator[Connection]:
+        """One transaction that is allowed to change things; on SQLite it takes the write lock at once.
+
+        Once it ends, what it wrote outlives this process; with ``durable`` a power cut too, which on SQLite costs a
+        wait for the disk (PostgreSQL always waits).
+        """
         with self._translated("write"), self.engine.connect() as connection:
-            connection.execution_options(penstock_write=True)
+            connection.execution_options(penstock_write=True, penstock_durable=durable)
             with connection.begin():
                 yield connection
 
@@ -203,5 +207,9 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("penstock_write")
-        connection.exec_driver_sql("begin immediate" if writes else "begin")
+        options = connection.get_execution_options()
+        if not options.get("penstock_write"):
+            connection.exec_driver_sql("begin")
+            return
+        connection.exec_driver_sql(f"pragma synchronous={'full' if options.get('penstock_durable') else 'normal'}")
+        connection.exec_driver_sql("begin immediate")

@@ -22,15 +22,25 @@ LOCK_WAIT_S = 30.0
 """A table that somebody reads for longer is not waited for: meanwhile every other reader would wait behind us."""
 
 
-def rewrite(catalog: Catalog) -> None:
+def rewrite(catalog: Catalog, what: str = "the document") -> None:
     """Leave nothing in the catalog's files but what its tables hold; costs the reading and writing of all of it.
 
     Raises ``TransientError`` where a reader stands in the way: what it reads cannot be taken from under it.
     """
-    if catalog.is_sqlite:
-        _rewrite_sqlite(catalog)
-    else:
-        _rewrite_postgresql(catalog)
+    try:
+        if catalog.is_sqlite:
+            _rewrite_sqlite(catalog)
+        else:
+            _rewrite_postgresql(catalog)
+    except _InTheWayError as error:
+        raise TransientError(
+            f"{what} is erased, but the catalog's files still hold traces of it: {error}. Somebody reads the catalog; "
+            "erase again when they are done"
+        ) from error.__cause__
+
+
+class _InTheWayError(Exception):
+    pass
 
 
 def _rewrite_sqlite(catalog: Catalog) -> None:
@@ -41,11 +51,11 @@ def _rewrite_sqlite(catalog: Catalog) -> None:
             cursor.execute("vacuum")
             busy = cursor.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
         except sqlite3.OperationalError as error:
-            raise _in_the_way(str(error)) from error
+            raise _InTheWayError(str(error)) from error
         finally:
             cursor.execute(f"pragma busy_timeout={before}")
     if busy:
-        raise _in_the_way("its log could not be emptied")
+        raise _InTheWayError("its log could not be emptied")
 
 
 def _rewrite_postgresql(catalog: Catalog) -> None:
@@ -56,13 +66,6 @@ def _rewrite_postgresql(catalog: Catalog) -> None:
             connection.execute(text(f"vacuum (full, analyze) {tables}"))
             connection.execute(text("vacuum (full) pg_catalog.pg_statistic"))  # refused, with a notice, to a mere user
         except DBAPIError as error:
-            raise _in_the_way(str(error.orig).partition("\n")[0]) from error
+            raise _InTheWayError(str(error.orig).partition("\n")[0]) from error
         finally:
             connection.execute(text("reset lock_timeout"))
-
-
-def _in_the_way(said: str) -> TransientError:
-    return TransientError(
-        f"the document is erased, but the catalog's files still hold traces of it: {said}. Somebody reads the catalog; "
-        "erase again when they are done"
-    )

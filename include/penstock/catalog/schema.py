@@ -295,3 +295,72 @@ redactions = Table(
     Column("last_release", Integer, nullable=False),
     Column("certificate", JSON, nullable=False, comment="holds no content"),
 )
+
+interactions = Table(
+    "interactions",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("index_name", String(63), nullable=False),
+    Column("release", Integer, comment="null where an imported log does not know it"),
+    Column("at", Float, nullable=False, comment="when it was asked"),
+    Column("recorded_at", Float, nullable=False, comment="from here on retention counts"),
+    Column("origin", String(8), nullable=False, comment="live, or import"),
+    Column("query", Text, comment="null where it is not kept, or was redacted"),
+    Column("query_digest", String(32), nullable=False, comment="keyed, as all digests here"),
+    Column("principals", String(32), comment="digest of who asked, as a reader"),
+    Column("person", String(32), comment="digest"),
+    Column("session", String(32), comment="digest"),
+    Column("setup", JSON, nullable=False, comment="mode, settings and models that answered"),
+    Column("candidates", JSON, nullable=False, comment="[[chunk, score, by text search, by vector search], ...]"),
+    Column("shown", JSON, nullable=False, comment="[[chunk or null, document], ...] in the order of the page"),
+    Column("answer", Text),
+    Column("citations", JSON, nullable=False, comment="document, revision, span and quote of each"),
+    Column("refused", Boolean, comment="null where no answer was asked for"),
+    Column("timings", JSON, nullable=False, comment="milliseconds by stage"),
+    Column("redacted", Boolean, nullable=False, comment="a text was taken out when a document was erased"),
+    Index(None, "index_name", "at"),
+    Index(None, "recorded_at"),
+    Index(None, "person"),
+    Index(None, "session"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("interaction_id", String(32), nullable=False),
+    Column("index_name", String(63), nullable=False),
+    Column("at", Float, nullable=False, comment="when it was said"),
+    Column("recorded_at", Float, nullable=False),
+    Column("origin", String(8), nullable=False, comment="live, or import"),
+    Column("kind", String(16), nullable=False),
+    Column("value", Float, comment="of a rating: -1 to 1"),
+    Column("text", Text, comment="of a comment or a correction"),
+    Column("chunk_id", String(36), comment="the one passage that it is about; null: about the whole"),
+    Column("document_id", String(32), comment="of that passage, or of the right one"),
+    Column("revision", String(64), comment="that the span points into"),
+    Column("start", Integer, comment="of the right passage, in characters of the parsed text"),
+    Column("end", Integer),
+    Column("person", String(32), comment="digest of who said it"),
+    Column("session", String(32), comment="digest"),
+    Column("redacted", Boolean, nullable=False),
+    Index(None, "interaction_id"),
+    Index(None, "index_name", "at"),
+    Index(None, "person"),
+    Index(None, "session"),
+)
+
+erased_people = Table(
+    "erased_people",
+    metadata,
+    Column("digest", String(32), primary_key=True, comment="of a person or a session"),
+    Column("erased_at", Float, nullable=False, comment="what an import dates before this, or not at all, stays out"),
+    Column("decision_id", Integer, nullable=False),
+)
+
+digest_keys = Table(
+    "digest_keys",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("key", String(64), nullable=False, comment="of the digests above: made once, in hex"),
+)

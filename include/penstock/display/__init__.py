@@ -6,6 +6,7 @@ people copy (ids, keys, commands) is never cut or broken over lines.
 
 from penstock.display.documents import explanation, previews, quarantine, retried
 from penstock.display.evaluation import evaluated, history
+from penstock.display.feedback import feedback, imported
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
@@ -21,9 +22,11 @@ __all__ = [
     "excerpt",
     "explained",
     "explanation",
+    "feedback",
     "findings",
     "found",
     "history",
+    "imported",
     "moved",
     "plan",
     "previews",

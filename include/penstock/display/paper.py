@@ -31,7 +31,7 @@ def safe(text: str) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """A text on one line of at most ``width`` characters.
+    r"""A text on one line of at most ``width`` characters.
 
     >>> shortened("the  old mill", 9)
     'the old …'

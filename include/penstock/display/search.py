@@ -29,6 +29,9 @@ def found(answer: dict[str, Any]) -> None:
     for number, hit in enumerate(answer["hits"], 1):
         paper.blank()
         _hit(number, hit, answer["query"])
+    if "interaction" in answer:
+        paper.blank()
+        paper.line(("interaction ", QUIET), answer["interaction"])
 
 
 def explained(answer: dict[str, Any]) -> None:

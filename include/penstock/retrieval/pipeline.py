@@ -23,7 +23,7 @@ from penstock.retrieval.duplicates import Distinct, collapse
 from penstock.retrieval.filters import require_known
 from penstock.retrieval.passages import join
 from penstock.retrieval.places import Place, locate, parsed_text
-from penstock.retrieval.results import Also, Citation, Found
+from penstock.retrieval.results import Also, Candidate, Citation, Found, Setup
 from penstock.retrieval.trace import Trace
 from penstock.settings import ChunkerSettings, RetrievalSettings
 
@@ -132,7 +132,10 @@ def _search(
     passages = join(rows, places, settings.neighbours, cache(partial(parsed_text, platform)))
     trace.after("join", note=f"{len(passages)} passages")
     cited = tuple(_citation(one, place) for one, place in zip(found, places, strict=True))
-    return Found(index, release.number, text, cited, passages, tuple(trace.stages))
+    put_forward = tuple(Candidate(hit.row.id, hit.score, dict(hit.scores)) for hit in hits)
+    reranker = settings.rerank.model if settings.rerank else None
+    setup = Setup(settings.mode, settings.fingerprint(), str(generation.embedder), reranker)
+    return Found(index, release.number, text, cited, passages, tuple(trace.stages), put_forward, setup)
 
 
 def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:

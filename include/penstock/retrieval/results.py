@@ -65,8 +65,30 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk that the store put forward: its fused score, and those of the searches that found it."""
+
+    chunk_id: str
+    score: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What answered. ``settings`` is the fingerprint of the retrieval settings, ``embedder`` that of the model."""
+
+    mode: str
+    settings: str
+    embedder: str
+    reranker: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """What one search returned, and the release that it was read from. ``passages`` come in the order of their hits."""
+    """What one search returned, and the release that it was read from.
+
+    ``passages`` come in the order of their hits, ``candidates`` in the store's, best first.
+    """
 
     index: str
     release: int
@@ -74,6 +96,8 @@ class Found:
     hits: tuple[Citation, ...]
     passages: tuple[Passage, ...]
     stages: tuple[Stage, ...]
+    candidates: tuple[Candidate, ...]
+    setup: Setup
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,0 +1,122 @@
+"""Which passage or document a name means, of one index: in feedback by what people write, in logs by what they hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from penstock import manifest
+from penstock.batching import batched
+from penstock.catalog.schema import documents, entries
+from penstock.errors import UsageError
+from penstock.feedback.saying import MAX_NAME_CHARS, short
+from penstock.ids import document_id
+from penstock.platform import Platform
+from penstock.records import PUBLIC
+from penstock.retrieval.places import parsed_text
+
+CHUNK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NOT_THERE = "is in no release of {index!r} that still stands"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name means: a chunk and its document, or a document alone."""
+
+    chunk: str | None
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a revision, in characters of its parsed text."""
+
+    revision: str
+    start: int
+    end: int
+
+
+class Places:
+    """Looks names up, each once. With ``readers`` it knows only what these principals may see."""
+
+    def __init__(self, platform: Platform, index: str, readers: Collection[str] | None = None) -> None:
+        self._platform, self._index = platform, index
+        self._sources = platform.settings.index(index).sources
+        self._readers = None if readers is None else {PUBLIC, *readers}
+        self._chunks: dict[str, str | None] = {}
+        self._documents: dict[str, str] = {}
+        self._texts: dict[str, tuple[str, str]] = {}
+
+    def load(self, names: Iterable[str]) -> None:
+        """Look up the chunks among ``names``, all in one question to each collection."""
+        wanted = sorted({name for name in names if CHUNK_ID.fullmatch(name)} - self._chunks.keys())
+        for batch in batched(wanted):
+            self._chunks |= dict.fromkeys(batch)
+            for _generation, collection in self._platform.collections(self._index):
+                self._chunks |= {row.id: row.document_id for row in collection.get(batch)}
+
+    def named(self, name: str) -> Named:
+        """The chunk of that id, or the document of that ``KEY`` or ``SOURCE:KEY``. Raises ``UsageError``."""
+        if len(name) > MAX_NAME_CHARS:
+            raise UsageError(f"{short(name)} is too long to name a chunk or a document")
+        if not CHUNK_ID.fullmatch(name):
+            return Named(None, self._document(name))
+        self.load([name])
+        document = self._chunks[name]
+        if document is None or not self._may_be_read(document):
+            raise UsageError(f"chunk {name!r} {NOT_THERE.format(index=self._index)}")
+        return Named(name, document)
+
+    def span(self, document: str, span: str | tuple[int, int]) -> Span:
+        """Where in the live revision of a document a span is. Raises ``UsageError`` where it is not in it."""
+        revision, text = self._text(document)
+        if isinstance(span, str):
+            start = text.find(span)
+            if not span.strip() or start < 0:
+                raise UsageError(f"the right text {short(span)} is not, word for word, in the document")
+            return Span(revision, start, start + len(span))
+        start, end = span
+        if not 0 <= start < end <= len(text):
+            raise UsageError(f"the span {start}–{end} is not in the document, which has {len(text):,} characters")
+        return Span(revision, start, end)
+
+    def _document(self, name: str) -> str:
+        if name not in self._documents:
+            prefixed = [(one, name.removeprefix(f"{one}:")) for one in self._sources if name.startswith(f"{one}:")]
+            asked = [*prefixed, *((one, name) for one in self._sources)]
+            self._documents[name] = self._known([document_id(source, key) for source, key in asked], name)
+        return self._documents[name]
+
+    def _known(self, ids: list[str], name: str) -> str:
+        query = select(documents.c.id, documents.c.erased_at).where(documents.c.id.in_(ids))
+        with self._platform.catalog.read() as connection:
+            found = {row.id: row.erased_at for row in connection.execute(query)}
+        for id_ in ids:
+            if found.get(id_) is not None and self._readers is None:
+                raise UsageError("it names a document that was erased; it stays out")
+            if id_ in found and self._may_be_read(id_):
+                return id_
+        raise UsageError(f"no source of {self._index!r} has a document {short(name)}; write its key, or SOURCE:KEY")
+
+    def _may_be_read(self, document: str) -> bool:
+        query = select(documents.c.principals, documents.c.erased_at).where(documents.c.id == document)
+        with self._platform.catalog.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None or row.erased_at is not None:
+            return False
+        return self._readers is None or bool(self._readers & set(json.loads(row.principals)))
+
+    def _text(self, document: str) -> tuple[str, str]:
+        if document not in self._texts:
+            with self._platform.catalog.read() as connection:
+                live, _ = manifest.pointer(connection, self._index)
+                mine = manifest.in_release(self._index, live or 0), entries.c.document_id == document
+                entry = connection.execute(select(entries).where(*mine)).one_or_none()
+            if entry is None or entry.reason is not None:
+                raise UsageError(f"the live release of {self._index!r} does not serve the document; leave the span out")
+            self._texts = {document: (entry.revision, parsed_text(self._platform, entry.parse_key))}
+        return self._texts[document]

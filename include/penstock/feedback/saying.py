@@ -1,0 +1,90 @@
+"""The kinds of feedback, and what each of them must say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from penstock.errors import UsageError
+from penstock.interactions.recording import storable
+
+MAX_TEXT_CHARS = 10_000
+MAX_NAME_CHARS = 2_000
+SHOWN_CHARS = 80
+
+
+class Kind(StrEnum):
+    """Stable names: they are stored, exported and shown."""
+
+    RATING = "rating"
+    COMMENT = "comment"
+    CORRECTION = "correction"
+    RIGHT_PASSAGE = "right-passage"
+    COPIED = "copied"
+    CITED = "cited"
+    ABANDONED = "abandoned"
+
+
+EVENTS = (Kind.COPIED, Kind.CITED, Kind.ABANDONED)
+SPEAKING = (Kind.COMMENT, Kind.CORRECTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that a person says of an interaction.
+
+    ``value`` is that of a rating, -1 the worst and 1 the best; ``text`` that of a comment, or of the corrected answer.
+    ``passage`` names one of those that were shown, and makes it what this is about; without it this is about the
+    answer and all that was shown with it. For ``RIGHT_PASSAGE`` it is the chunk or the document that should have been
+    shown, and ``span`` where in a document: its words, or their start and end in characters of its parsed text.
+    """
+
+    kind: Kind
+    value: float | None = None
+    text: str | None = None
+    passage: str | None = None
+    span: str | tuple[int, int] | None = None
+
+    def checked(self) -> Said:
+        """The same, its text as it can be kept. Raises ``UsageError`` where something is missing or too much."""
+        if self.kind is Kind.RATING and (self.value is None or not -1 <= self.value <= 1):
+            raise UsageError(f"a rating of {self.value} will not do: it is a number from -1, the worst, to 1, the best")
+        if self.kind is not Kind.RATING and self.value is not None:
+            raise UsageError(f"a {self.kind} has no value; {self.value} belongs to a rating")
+        if self.kind in SPEAKING:
+            return Said(self.kind, text=checked_text(self.kind, self.text), passage=self.passage)
+        if self.text is not None:
+            raise UsageError(f"a {self.kind} has no text; say it as a comment")
+        if self.kind is Kind.RIGHT_PASSAGE and not self.passage:
+            raise UsageError("which passage is the right one is not said; name a chunk, or a document and its span")
+        if self.kind is Kind.ABANDONED and self.passage:
+            raise UsageError("what was abandoned is the whole answer, not one passage; leave the passage out")
+        return self
+
+
+def checked_text(what: str, text: str | None) -> str:
+    """A text that says something and is no larger than anybody writes. Raises ``UsageError``."""
+    if text is None or not text.strip():
+        raise UsageError(f"the {what} is blank; write some words")
+    if len(text) > MAX_TEXT_CHARS:
+        raise UsageError(f"the {what} has {len(text):,} characters, more than {MAX_TEXT_CHARS:,}; shorten it")
+    return storable(text.strip(), MAX_TEXT_CHARS)
+
+
+def on_scale(value: float, worst: float, best: float) -> float:
+    """A number of a scale as -1 to 1. Raises ``UsageError`` where it is none of the scale's.
+
+    >>> [on_scale(stars, 1, 5) for stars in (1, 3, 5)]
+    [-1.0, 0.0, 1.0]
+    """
+    low, high = min(worst, best), max(worst, best)
+    if not math.isfinite(value) or not low <= value <= high:
+        raise UsageError(f"rating {value:g} is not on the scale from {worst:g} to {best:g}")
+    return 2 * (value - worst) / (best - worst) - 1
+
+
+def short(value: object) -> str:
+    """A bad value as an error shows it."""
+    said = repr(value)
+    return said if len(said) <= SHOWN_CHARS else f"{said[:SHOWN_CHARS]}… ({len(said):,} characters)"

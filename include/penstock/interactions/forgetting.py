@@ -1,0 +1,159 @@
+"""What people asked and said is forgotten: in time, on a person's word, and where it quotes an erased document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, select, update
+
+from penstock import decisions
+from penstock.batching import batched
+from penstock.catalog import insert_or_update
+from penstock.catalog.rewriting import rewrite
+from penstock.catalog.schema import erased_people, feedback, interactions
+from penstock.decisions import Who
+from penstock.errors import UsageError
+from penstock.interactions.recorder import documents_of, without_quotes
+from penstock.leftovers import scrubber
+from penstock.platform import Platform
+
+DAY_S = 86_400
+AT_ONCE = 500
+QUOTE_CHARS = 32
+"""From so many characters in a row on, words are a document's and not a reader's own: some six words."""
+STRIDE = 8
+
+
+def prune(platform: Platform) -> dict[str, int]:
+    """Delete interactions older than ``interactions.keep_days``, with what was said of them; return how many."""
+    catalog, taken = platform.catalog, {"interactions": 0, "feedback": 0}
+    with catalog.read() as connection:
+        oldest = catalog.now(connection) - DAY_S * platform.settings.interactions.keep_days
+    while True:  # a little at a time: whoever records meanwhile waits so long
+        with catalog.write() as connection:
+            query = select(interactions.c.id).where(interactions.c.recorded_at < oldest).limit(AT_ONCE)
+            ids = connection.execute(query).scalars().all()
+            taken["interactions"] += len(ids)
+            taken["feedback"] += _delete(connection, ids)
+        if len(ids) < AT_ONCE:
+            return taken
+
+
+def erase(
+    platform: Platform, who: Who, why: str, person: str | None = None, session: str | None = None
+) -> dict[str, Any]:
+    """Forget what one person, or one session, asked and said; return a certificate that holds no content.
+
+    What others said of those questions goes with them. A tombstone keeps an imported log from bringing back what it
+    dates before now, or does not date. The catalog's files are rewritten; exported files are their owner's. Raises
+    ``UsageError`` where not exactly one is named or the reason names them, ``TransientError`` as ``rewrite`` does.
+    """
+    why = decisions.reasoned(why)
+    name, kind = (person or session or "").strip(), "person" if person else "session"
+    if (person is None) == (session is None) or not name:
+        raise UsageError("name whose questions to forget: either a person or a session (--person P or --session S)")
+    if name.casefold() in why.casefold():
+        raise UsageError(f"the reason names the {kind}, and reasons are kept for ever: say it without the name")
+    digest = getattr(platform.recorder.digests, kind)(name)
+    catalog = platform.catalog
+    with catalog.write() as connection:
+        mine = select(interactions.c.id).where(interactions.c[kind] == digest)
+        ids = connection.execute(mine).scalars().all()
+        said = connection.execute(delete(feedback).where(feedback.c[kind] == digest)).rowcount
+        said += _delete(connection, ids)
+        decision = decisions.record(connection, catalog, who, f"erase-{kind}", why)
+        grave = {"digest": digest, "erased_at": catalog.now(connection), "decision_id": decision}
+        insert_or_update(connection, erased_people, [grave], ["erased_at", "decision_id"])
+    rewrite(catalog, f"what the {kind} asked and said")
+    return {"erased": kind, "interactions_erased": len(ids), "feedback_erased": said, "decision": decision}
+
+
+def _delete(connection: Connection, ids: Sequence[str]) -> int:
+    """Delete interactions and what was said of them; return how much that was."""
+    said = 0
+    for batch in batched(ids):
+        said += connection.execute(delete(feedback).where(feedback.c.interaction_id.in_(batch))).rowcount
+        connection.execute(delete(interactions).where(interactions.c.id.in_(batch)))
+    return said
+
+
+def forget_document(
+    platform: Platform, ids: Sequence[str], keys: Collection[str], texts: Sequence[str]
+) -> dict[str, int]:
+    """Take a document's words out of what was asked, answered and said; for ``erasure``, after the tombstone.
+
+    An answer that rests on it loses all its words, since nobody can say which of them are the document's. Any other
+    text goes whole where it holds ``QUOTE_CHARS`` characters in a row of one of ``texts``, case and space aside;
+    elsewhere the document's names, ``keys``, are taken out. Returns how many rows lost something. Reads all of them.
+    """
+    gone, clean, quotes = set(ids), scrubber(keys), quoting(texts)
+
+    def kept(text: str | None) -> str | None:
+        return None if text is None or quotes(text) else str(clean(text))
+
+    def of_an_interaction(row: Mapping[str, Any]) -> dict[str, Any]:
+        rests_on_it = bool(gone & documents_of(row))
+        answer = None if rests_on_it else kept(row["answer"])
+        citations = [{**one, "quote": kept(one["quote"])} for one in without_quotes(row["citations"], gone)]
+        return {"query": kept(row["query"]), "answer": answer, "citations": citations}
+
+    def of_feedback(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {"text": kept(row["text"])}
+
+    return {
+        "interactions_redacted": _redact(platform, interactions, of_an_interaction),
+        "feedback_redacted": _redact(platform, feedback, of_feedback),
+    }
+
+
+def _redact(platform: Platform, table: Table, kept: Callable[[Mapping[str, Any]], dict[str, Any]]) -> int:
+    count = 0
+    for rows in _pages(platform, table):
+        changes = {row["id"]: change for row in rows if (change := _changed(row, kept(row)))}
+        count += len(changes)
+        if changes:
+            with platform.catalog.write() as connection:
+                for id_, change in changes.items():
+                    connection.execute(update(table).where(table.c.id == id_).values(**change, redacted=True))
+    return count
+
+
+def _changed(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(kept) if any(row[name] != value for name, value in kept.items()) else {}
+
+
+def _pages(platform: Platform, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Every row that holds words, so many at once, each page in a transaction of its own."""
+    texts = (table.c.query, table.c.answer, table.c.citations) if table is interactions else (table.c.text,)
+    columns = (table.c.id, *texts, *((table.c.shown,) if table is interactions else ()))
+    last = ""
+    while True:
+        query = select(*columns).where(table.c.id > last).order_by(table.c.id).limit(AT_ONCE)
+        with platform.catalog.read() as connection:
+            rows = [row._asdict() for row in connection.execute(query)]
+        if not rows:
+            return
+        yield rows
+        last = str(rows[-1]["id"])
+
+
+def quoting(texts: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a text holds a quotation of one of ``texts``, see ``QUOTE_CHARS``.
+
+    >>> quoting(["The river watch is paid 240 pounds a week."])("is it true that 'river  watch is paid 240 pounds'?")
+    True
+    """
+    known = {piece for text in texts for piece in _pieces(text, STRIDE)}
+
+    def quotes(text: str) -> bool:
+        return any(piece in known for piece in _pieces(text, 1))
+
+    return quotes
+
+
+def _pieces(text: str, stride: int) -> Iterator[int]:
+    """Hashes of a text's pieces. With every eighth of a document's, a quotation holds one of them whole."""
+    flat = " ".join(text.casefold().split())
+    length = QUOTE_CHARS - STRIDE + 1
+    return (hash(flat[at : at + length]) for at in range(0, len(flat) - length + 1, stride))

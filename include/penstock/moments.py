@@ -1,0 +1,28 @@
+"""Times as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from penstock.errors import UsageError
+
+
+def parse_moment(written: str | None, now: datetime | None = None) -> datetime | None:
+    """A date or time of ISO 8601, in UTC where it names no zone, or ``30d`` and ``12h`` ago. Raises ``UsageError``.
+
+    >>> parse_moment("2026-05-01")
+    datetime.datetime(2026, 5, 1, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    if written is None:
+        return None
+    if ago := re.fullmatch(r"(\d{1,5})([dh])", written.strip()):
+        hours = int(ago[1]) * (24 if ago[2] == "d" else 1)
+        return (now or datetime.now(UTC)) - timedelta(hours=hours)
+    try:
+        found = datetime.fromisoformat(written.strip())
+    except ValueError:
+        raise UsageError(
+            f"{written!r} is no time; write 2026-05-01, 2026-05-01T12:00, or 30d for so many days ago"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

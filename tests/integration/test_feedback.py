@@ -1,0 +1,322 @@
+"""Feedback is bound to what was shown, logs are imported row by row, and the report says what is in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from penstock import erasure, feedback, interactions
+from penstock.errors import UsageError
+from penstock.feedback import Kind, Said
+from penstock.feedback.page import page
+from penstock.interaction_settings import FeedbackSettings
+from penstock.interactions import Asker
+from penstock.retrieval import Found, search
+from support.bucket import keep_stores_at, s3_client, s3_server
+from support.workspace import WHO, Workspace
+
+Make = Callable[..., Workspace]
+MILL = "# Mill\n\nThe miller grinds barley in the old mill.\n"
+BREAD = "# Bread\n\nThe baker bakes rye bread on Fridays.\n"
+PAY = "# Pay\n\nThe miller earns eleven crowns.\n"
+ON_SQLITE = pytest.mark.parametrize("catalog_url", ["sqlite"], indirect=True)
+"""Of tests of what no database changes."""
+
+
+@pytest.fixture
+def w(make_workspace: Make, catalog_url: str) -> Workspace:
+    made = make_workspace(catalog=catalog_url)
+    for key, text in {"mill.md": MILL, "bread.md": BREAD, "pay.md": PAY}.items():
+        made.write(key, text)
+    made.allow("pay.md", ["group:hr"])
+    made.sync()
+    return made
+
+
+def recorded(w: Workspace, **options: Any) -> tuple[Found, str]:
+    found = search(w.platform, "main", "who grinds barley", **options)
+    return found, interactions.record(w.platform, found)
+
+
+def hit_of(found: Found, key: str) -> str:
+    return next(hit.chunk_id for hit in found.hits if hit.key == key)
+
+
+def log(w: Workspace, rows: list[dict[str, Any]], name: str = "log.jsonl") -> str:
+    path = w.root / name
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def said(w: Workspace, *columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row[name] for name in columns) for row in feedback.read(w.platform, "main").to_pylist()]
+
+
+# what is given
+
+
+def test_a_rating_is_about_the_whole_or_about_one_passage(w: Workspace) -> None:
+    found, id_ = recorded(w)
+    chunk = hit_of(found, "mill.md")
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=-1.0))
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=1.0, passage=chunk))
+    documents = {hit.chunk_id: hit.document_id for hit in found.hits}
+    assert said(w, "value", "chunk_id", "document_id") == [(-1.0, None, None), (1.0, chunk, documents[chunk])]
+
+
+@ON_SQLITE
+def test_what_was_not_shown_cannot_be_spoken_of(w: Workspace) -> None:
+    found, id_ = recorded(w, k=1)
+    other = hit_of(search(w.platform, "main", "rye bread"), "bread.md")
+    message = f"^passage '{other}' was not shown in this interaction; shown were: {found.hits[0].chunk_id}$"
+    with pytest.raises(UsageError, match=message):
+        feedback.give(w.platform, id_, Said(Kind.COPIED, passage=other))
+    nowhere = "00000000-0000-0000-0000-000000000000"
+    with pytest.raises(UsageError, match=rf"^chunk '{nowhere}' is in no release of 'main' that still stands$"):
+        feedback.give(w.platform, id_, Said(Kind.RATING, value=1.0, passage=nowhere))
+    assert said(w, "id") == []
+
+
+def test_the_right_passage_need_not_have_been_shown(w: Workspace) -> None:
+    _found, id_ = recorded(w, k=1)
+    chunk = hit_of(search(w.platform, "main", "rye bread"), "bread.md")
+    for right in (
+        Said(Kind.RIGHT_PASSAGE, passage=chunk),
+        Said(Kind.RIGHT_PASSAGE, passage="docs:bread.md", span="rye bread"),
+        Said(Kind.RIGHT_PASSAGE, passage="bread.md", span=(0, 5)),
+    ):
+        feedback.give(w.platform, id_, right)
+    rows = said(w, "chunk_id", "start", "end")
+    assert [row[0] for row in rows] == [chunk, None, None]
+    assert [row[2] - row[1] for row in rows[1:]] == [len("rye bread"), 5]
+
+
+@pytest.mark.parametrize(
+    ("right", "message"),
+    [
+        (
+            Said(Kind.RIGHT_PASSAGE, passage="bred.md"),
+            "no source of 'main' has a document 'bred.md'; write its key, or ",
+        ),
+        (
+            Said(Kind.RIGHT_PASSAGE, passage="bread.md", span="rye\nbread"),
+            r"the right text 'rye\nbread' is not, word for",
+        ),
+        (Said(Kind.RIGHT_PASSAGE, passage="bread.md", span=(5, 5000)), "the span 5–5000 is not in the document, which"),
+        (Said(Kind.RIGHT_PASSAGE, passage="k" * 3000), "'kkk"),
+    ],
+)
+@ON_SQLITE
+def test_a_right_passage_that_is_nowhere(w: Workspace, right: Said, message: str) -> None:
+    _found, id_ = recorded(w)
+    with pytest.raises(UsageError, match="^" + re.escape(message)):
+        feedback.give(w.platform, id_, right)
+
+
+@ON_SQLITE
+def test_who_may_not_read_a_document_learns_nothing_of_it(w: Workspace) -> None:
+    _found, id_ = recorded(w)
+    pay = hit_of(search(w.platform, "main", "what the miller earns", principals=("group:hr",)), "pay.md")
+    message = "no source of 'main' has a document 'pay.md'; write its key, or SOURCE:KEY"
+    with pytest.raises(UsageError, match=f"^{message}$"):
+        feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage="pay.md"), Asker())
+    with pytest.raises(UsageError, match=f"^chunk '{pay}' is in no release"):
+        feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage=pay), Asker())
+    feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage="pay.md"), Asker(("group:hr",)))
+
+
+def test_the_later_of_two_words_of_one_person_counts_and_both_are_kept(w: Workspace) -> None:
+    found, id_ = recorded(w)
+    ada, ben = Asker(person="ada"), Asker(person="ben")
+    for value, who in ((1.0, ada), (1.0, ben), (-1.0, ada), (1.0, None), (-1.0, None)):
+        feedback.give(w.platform, id_, Said(Kind.RATING, value=value), who)
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=0.5, passage=hit_of(found, "mill.md")), ada)
+    feedback.give(w.platform, id_, Said(Kind.COMMENT, text="on second thoughts"), ada)
+    assert said(w, "value", "counts") == [
+        (1.0, False), (1.0, True), (-1.0, True), (1.0, False), (-1.0, True), (0.5, True), (None, True),
+    ]  # fmt: skip
+
+
+# what is imported
+
+
+ROWS = [
+    {"question": "what is rye?", "shown": ["bread.md"], "rating": "up", "person": "ada"},
+    {"question": "what is rye?", "shown": ["bread.md"], "rating": "down"},
+    {"question": "what is rye?", "shown": ["bread.md"], "rating": "down"},
+    {"question": "what is rye?", "shown": ["docs:bread.md", "mill.md"], "rating": "down", "passage": "mill.md"},
+    {"question": "who bakes?", "shown": []},
+]
+
+
+def test_importing_twice_changes_nothing(w: Workspace) -> None:
+    path = log(w, ROWS)
+    first = feedback.import_files(w.platform, "main", [path])
+    assert (first.rows, first.taken, first.interactions, first.feedback, first.bad) == (5, 5, 4, 4, [])
+    tables = [read(w.platform, "main").to_pylist() for read in (interactions.read, feedback.read)]
+    again = feedback.import_files(w.platform, "main", [path])
+    assert (again.interactions, again.known_interactions, again.feedback, again.known_feedback) == (0, 4, 0, 4)
+    assert [read(w.platform, "main").to_pylist() for read in (interactions.read, feedback.read)] == tables
+    grown = feedback.import_files(w.platform, "main", [log(w, [*ROWS, {**ROWS[0], "rating": "down"}])])
+    assert (grown.interactions, grown.feedback) == (0, 1)
+    assert sorted(said(w, "value", "chunk_id"), key=str) == [(-1.0, None)] * 4 + [(1.0, None)]
+
+
+def test_every_row_is_accounted_for_and_a_bad_one_stops_nothing(w: Workspace) -> None:
+    _found, id_ = recorded(w)
+    other = "0123456789abcdef0123456789abcdef"
+    rows = [
+        {"interaction": id_, "rating": "up", "person": "ada"},
+        {"interaction": other, "rating": "up"},
+        {"question": "what is rye?", "shown": ["rye.md"], "rating": "up"},
+        {"question": "what is rye?", "shown": ["bread.md"], "rating": "superb"},
+        {"question": "what is rye?", "shown": ["bread.md"], "rating": "up", "passage": "mill.md"},
+        {"question": "what is rye?", "shown": ["bread.md"], "comment": "x" * 50_000},
+        {"question": "what is rye?", "shown": ["bread.md"], "rating": "up", "lang": "fr"},
+    ]
+    path = log(w, rows)
+    with Path(path).open("a") as file:
+        file.write('{"question": \n')
+    done = feedback.import_files(w.platform, "main", [path], FeedbackSettings(where="lang != 'fr'"))
+    assert (done.rows, done.taken, done.left_out, len(done.bad)) == (8, 1, 1, 6)
+    bread = interactions.read(w.platform, "main").num_rows
+    assert bread == 1, "a row of which a part is bad leaves nothing behind"
+    assert sorted((one.file, one.line) for one in done.bad) == [(path, line) for line in (2, 3, 4, 5, 6, 8)]
+    said_of = {one.line: one.problem for one in done.bad}
+    assert said_of[2] == (
+        f"there is no interaction '{other}': its id is wrong, it was erased, or it is over 90 days old"
+    )
+    assert said_of[3] == "no source of 'main' has a document 'rye.md'; write its key, or SOURCE:KEY"
+    assert said_of[4] == (
+        "rating 'superb' will not do; there are: down, up; words of another log are given under ratings"
+    )
+    assert said_of[5].startswith("passage 'mill.md' was not shown in this interaction; shown were: document ")
+    assert said_of[6] == "the comment has 50,000 characters, more than 10,000; shorten it"
+    assert said_of[8] == "not JSON: Expecting value: '{\"question\":'"
+
+
+@ON_SQLITE
+def test_the_same_log_as_csv_parquet_and_from_a_bucket(w: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"question": "who bakes?", "shown": "bread.md", "rating": "5", "comment": ""}]
+    mapping = FeedbackSettings(scale=(1, 5))
+    csv = w.root / "log.csv"
+    csv.write_text("question,shown,rating,comment\nwho bakes?,bread.md,5,\n")
+    parquet.write_table(pa.Table.from_pylist(rows), w.root / "log.parquet")
+    with s3_server() as url:
+        keep_stores_at(monkeypatch, url)
+        client = s3_client(url)
+        client.create_bucket(Bucket="logs")
+        client.put_object(Bucket="logs", Key="2026/log.jsonl", Body=json.dumps(rows[0]).encode())
+        places = [str(csv), str(w.root / "log.parquet"), "s3://logs/2026/log.jsonl"]
+        done = feedback.import_files(w.platform, "main", places, mapping)
+        assert (done.rows, done.taken, done.bad, done.interactions, done.feedback) == (3, 3, [], 1, 1)
+        with pytest.raises(
+            UsageError,
+            match=r"^s3://logs/none.jsonl cannot be read: there is no such object; check the name, and the AWS",
+        ):
+            feedback.import_files(w.platform, "main", ["s3://logs/none.jsonl"])
+    assert said(w, "value") == [(1.0,)]
+
+
+@ON_SQLITE
+def test_an_interaction_of_another_index_and_an_erased_document_stay_out(w: Workspace) -> None:
+    _found, id_ = recorded(w)
+    index = w.settings.indexes["main"]
+    w.settings = w.settings.model_copy(update={"indexes": {"main": index, "other": index}})
+    w.platform = w.open()
+    erasure.erase(w.platform, "docs", "bread.md", WHO, "it was asked for")
+    rows = [{"interaction": id_, "rating": "up"}, {"question": "who bakes?", "shown": ["bread.md"], "rating": "up"}]
+    done = feedback.import_files(w.platform, "other", [log(w, rows)])
+    assert [one.problem for one in done.bad] == [
+        f"interaction '{id_}' is of index 'main'; import it there",
+        "it names a document that was erased; it stays out",
+    ]
+
+
+def test_an_erased_person_does_not_come_back_by_an_old_log(w: Workspace) -> None:
+    path = log(w, [{**ROWS[0], "at": "2026-01-01"}, {**ROWS[0], "at": "2099-01-01"}, ROWS[0], ROWS[1]])
+    feedback.import_files(w.platform, "main", [path])
+    certificate = interactions.erase(w.platform, WHO, "they asked for it", person="ada")
+    assert (certificate["interactions_erased"], certificate["feedback_erased"]) == (1, 3)
+    done = feedback.import_files(w.platform, "main", [path])
+    assert (done.rows, done.taken, done.erased) == (4, 2, 2)
+    assert sorted(said(w, "value")) == [(-1.0,), (1.0,)]
+
+
+# the report
+
+
+def test_the_report_counts_what_is_there(w: Workspace) -> None:
+    found, id_ = recorded(w, k=1)
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=1.0), Asker(person="ada"))
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=-1.0), Asker(person="ada"))
+    rows = [
+        *({"question": "Where is the key?", "shown": ["mill.md", "bread.md"], "rating": "down", "at": f"2026-05-0{day}",
+           "session": str(day), "comment": f"<b>no</b> {day}"} for day in (1, 3)),
+        {"question": "where is the  KEY?", "shown": ["bread.md"], "rating": "up", "at": "2026-05-03", "session": "7"},
+        {"question": "who bakes?", "shown": ["bread.md", "mill.md"], "rating": "down", "passage": "bread.md",
+         "right": "mill.md", "at": "2026-05-04"},
+    ]  # fmt: skip
+    feedback.import_files(w.platform, "main", [log(w, rows)])
+    report = feedback.report(w.platform, "main")
+    volumes = report["volumes"]
+    assert (volumes["interactions"], volumes["imported"], volumes["with_feedback"], volumes["overtaken"]) == (
+        5,
+        4,
+        5,
+        1,
+    )
+    assert volumes["feedback"] == {"rating": 5, "comment": 2, "right-passage": 1}
+    assert (volumes["rated_up"], volumes["rated_down"], volumes["mean_rating"]) == (1, 3, -0.5)
+    assert [(one["question"], one["asked"], one["ratings"], one["sum"]) for one in report["worst"]] == [
+        ("Where is the key?", 3, 3, -1.0), ("who grinds barley", 1, 1, -1.0),
+    ]  # fmt: skip
+    assert report["worst"][0]["remarks"] == ["<b>no</b> 1", "<b>no</b> 3"]
+    first_key = found.hits[0].key
+    of = {one["document"]: one for one in report["documents"]}
+    assert (of["docs:bread.md"]["ratings"], of["docs:bread.md"]["mean"]) == (2 + (first_key == "bread.md"), 0.0)
+    assert (of["docs:bread.md"]["beside_others_down"], of["docs:mill.md"]["beside_others_down"]) == (2, 2)
+    assert of["docs:mill.md"]["named_as_right"] == 1
+    assert sum(one["ratings"] for one in report["ratings"]) == 4
+    assert {topic["topic"].casefold() for topic in report["topics"]} == {"where is the key?", "who grinds barley"}
+    drawn = page(report)
+    assert "&lt;b&gt;no&lt;/b&gt; 1" in drawn
+    assert "<b>no</b>" not in drawn
+    assert "http" not in drawn.replace("http://www.w3.org", "")
+
+
+@ON_SQLITE
+def test_the_report_of_nothing(w: Workspace) -> None:
+    report = feedback.report(w.platform, "main")
+    assert (report["volumes"]["interactions"], report["worst"], report["topics"], report["documents"]) == (
+        0,
+        [],
+        [],
+        [],
+    )
+    assert "Nobody has said anything yet." in page(report)
+    assert "Not asked for." not in page(report)
+    assert "Not asked for." in page(feedback.report(w.platform, "main", topics=False))
+
+
+@ON_SQLITE
+def test_the_sample_log_is_whole(w: Workspace) -> None:
+    """The log of the samples, on documents of the same keys."""
+    path = Path(__file__).parents[2] / "include" / "samples" / "feedback.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        for key in (*row["shown"], *([row["right"]] if "right" in row else [])):
+            handbook = path.parent / "handbook" / key
+            assert handbook.exists(), key
+            w.write(key, handbook.read_bytes() if handbook.suffix == ".md" else f"# {key}\n")
+    w.sync()
+    done = feedback.import_files(w.platform, "main", [str(path)])
+    assert (done.rows, done.taken, done.bad) == (len(rows), len(rows), [])
+    assert sorted(said(w, "counts")).count((False,)) == 1, "one reader changes his mind"

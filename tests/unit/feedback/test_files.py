@@ -1,0 +1,60 @@
+"""The rows of logs with their lines, bad ones too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from penstock.errors import UsageError
+from penstock.feedback.files import MAX_LINE_BYTES, LogRow, rows
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    lines = [
+        b'\xef\xbb\xbf{"a": 1}', b"", b'{"a": }', b"[1]", b'{"a": "\xff"}', b'{"a": "' + b"x" * MAX_LINE_BYTES + b'"}',
+        b'{"a": 2}',
+    ]  # fmt: skip
+    path.write_bytes(b"\r\n".join(lines))
+    assert list(rows(str(path))) == [
+        LogRow(1, {"a": 1}),
+        LogRow(3, None, "not JSON: Expecting value: '{\"a\": }'"),
+        LogRow(4, None, "not a JSON object: [1]"),
+        LogRow(5, None, "not UTF-8: byte 0xff at column 8"),
+        LogRow(6, None, "the line is longer than 16,777,216 bytes"),
+        LogRow(7, {"a": 2}),
+    ]
+
+
+def test_csv(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b'\xef\xbb\xbfa,b\n1,"two\nlines"\n1\n1,2,3\n\xff,2\n4,5\n')
+    assert list(rows(str(path))) == [
+        LogRow(3, {"a": "1", "b": "two\nlines"}),
+        LogRow(4, None, "1 value missing"),
+        LogRow(5, None, "more values than columns: ['3']"),
+        LogRow(6, None, "not UTF-8"),
+        LogRow(7, {"a": "4", "b": "5"}),
+    ]
+
+
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    parquet.write_table(pa.table({"a": [1, 2], "b": [["x"], None]}), path)
+    assert list(rows(str(path))) == [LogRow(1, {"a": 1, "b": ["x"]}), LogRow(2, {"a": 2, "b": None})]
+
+
+def test_what_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "log.parquet").write_bytes(b"PAR1 and then nothing")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    for name, message in {
+        "log.xml": "log.xml: '.xml' is no log; there are: .csv, .jsonl, .ndjson, .parquet$",
+        "none.csv": "none.csv cannot be read: No such file or directory; name a file, or s3://BUCKET/KEY$",
+        "log.parquet": "log.parquet is not whole Parquet: ",
+        "empty.csv": "empty.csv is empty; its first line names the columns$",
+    }.items():
+        with pytest.raises(UsageError, match=message):
+            list(rows(str(tmp_path / name)))

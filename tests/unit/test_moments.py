@@ -1,0 +1,32 @@
+"""Times as people write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from penstock.errors import UsageError
+from penstock.moments import parse_moment
+
+NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (None, None),
+        ("30d", datetime(2026, 5, 1, 12, tzinfo=UTC)),
+        ("36h", datetime(2026, 5, 30, tzinfo=UTC)),
+        ("2026-05-01T12:00", datetime(2026, 5, 1, 12, tzinfo=UTC)),
+        ("2026-05-01T12:00+02:00", datetime(2026, 5, 1, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_moment(written: str | None, meant: datetime | None) -> None:
+    assert parse_moment(written, NOW) == meant
+
+
+def test_what_is_no_moment() -> None:
+    message = "^'last week' is no time; write 2026-05-01, 2026-05-01T12:00, or 30d for so many days ago$"
+    with pytest.raises(UsageError, match=message):
+        parse_moment("last week")
