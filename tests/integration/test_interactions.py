@@ -83,7 +83,7 @@ def test_an_interaction_holds_all_of_it_and_names_nobody(w: Workspace, tmp_path:
         assert [s["chunk_id"] for s in other["shown"]] == [hit.chunk_id for hit in found.hits]
         assert [s["chunk_id"] for s in one["shown"]] == [one["citations"][0]["chunk_id"]]
         assert one["citations"][0]["quote"] in MILL
-        assert {"embed", "candidates", "generate"} <= dict(one["timings_ms"]).keys()
+        assert {"embed", "search", "generate"} <= dict(one["timings_ms"]).keys()
         assert one["query_digest"] == other["query_digest"]
         assert (other["refused"], other["answer"], other["person"], other["session"]) == (None,) * 4
     assert set(in_catalog(w, f"ada.{WORD}") + in_catalog(w, f"session-{WORD}")) == set()
