@@ -29,6 +29,7 @@ from benchmarks import (
     machine,
     many,
     publishing,
+    refusing,
     retrieval,
     scifact,
     searching,
@@ -229,6 +230,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "embedding": ("", script("embedding", "4. Embedding")),
     "scifact": (scifact.DATA, scifact.part),
     "retrieval": (retrieval.DATA, retrieval.part),
+    "refusing": (refusing.CLAPNQ, refusing.part),
     "chunking": ("chunking", script("chunking", "8. Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "Parsing", "--data", str(data_folder()))),
 }

@@ -332,6 +332,27 @@ def evaluate(
 
 
 @app.command()
+def ask(
+    index: Index,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The question.")],
+    as_of: Annotated[int | None, typer.Option("--as-of", metavar="N", help="Read this release.")] = None,
+    principal: Annotated[list[str] | None, typer.Option("--principal", "-p", help="Who is asking; repeatable.")] = None,
+    where: Annotated[list[str] | None, typer.Option("--where", metavar="FIELD=VALUE", help="Only these.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each stage took.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Answer from INDEX with exact quotes, or refuse.
+
+    Exit 0 also where the index does not hold the answer; 3 where a generator failed or broke off."""
+    from penstock import answers, display, retrieval
+
+    with _platform() as platform:
+        answer = answers.ask(platform, index, text, as_of, tuple(principal or ()), retrieval.parse_where(where or []))
+        _emit(answer.to_dict(), as_json, display.answer_explained if explain else display.answered)
+        raise typer.Exit(3 if answer.broken_off else 0)
+
+
+@app.command()
 def status(
     index: Annotated[str | None, typer.Argument(metavar="[INDEX]", help="All indexes unless named.")] = None,
     as_json: Json = False,

@@ -21,6 +21,7 @@ from penstock.settings import (
     WEAVIATE,
     AnyEmbedder,
     ApiEmbedderSettings,
+    GeneratorSettings,
     ParserSettings,
     RerankerSettings,
     Settings,
@@ -30,6 +31,7 @@ from penstock.sources import Connections, Source, connection_from_environment, o
 from penstock.spending import RunAccount
 
 if TYPE_CHECKING:
+    from penstock.answers.base import Generator
     from penstock.index.weaviate_server import Server
     from penstock.interactions.recorder import Recorder
     from penstock.parsing import ParserPool
@@ -52,6 +54,7 @@ class Platform:
         self._connections = connections
         self._embedders: dict[tuple[AnyEmbedder, int | None], Embedder] = {}
         self._rerankers: dict[RerankerSettings, Reranker] = {}
+        self._generators: dict[GeneratorSettings, Generator] = {}
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
         self._pools = pools if pools is not None else {}
@@ -104,6 +107,13 @@ class Platform:
         if settings not in self._rerankers:
             self._rerankers[settings] = open_reranker(settings, self._connections)
         return self._rerankers[settings]
+
+    def generator(self, settings: GeneratorSettings) -> Generator:
+        from penstock.answers.generators import open_generator
+
+        if settings not in self._generators:
+            self._generators[settings] = open_generator(settings, self._connections)
+        return self._generators[settings]
 
     def collection(self, name: str) -> VectorIndex:
         if name not in self._collections:

@@ -193,6 +193,37 @@ class RetrievalSettings(Section):
     neighbours: int = Field(default=1, ge=0, le=10, description="chunks joined to a hit on either side, to be read")
 
 
+class GeneratorSettings(ApiSettings):
+    """A chat model that words answers: one behind OpenAI's chat completions (vLLM, Ollama, any), or Cohere's chat.
+
+    ``timeout_s`` is what a whole answer may take. What is left out is the server's own.
+    """
+
+    backend: Literal["openai", "cohere"]
+    model: str = Field(min_length=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=16, description="of an answer")
+
+
+class AnswerSettings(Section):
+    """How a question is answered from what a search found; without ``generator`` by the passages' own sentences.
+
+    ``min_confidence`` is the chance that the index holds the answer, below which a question is refused; 0 refuses none.
+    The default is low, and keeps 99 % of the answerable questions that it was calibrated on (benchmarks/refusing.py):
+    people can check a quote and cannot check a refusal.
+    """
+
+    generator: GeneratorSettings | None = None
+    min_confidence: Share = 0.15
+    max_passages: int = Field(default=6, ge=1, le=50, description="read for an answer")
+    max_chars: int = Field(default=24_000, ge=500, description="of them together; the first is always read")
+    max_sentences: int = Field(default=3, ge=1, le=20, description="of an answer without a generator")
+
+    @property
+    def generator_name(self) -> str:
+        return f"{self.generator.backend} {self.generator.model}" if self.generator else "extractive"
+
+
 class IndexSettings(Section):
     sources: tuple[Name, ...] = Field(min_length=1)
     schedule: str | None = "@daily"
@@ -203,6 +234,7 @@ class IndexSettings(Section):
     retention: RetentionSettings = RetentionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     feedback: FeedbackSettings = FeedbackSettings()
+    answer: AnswerSettings = AnswerSettings()
 
     @field_validator("schedule")
     @classmethod

@@ -149,6 +149,13 @@ def reading(shell: Shell) -> None:
     shell.tell("search keeper", "search", "notes", "treasure willow", "-p", "group:keepers", "--json")
     shell.tell("search where", "search", "notes", "barley", "--where", "key=mill.md", "--json")
     shell.tell("search people", "search", "notes", "what does barley cost", "-k", "1")
+    shell.tell("ask", "ask", "notes", "what does barley cost", "--json")
+    shell.tell("ask as of", "ask", "notes", "what do we know of barley", "--as-of", "1", "--json")
+    shell.tell("ask people", "ask", "notes", "what does barley cost", "--explain")
+    shell.tell("ask in vain", "ask", "notes", "how is a quasar spun", "--json")
+    shell.tell(
+        "ask a stranger", "ask", "notes", "under which willow lies the treasure", "--where", "key=secret.md", "--json"
+    )
     shell.tell("status", "status", "--json")
     shell.tell("explain", "explain", "notes", "barley.md", "--json")
     shell.tell("trace", "trace", found.json["hits"][0]["chunk_id"], "--json")
@@ -412,6 +419,18 @@ def test_unknown_names_come_with_the_near_ones(story: dict[str, Said]) -> None:
     assert unknown.err == "penstock: unknown index 'note'; did you mean 'notes'?\n"
     assert story["unknown release"].code == 2
     assert "99" in story["unknown release"].err
+
+
+def test_a_question_is_answered_from_its_source_or_refused(story: dict[str, Said]) -> None:
+    answer = story["ask"].json
+    assert (story["ask"].code, answer["refused"], answer["release"]) == (0, False, 2)
+    assert answer["text"] == "Barley costs £12 a sack since Tuesday."
+    assert answer["quotes"][0]["key"] == "barley.md"
+    assert story["ask as of"].json["text"] == "Of the barley we know this and that."
+    assert "  Barley costs £12 a sack since Tuesday. [1]\n\n 1  The barley\n" in story["ask people"].out
+    refused = story["ask in vain"]
+    assert (refused.code, refused.json["refused"], refused.json["claims"]) == (0, True, [])
+    assert story["ask a stranger"].json["reason"] == "nothing was found that this reader may see"
 
 
 def test_wrong_use_ends_with_2(story: dict[str, Said]) -> None:

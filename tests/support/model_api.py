@@ -3,7 +3,9 @@
 Shapes of requests, answers and errors, read on 2026-11-21:
 - https://docs.cohere.com/reference/embed and https://docs.cohere.com/reference/rerank (v2), with the response types of
   the Cohere SDK 7.3.1 that are generated from the same description;
+- https://docs.cohere.com/reference/chat (v2) and https://docs.cohere.com/docs/rag-citations;
 - https://docs.cohere.com/reference/errors for the messages of 400, 401, 404 and 429;
+- https://platform.openai.com/docs/api-reference/chat-streaming, as vLLM and Ollama answer it too;
 - https://platform.openai.com/docs/api-reference/embeddings, by OpenAI's own clients generated from its description.
 """
 
@@ -17,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from penstock.embedding.hashing import HashingEmbedder
@@ -25,12 +27,21 @@ from penstock.settings import EmbedderSettings
 
 KEY = "co-KEY-that-nobody-may-see-8d1f"
 COHERE_MODEL, OPENAI_MODEL, RERANK_MODEL = "embed-v4.0", "text-embedding-3-small", "rerank-v3.5"
+CHAT_MODEL = "command-a-03-2025"
+PIECE_CHARS = 7
+"""So much text comes with an event of a stream."""
 DIMENSION = 256
 LONGEST = 512
 """Tokens of a text; more is refused."""
 TOKEN = re.compile(r"\w+|[^\w\s]")
 
 Body = dict[str, Any]
+Cited = tuple[str, int]
+"""Words of an answer, and the number of the document that they are cited from."""
+
+
+class EventStream(bytes):
+    """An answer's body as server-sent events."""
 
 
 @dataclass
@@ -45,6 +56,8 @@ class Fault:
     cut: bool = False
     """Fewer bytes come than were announced."""
     delay_s: float = 0.0
+    hold: Event | None = None
+    """Half of the answer comes; the rest when this is set."""
 
 
 @dataclass
@@ -67,8 +80,12 @@ class ModelApi:
     key: str | None = KEY
     keys_left: int | None = None
     """So many requests later no key is right any more."""
+    writes: Callable[[Body], str] = lambda _body: ""
+    """The chat model behind it: from a request to what it writes."""
+    cites: tuple[Cited, ...] = ()
+    """Cohere's citations of the next answers."""
 
-    def answer(self, asked: Asked) -> tuple[int, Body]:
+    def answer(self, asked: Asked) -> tuple[int, Body | EventStream]:
         expired = self.keys_left is not None and len(self.asked) > self.keys_left
         if self.key is not None and (expired or asked.key != f"Bearer {self.key}"):
             return 401, {"message": f"invalid api token: {asked.key}"}  # a careless gateway repeats what it was sent
@@ -79,6 +96,12 @@ class ModelApi:
                 return _rerank(asked.body)
             case "/v1/embeddings":
                 return self._openai(asked.body)
+            case "/v1/chat/completions" if asked.body["model"] == CHAT_MODEL:
+                return 200, completion(self.writes(asked.body))
+            case "/v2/chat" if asked.body["model"] == CHAT_MODEL:
+                return 200, cohere_chat(self.writes(asked.body), self.cites)
+            case "/v1/chat/completions" | "/v2/chat":
+                return 404, {"message": f"model '{asked.body['model']}' not found"}
         return 404, {"message": "not found"}
 
     def _cohere(self, body: Body) -> tuple[int, Body]:
@@ -146,6 +169,31 @@ def _rerank(body: Body) -> tuple[int, Body]:
     }
 
 
+def completion(text: str) -> EventStream:
+    """A chat completion as it is streamed: a piece of the text an event, then why it ends, then the mark of the end."""
+    pieces = [text[at : at + PIECE_CHARS] for at in range(0, len(text), PIECE_CHARS)]
+    choices: list[Body] = [{"index": 0, "delta": {"content": piece}, "finish_reason": None} for piece in pieces]
+    choices.append({"index": 0, "delta": {}, "finish_reason": "stop"})
+    events = [json.dumps({"object": "chat.completion.chunk", "choices": [choice]}) for choice in choices]
+    return EventStream("".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode())
+
+
+def cohere_chat(text: str, cites: tuple[Cited, ...]) -> Body:
+    citations = [
+        {
+            "start": text.index(words),
+            "end": text.index(words) + len(words),
+            "text": words,
+            "sources": [{"type": "document", "id": str(number), "document": {"id": str(number)}}],
+            "type": "TEXT_CONTENT",
+        }
+        for words, number in cites
+    ]
+    message = {"role": "assistant", "content": [{"type": "text", "text": text}], "citations": citations}
+    usage = {"billed_units": {"input_tokens": 10, "output_tokens": 5}}
+    return {"id": "c14c80c3", "finish_reason": "COMPLETE", "message": message, "usage": usage}
+
+
 @contextmanager
 def model_api() -> Iterator[ModelApi]:
     api = ModelApi()
@@ -162,12 +210,19 @@ def model_api() -> Iterator[ModelApi]:
             status, body = (fault.status, fault.body) if fault.status != 200 else api.answer(asked)
             body = fault.spoil(body) if fault.spoil else body
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            kind = "text/event-stream" if isinstance(body, EventStream) else "application/json"
             self.send_response(status)
-            for name, value in {"content-type": "application/json", **fault.headers}.items():
+            for name, value in {"content-type": kind, **fault.headers}.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data[: len(data) // 2] if fault.cut else data)
+            half = len(data) // 2
+            self.wfile.write(data[:half])
+            self.wfile.flush()
+            if fault.hold is not None:
+                fault.hold.wait(60)
+            if not fault.cut:
+                self.wfile.write(data[half:])
             self.close_connection = fault.cut
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from penstock.chunking import chunk, chunker_fingerprint, embedding_text, from_json, to_json
 from penstock.chunking.units import LONGEST_TOKEN
+from penstock.chunking.units import sentences as sentence_spans
 from penstock.errors import StoreError
 from penstock.records import ELEMENT_JOIN, Chunk, Element, Parsed
 from penstock.settings import ChunkerSettings
@@ -372,3 +373,12 @@ def test_below_a_long_heading_path_nothing_of_a_chunk_is_beyond_what_the_embedde
     assert max(read) <= 50
     assert max(each.tokens for each in chunks) <= 40
     assert all(embedding_text(each, SMALL).endswith(each.text) for each in chunks)
+
+
+def test_sentences_are_those_of_blocks_and_of_a_table_its_rows() -> None:
+    long = "a line of code\n" * 100
+    text = f"Pay\n\nOne is paid. Dr. Who is\nnot!  「そう。」二つ。\n\nGrade | Pay\nOne. Two | £9\n\n{long}"
+    found = [text[start:end] for start, end in sentence_spans(text)]
+    assert found[:6] == ["Pay", "One is paid.", "Dr. Who is\nnot!", "「そう。」", "二つ。", "Grade | Pay"]
+    assert found[6:] == ["One. Two | £9", *["a line of code"] * 100]
+    assert sentence_spans(" \n\n ") == []

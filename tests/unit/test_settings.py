@@ -92,6 +92,15 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         (PAID + "dimension = 0", "indexes.main.embedder.dimension: 0 will not do: Input should be greater than 0"),
         (PAID + "dimension = 9\nbatch_texts = 97", "batch_texts 97 is more than Cohere takes in one request; write 96"),
         (PAID + 'base_url = "api.cohere.com"', "embedder.base_url: this is no address of an API; write https://HOST"),
+        (GOOD + "[indexes.main.answer]\nmin_confidenc = 0.5", "answer.min_confidenc'; did you mean 'min_confidence'?"),
+        (
+            GOOD + '[indexes.main.answer.generator]\nbackend = "openai"\nmodel = "m"\nmax_token = 9',
+            "unknown key 'indexes.main.answer.generator.max_token'; did you mean 'max_tokens'?",
+        ),
+        (
+            GOOD + '[indexes.main.answer.generator]\nbackend = "openia"\nmodel = "m"',
+            "indexes.main.answer.generator.backend: 'openia' will not do: Input should be 'openai' or 'cohere'",
+        ),
         (GOOD + "[prices.per_million_tokens]\nm = -1", "prices.per_million_tokens.m: -1 will not do"),
         ("[[[", "is not valid TOML"),
     ],

@@ -39,12 +39,16 @@ SHORTER = "lower chunker.max_tokens, or name the model's tokenizer.json (embedde
 
 @dataclass(frozen=True)
 class Caller:
-    """Calls one model of one service and translates what goes wrong. ``sleep`` takes seconds."""
+    """Calls one model of one service and translates what goes wrong. ``sleep`` takes seconds.
+
+    ``too_long`` says what to do about a request that is too much for the model.
+    """
 
     service: Service
     access: Access
     model: str
     sleep: Callable[[float], None] = time.sleep
+    too_long: str = SHORTER
 
     def patiently(self, ask: Callable[[int], T], tries: int) -> T:
         """Return ``ask(attempt)``, attempts counted from 1; after a ``TransientModelError`` wait and ask again.
@@ -98,6 +102,11 @@ class Caller:
         error.maybe_billed = True
         return error
 
+    def cut_short(self) -> TransientModelError:
+        return TransientModelError(
+            f"{self.service.name} at {self.access.base_url} broke off in the middle of its answer; try again"
+        )
+
     def refused(self, status: int, body: Any, headers: Mapping[str, str]) -> ModelError:
         """The error for an answer that is none: transient, or permanent with its fix."""
         said = self.access.without_key(message_of(body))
@@ -124,7 +133,7 @@ class Caller:
             return ModelError(f"{who} takes no request that large {answer}; lower embedder.batch_texts")
         return ModelError(
             f"{who} refused what {self.model!r} was asked {answer}; check its settings, or for a text that is too long "
-            f"{SHORTER}"
+            f"{self.too_long}"
         )
 
     def _note(self, state: RetryCallState) -> None:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from penstock.chunking.codec import from_json, to_json
 from penstock.chunking.cuts import cut
-from penstock.chunking.units import Seam, TokenCount, Unit, units_of
+from penstock.chunking.units import Seam, TokenCount, Unit, sentences, units_of
 from penstock.embedding.base import Tokenizer
 from penstock.ids import fingerprint
 from penstock.records import Chunk, Element, IndexRow, Parsed
 from penstock.settings import ChunkerSettings
 
-__all__ = ["CHUNKER_REVISION", "chunk", "chunker_fingerprint", "embedding_text", "from_json", "to_json"]
+__all__ = ["CHUNKER_REVISION", "chunk", "chunker_fingerprint", "embedding_text", "from_json", "sentences", "to_json"]
 
 CHUNKER_REVISION = 1
 """Raised whenever the same elements may come out cut differently."""

@@ -22,6 +22,12 @@ LONGEST_TOKEN = 32
 """A token of more characters is a run that the tokenizer does not know, and counts once per so many."""
 
 
+CELL = " | "
+"""Stands between the cells of a table's row (``parsing.assemble.table_text``)."""
+LONGEST_SENTENCE = 1000
+"""In characters: what is longer is code, or a list without full stops."""
+
+
 class Seam(IntEnum):
     """What lies in front of a unit; the higher, the worse a place to cut."""
 
@@ -112,17 +118,32 @@ def _split(
 
 
 def _pieces(text: str, span: Span, seam: Seam, count: TokenCount, limit: int) -> Iterator[Span]:
-    start = span[0]
     if seam is Seam.TOKEN:
-        ends: Iterable[int] = _runs(text, span, count.places(*span), count, limit)
-    elif seam is Seam.WORD:
-        ends = _runs(text, span, _matches(_SPACE, text, span), count, limit)
-    else:
-        ends = _AT[seam](text, span)
+        return _between(text, span, _runs(text, span, count.places(*span), count, limit))
+    if seam is Seam.WORD:
+        return _between(text, span, _runs(text, span, _matches(_SPACE, text, span), count, limit))
+    return _cut(text, span, seam)
+
+
+def _cut(text: str, span: Span, seam: Seam) -> Iterator[Span]:
+    return _between(text, span, _AT[seam](text, span))
+
+
+def _between(text: str, span: Span, ends: Iterable[int]) -> Iterator[Span]:
+    start = span[0]
     for end in (*ends, span[1]):
         if piece := trimmed(text, start, end):
             yield piece
         start = end
+
+
+def sentences(text: str) -> list[Span]:
+    """Where the sentences of a parsed text stand; of a table its rows, of what is too long for a sentence its lines."""
+    found: list[Span] = []
+    for block in _cut(text, (0, len(text)), Seam.BLOCK):
+        for span in _cut(text, block, Seam.LINE if CELL in text[slice(*block)] else Seam.SENTENCE):
+            found += _cut(text, span, Seam.LINE) if span[1] - span[0] > LONGEST_SENTENCE else [span]
+    return found
 
 
 def _runs(text: str, span: Span, ends: Iterable[int], count: TokenCount, limit: int) -> Iterator[int]:

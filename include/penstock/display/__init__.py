@@ -4,6 +4,7 @@ Nothing here reads a store. What comes from documents is printed as it stands, n
 people copy (ids, keys, commands) is never cut or broken over lines.
 """
 
+from penstock.display.answers import answer_explained, answered
 from penstock.display.documents import explanation, previews, quarantine, retried
 from penstock.display.evaluation import evaluated, history
 from penstock.display.feedback import feedback, imported
@@ -15,6 +16,8 @@ from penstock.display.tree import tree
 
 __all__ = [
     "Bars",
+    "answer_explained",
+    "answered",
     "checks",
     "decisions",
     "diff",

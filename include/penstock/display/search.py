@@ -9,21 +9,15 @@ from rich.text import Text
 
 from penstock.display import paper
 from penstock.display.paper import GOOD, QUIET, STRONG, Part
+from penstock.words import SMALL_WORDS
 
 EXCERPT_CHARS = 280
 MAX_QUESTION_CHARS = 200
-_SMALL = """a about an and any are as at be been but by can did do does for from had has have how i if in is it its may
-me my not of on or our shall should so than that the their them then there these they this to us was we were what when
-where which who whom whose why will with would you your"""
-SMALL_WORDS = frozenset(_SMALL.split())
 
 
 def found(answer: dict[str, Any]) -> None:
     """Print numbered hits: where each stands, an excerpt with the question's words set off, and what to cite."""
-    paper.line(
-        (paper.shortened(answer["query"], MAX_QUESTION_CHARS), STRONG),
-        (f"   {answer['index']}, release {answer['release']}", QUIET),
-    )
+    headline(answer, answer["query"])
     if not answer["hits"]:
         paper.prose("Nothing found that this reader may see. Name who is asking with --principal, or ask otherwise.")
     for number, hit in enumerate(answer["hits"], 1):
@@ -53,14 +47,37 @@ def explained(answer: dict[str, Any]) -> None:
     ]
     paper.rows(table, right=range(len(ranked)))
     paper.blank()
+    timings(stages)
+
+
+def timings(stages: list[dict[str, Any]]) -> None:
+    """What each stage took, and what it has to say."""
     timed = [stage for stage in stages if stage["note"] or not stage["chunks"]]
     paper.rows([(str(stage["name"]), f"{stage['ms']:.1f} ms", (stage["note"], QUIET)) for stage in timed], right=(1,))
 
 
+def headline(answer: dict[str, Any], asked: str) -> None:
+    """The head of what is printed: what was asked, and of which release."""
+    paper.line(
+        (paper.shortened(asked, MAX_QUESTION_CHARS), STRONG),
+        (f"   {answer['index']}, release {answer['release']}", QUIET),
+    )
+
+
+def path(place: dict[str, Any]) -> str:
+    """Title and headings of a place in a document, each once."""
+    return " › ".join(dict.fromkeys(part for part in (place["title"] or place["key"], *place["headings"]) if part))
+
+
+def exact_place(place: dict[str, Any]) -> None:
+    """What to cite: document, revision, page, and the span of characters."""
+    page = f"  page {place['page']}" if place["page"] is not None else ""
+    where = f"rev {place['revision'][:12]}…{page}  chars {place['start']}–{place['end']}"
+    paper.line("    ", (f"{place['source']}:{place['key']}", GOOD), "  ", where)
+
+
 def _hit(number: int, hit: dict[str, Any], question: str) -> None:
-    path = [part for part in (hit["title"] or hit["key"], *hit["headings"]) if part]
-    steps = [part for at, part in enumerate(path) if part not in path[:at]]
-    paper.line((f"{number:>2}  ", STRONG), (" › ".join(steps), STRONG), (f"   {hit['score']:.3f}", QUIET))
+    paper.line((f"{number:>2}  ", STRONG), (path(hit), STRONG), (f"   {hit['score']:.3f}", QUIET))
     body = hit["text"]
     if hit["headings"]:
         body = body.removeprefix(hit["headings"][-1]).lstrip() or body
@@ -68,9 +85,7 @@ def _hit(number: int, hit: dict[str, Any], question: str) -> None:
     if sought := sought_words(question):
         words.highlight_regex(sought, "bold cyan")
     paper.prose(words, indent=4)
-    page = f"  page {hit['page']}" if hit["page"] is not None else ""
-    place = f"rev {hit['revision'][:12]}…{page}  chars {hit['start']}–{hit['end']}"
-    paper.line("    ", (f"{hit['source']}:{hit['key']}", GOOD), "  ", place)
+    exact_place(hit)
     if url := hit.get("fields", {}).get("url"):
         paper.line("    ", url)
     paper.line("    ", ("chunk ", QUIET), hit["chunk_id"])

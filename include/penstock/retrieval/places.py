@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.engine import Row
@@ -14,7 +14,7 @@ from penstock.catalog.schema import entries
 from penstock.errors import StoreError
 from penstock.lake import Kind
 from penstock.platform import Platform
-from penstock.records import Chunk, IndexRow
+from penstock.records import Chunk, IndexRow, Parsed
 from penstock.staging import numbered
 
 
@@ -64,6 +64,24 @@ def _entries(platform: Platform, index: str, release: int, ids: set[str]) -> dic
     with platform.catalog.read() as connection:
         query = select(entries).where(manifest.in_release(index, release), entries.c.document_id.in_(ids))
         return {entry.document_id: entry for entry in connection.execute(query)}
+
+
+class Served(NamedTuple):
+    """What a release serves of a document: its revision, and what was parsed of it. Spans point into ``text``."""
+
+    revision: str
+    parsed: Parsed
+    text: str
+
+
+def served(platform: Platform, index: str, release: int, document_ids: Collection[str]) -> dict[str, Served]:
+    """By id: the documents as ``release`` serves them; one that it does not serve (any more) is left out."""
+    found: dict[str, Served] = {}
+    for id_, entry in _entries(platform, index, release, set(document_ids)).items():
+        if entry.parse_key is not None:
+            parsed = parsing.from_json(platform.lake.get(Kind.PARSED, entry.parse_key))
+            found[id_] = Served(entry.revision, parsed, parsed.text)
+    return found
 
 
 def parsed_text(platform: Platform, parse_key: str) -> str:

@@ -1,0 +1,95 @@
+"""Claims out of what a chat model writes, as it comes: one JSON object each, whatever stands around them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from penstock.answers.base import Draft, DraftQuote
+
+MAX_CLAIM_CHARS = 2000
+_CLAIM = re.compile(r'\{\s*"claims?"')
+_LIST = re.compile(r'\{\s*"claims"\s*:\s*\[')
+_DECODER = json.JSONDecoder()
+_THOUGHTS = "<think>", "</think>"
+
+
+class DraftReader:
+    """``feed`` it the pieces of a text in turn, then take ``end``.
+
+    An object that holds a list of claims counts as those, and a text without any object as one claim without a quote:
+    small models forget the format. ``unreadable``: a claim was begun that is no JSON.
+    """
+
+    def __init__(self) -> None:
+        self.unreadable = False
+        self._waiting = ""
+        self._prose: list[str] = []
+        self._objects = 0
+
+    def feed(self, piece: str) -> Iterator[Draft]:
+        self._waiting += piece
+        if "}" in piece:
+            yield from self._drafts(last=False)
+
+    def end(self) -> Iterator[Draft]:
+        yield from self._drafts(last=True)
+        text = _flat("".join([*self._prose, self._waiting]))
+        if text and not self._objects and not self.unreadable:
+            yield Draft(text, ())
+
+    def _drafts(self, last: bool) -> Iterator[Draft]:
+        if not self._past_thoughts():
+            return
+        while (at := self._waiting.find("{")) >= 0:
+            if opening := _LIST.match(self._waiting, at):
+                self._take(at, opening.end())
+                self._objects += 1
+                continue
+            try:
+                value, end = _DECODER.raw_decode(self._waiting, at)
+            except (ValueError, RecursionError):
+                if not last:
+                    return  # not all of it is here
+                self.unreadable |= bool(_CLAIM.match(self._waiting, at))
+                self._take(at + 1, at + 1)
+                continue
+            self._take(at, end)
+            yield from self._of(value)
+
+    def _past_thoughts(self) -> bool:
+        """Whether the answer itself has begun: some models think aloud before."""
+        begin, end = _THOUGHTS
+        if not self._waiting.lstrip().startswith(begin):
+            return True
+        _, ended, after = self._waiting.partition(end)
+        if ended:
+            self._waiting = after
+        return bool(ended)
+
+    def _take(self, prose: int, end: int) -> None:
+        self._prose.append(self._waiting[:prose])
+        self._waiting = self._waiting[end:]
+
+    def _of(self, value: dict[str, Any]) -> Iterator[Draft]:
+        listed = value.get("claims")
+        for one in listed if isinstance(listed, list) else [value]:
+            if isinstance(one, dict) and "claim" in one:
+                self._objects += 1
+                if isinstance(one["claim"], str) and (text := _flat(one["claim"])):
+                    yield Draft(text, tuple(_quotes(one.get("quotes"))))
+
+
+def _quotes(value: Any) -> Iterator[DraftQuote]:
+    """Whatever was meant for a quote: one that names no passage counts as naming one that is not there."""
+    for one in value if isinstance(value, list) else [value] if value else []:
+        fields = one if isinstance(one, dict) else {"quote": one}
+        found = re.search(r"\d{1,4}", str(fields.get("passage", "")))
+        text = fields.get("quote", fields.get("text"))
+        yield DraftQuote(int(found.group()) if found else 0, text if isinstance(text, str) else "")
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())[:MAX_CLAIM_CHARS]

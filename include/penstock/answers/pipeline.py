@@ -1,0 +1,151 @@
+"""One answer, from the question to its checked citations, a stage after the other.
+
+question → passages found → confident enough? → claims of the generator → each quote compared with what is stored
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from penstock import manifest
+from penstock.answers.base import Generator
+from penstock.answers.citing import Citer
+from penstock.answers.confidence import confidence
+from penstock.answers.extractive import Extractive
+from penstock.answers.results import Answer, Claim, Quote
+from penstock.embedding.base import Embedder
+from penstock.errors import ModelError
+from penstock.platform import Platform
+from penstock.recipe import Recipe
+from penstock.retrieval import Passage, search
+from penstock.retrieval.places import served
+from penstock.retrieval.trace import Trace
+from penstock.settings import AnswerSettings
+
+SEARCHED = 10
+"""Hits that an answer is made from: so many were found when the confidence was calibrated."""
+NOTHING_FOUND = "nothing was found that this reader may see"
+TOO_UNSURE = "what was found is not likely to hold the answer"
+NOT_IN_PASSAGES = "the generator found no answer in the passages"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The first event of an answer: the passages that it is made from."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim, checked, with its quotes."""
+
+    claim: Claim
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event: the answer whole."""
+
+    answer: Answer
+
+
+Event = Reading | Claimed | Ended
+
+
+def ask(
+    platform: Platform,
+    index: str,
+    question: str,
+    as_of: int | None = None,
+    principals: tuple[str, ...] = (),
+    where: Mapping[str, str] | None = None,
+    settings: AnswerSettings | None = None,
+) -> Answer:
+    """Answer from the live release, or from release ``as_of``; the other arguments are those of ``retrieval.search``.
+
+    Raises what a search raises, and ``ModelError`` or ``TransientModelError`` where a generator failed before its first
+    claim; one that fails later leaves an answer that says so (``Answer.broken_off``).
+    """
+    for event in stream(platform, index, question, as_of, principals, where, settings):
+        if isinstance(event, Ended):
+            return event.answer
+    raise AssertionError("unreachable")
+
+
+def stream(
+    platform: Platform,
+    index: str,
+    question: str,
+    as_of: int | None = None,
+    principals: tuple[str, ...] = (),
+    where: Mapping[str, str] | None = None,
+    settings: AnswerSettings | None = None,
+) -> Iterator[Event]:
+    """The same as it comes: one ``Reading``, a ``Claimed`` for each claim, one ``Ended``. Raises as ``ask`` does."""
+    settings = settings or platform.settings.index(index).answer
+    found = search(platform, index, question, as_of, principals, where, k=max(SEARCHED, settings.max_passages))
+    passages = _read(found.passages, settings)
+    yield Reading(passages)
+
+    trace = Trace()
+    embedder = _embedder(platform, index, found.release)
+    sure = confidence(question, found, embedder.fingerprint)
+    refused = NOTHING_FOUND if not passages else TOO_UNSURE if sure < settings.min_confidence else None
+    trace.after("confidence", note=f"{sure:.2f}, {settings.min_confidence:g} is needed")
+
+    citer = Citer(passages, served(platform, index, found.release, {one.document_id for one in passages}))
+    claims: list[Claim] = []
+    broken_off = None
+    try:
+        for draft in () if refused else _generator(platform, settings, embedder).claims(question, passages):
+            claims.append(citer.check(draft))
+            yield Claimed(claims[-1], tuple(one for one in citer.quotes if one.number in claims[-1].quotes))
+    except ModelError as error:
+        if not claims:
+            raise
+        broken_off = str(error)
+    trace.after("generate", note="left out" if refused else f"{len(claims)} claims by {settings.generator_name}")
+    yield Ended(
+        Answer(
+            index=index,
+            release=found.release,
+            question=question,
+            claims=tuple(claims),
+            quotes=citer.quotes,
+            passages=passages,
+            generator=settings.generator_name,
+            refused=refused if claims else refused or NOT_IN_PASSAGES,
+            confidence=round(sure, 4),
+            needed=settings.min_confidence,
+            dropped=dict(citer.dropped),
+            broken_off=broken_off,
+            stages=(*found.stages, *trace.stages),
+        )
+    )
+
+
+def _read(passages: Sequence[Passage], settings: AnswerSettings) -> tuple[Passage, ...]:
+    """The best passages that are together no longer than may be read, the first at any length."""
+    kept: list[Passage] = []
+    for passage in passages[: settings.max_passages]:
+        if kept and sum(len(one.text) for one in kept) + len(passage.text) > settings.max_chars:
+            break
+        kept.append(passage)
+    return tuple(kept)
+
+
+def _embedder(platform: Platform, index: str, release: int) -> Embedder:
+    """The one that embedded the question for the search."""
+    with platform.catalog.read() as connection:
+        row = manifest.generation_row(connection, index, manifest.readable(connection, index, release).generation)
+    recipe = Recipe.model_validate(row.recipe).with_runtime_of(Recipe.of(platform.settings, index))
+    return platform.embedder(recipe.embedder)
+
+
+def _generator(platform: Platform, settings: AnswerSettings, embedder: Embedder) -> Generator:
+    if settings.generator is None:
+        return Extractive(embedder, settings.max_sentences)
+    return platform.generator(settings.generator)

@@ -1,0 +1,74 @@
+"""An answer: claims, the quotes that they rest on, each at its exact place, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penstock.retrieval import Passage
+from penstock.retrieval.trace import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A piece of a document that claims rest on; ``number`` is how the answer refers to it, from 1.
+
+    ``text`` is the parsed text of ``revision`` (SHA-256 of the bytes) from ``start`` to ``end``, compared with what is
+    stored. ``passage`` is the place of its passage in ``Answer.passages``, from 0.
+    """
+
+    number: int
+    text: str
+    passage: int
+    document_id: str
+    source: str
+    key: str
+    title: str
+    headings: tuple[str, ...]
+    page: int | None
+    revision: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement of an answer, and the numbers of its quotes. ``unsupported``: none of them held."""
+
+    text: str
+    quotes: tuple[int, ...]
+    unsupported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered from one release.
+
+    ``refused`` says why there is no answer: nothing found, too little confidence, or a generator that found none in
+    the passages; None where there is one. ``confidence`` is the calibrated chance that the index holds the answer,
+    ``needed`` what is asked of it. ``dropped`` counts quotes that were left out, by reason. ``broken_off`` is what
+    went wrong after the claims that there are.
+    """
+
+    index: str
+    release: int
+    question: str
+    claims: tuple[Claim, ...]
+    quotes: tuple[Quote, ...]
+    passages: tuple[Passage, ...]
+    generator: str
+    refused: str | None
+    confidence: float
+    needed: float
+    dropped: Mapping[str, int]
+    broken_off: str | None
+    stages: tuple[Stage, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(claim.text for claim in self.claims)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data. ``refused`` is true or false there, and its reason stands in ``reason``."""
+        return {**asdict(self), "refused": self.refused is not None, "reason": self.refused, "text": self.text}

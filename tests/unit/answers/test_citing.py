@@ -1,0 +1,132 @@
+"""Which quotes of a draft hold: only what the stored revision reads, at its exact place."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.answers.base import Draft, DraftQuote
+from penstock.answers.citing import NO_SUCH_PASSAGE, NOT_IN_PASSAGE, NOT_IN_SOURCE, Citer
+from penstock.records import Element, Parsed
+from penstock.retrieval import Passage
+from penstock.retrieval.places import Served
+
+FIRST = "Whoever is on river watch acknowledges an alarm within 15 minutes."
+SECOND = "A week of river watch is paid £240. A weekend alone is paid £90."
+ELEMENTS = (Element("text", FIRST, page=1), Element("text", SECOND, page=2, start=len(FIRST) + 2))
+SERVED = Served("r1", Parsed(ELEMENTS, "River watch", "text/markdown", "p"), f"{FIRST}\n\n{SECOND}")
+OTHER = Served(
+    "r9", Parsed((Element("text", "The canteen opens at eight."),), "Canteen", "t", "p"), "The canteen opens at eight."
+)
+STORED = {"d1": SERVED, "d2": OTHER}
+
+
+def passage(document: str, served: Served, start: int = 0) -> Passage:
+    title = served.parsed.title
+    text = served.text[start:]
+    end = len(served.text)
+    return Passage(document, "docs", f"{document}.md", title, (), 1, served.revision, start, end, text, ("c",))
+
+
+PASSAGES = [passage("d1", SERVED, 8), passage("d2", OTHER)]
+
+
+def said(*quotes: tuple[int, str]) -> Draft:
+    return Draft("It is so.", tuple(DraftQuote(number, text) for number, text in quotes))
+
+
+def test_a_quote_that_stands_there_is_cited_with_its_page_and_span() -> None:
+    citer = Citer(PASSAGES, STORED)
+    claim = citer.check(said((1, "a week of river watch is paid £240")))
+    (quote,) = citer.quotes
+    assert (claim.quotes, claim.unsupported) == ((1,), False)
+    assert quote.text == SERVED.text[quote.start : quote.end] == "A week of river watch is paid £240"
+    assert (quote.key, quote.revision, quote.page, quote.passage) == ("d1.md", "r1", 2, 0)
+    assert citer.dropped == {}
+
+
+@pytest.mark.parametrize(
+    ("quote", "reason"),
+    [
+        ((1, "A week of river watch is paid £250"), NOT_IN_PASSAGE),
+        ((1, ""), NOT_IN_PASSAGE),
+        ((1, "at eight"), NOT_IN_PASSAGE),
+        ((3, FIRST), NO_SUCH_PASSAGE),
+        ((0, FIRST), NO_SUCH_PASSAGE),
+        ((-1, FIRST), NO_SUCH_PASSAGE),
+    ],
+)
+def test_a_quote_that_does_not_hold_is_dropped_and_its_claim_marked(quote: tuple[int, str], reason: str) -> None:
+    citer = Citer(PASSAGES, STORED)
+    claim = citer.check(said(quote))
+    assert (claim.quotes, claim.unsupported) == ((), True)
+    assert (citer.quotes, citer.dropped) == ((), {reason: 1})
+
+
+def test_a_claim_keeps_the_quotes_that_hold() -> None:
+    citer = Citer(PASSAGES, STORED)
+    claim = citer.check(said((1, "within 15 minutes"), (1, "within 5 minutes")))
+    assert (claim.quotes, claim.unsupported) == ((1,), False)
+    assert citer.dropped == {NOT_IN_PASSAGE: 1}
+
+
+def test_a_long_quote_with_the_wrong_number_is_cited_where_it_stands() -> None:
+    citer = Citer(PASSAGES, STORED)
+    citer.check(said((1, "the canteen opens at eight")))
+    assert [quote.key for quote in citer.quotes] == ["d2.md"]
+
+
+def test_words_left_out_are_left_out_of_what_is_cited() -> None:
+    citer = Citer(PASSAGES, STORED)
+    claim = citer.check(said((1, "A week of river watch … is paid £90")))
+    assert [quote.text for quote in citer.quotes] == ["A week of river watch", "is paid £90"]
+    assert claim.quotes == (1, 2)
+    assert Citer(PASSAGES, STORED).check(said((1, "A week … never there"))).unsupported
+
+
+def test_one_place_has_one_number() -> None:
+    citer = Citer(PASSAGES, STORED)
+    claims = [citer.check(said((1, "within 15 minutes"), (1, "is paid £90"))), citer.check(said((1, "IS PAID £90")))]
+    assert [claim.quotes for claim in claims] == [(1, 2), (2,)]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        {"d1": SERVED._replace(revision="r2")},
+        {"d1": SERVED._replace(text=SERVED.text.replace("£240", "£180"))},
+        {"d1": SERVED._replace(text="New first line.\n\n" + SERVED.text)},
+    ],
+    ids=["erased", "another revision", "another text", "moved"],
+)
+def test_what_the_store_does_not_hold_is_dropped_although_the_passage_shows_it(stored: dict[str, Served]) -> None:
+    citer = Citer(PASSAGES, stored)
+    assert citer.check(said((1, "is paid £240"))).unsupported
+    assert citer.dropped == {NOT_IN_SOURCE: 1}
+
+
+words = st.sampled_from(SERVED.text.split())
+
+
+@given(st.lists(st.tuples(st.integers(-1, 4), st.lists(words, max_size=6).map(" ".join) | st.text(max_size=20))))
+def test_whatever_a_generator_quotes_what_is_cited_reads_so(quotes: list[tuple[int, str]]) -> None:
+    citer = Citer(PASSAGES, STORED)
+    claim = citer.check(said(*quotes))
+    for quote in citer.quotes:
+        assert STORED[quote.document_id].text[quote.start : quote.end] == quote.text
+        assert STORED[quote.document_id].revision == quote.revision
+    assert set(claim.quotes) == {quote.number for quote in citer.quotes}
+    assert claim.unsupported == (not citer.quotes)
+    assert citer.dropped.total() <= len(quotes)
+
+
+def test_a_passage_elsewhere_in_the_document_is_cited_by_the_documents_offsets() -> None:
+    late = dataclasses.replace(PASSAGES[0], start=68, text=SERVED.text[68:])
+    citer = Citer([late], STORED)
+    citer.check(said((1, "A weekend alone is paid £90.")))
+    (quote,) = citer.quotes
+    assert SERVED.text[quote.start : quote.end] == "A weekend alone is paid £90."
