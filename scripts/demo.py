@@ -45,6 +45,9 @@ def main() -> None:
     first_release(folder)
     second_release(folder, changes)
     questions(changes)
+    answers()
+    feedback()
+    measured()
     people_decide()
     ending(config, time.monotonic() - started)
 
@@ -108,6 +111,29 @@ def questions(changes: dict[str, object]) -> None:
     run(f"trace {now[0][2]}")
 
 
+def answers() -> None:
+    say("An answer, or an honest none", "each claim quotes its source; what the handbook does not say is refused.")
+    question, span = "How many days of holiday do I get?", "27 days"
+    run(f"ask handbook {shlex.quote(question)}")
+    refused, quotes = said(question)
+    expect(not refused, f"{question!r} is answered")
+    expect(any(span in quote for quote in quotes), f"a quote of the answer says {span!r}")
+    unknown = "May I bring my dog to the workshop?"
+    run(f"ask handbook {shlex.quote(unknown)}")
+    expect(said(unknown)[0], f"{unknown!r} is refused")
+
+
+def feedback() -> None:
+    say("What people say of the answers", "a log of it, bound to what each was shown, and what it comes to.")
+    run(f"feedback import handbook {shlex.quote(str(SAMPLES / 'feedback.jsonl'))}")
+    run("feedback report handbook")
+
+
+def measured() -> None:
+    say("How well it answers", "questions with known answers, hybrid search against words alone.")
+    run(f"evaluate handbook {shlex.quote(str(SAMPLES / 'golden.jsonl'))} --against mode=text")
+
+
 def people_decide() -> None:
     say("One command to go back", "it moves one row, and the reason is kept.")
     run('rollback handbook --why "the new river watch pay is not signed yet"')
@@ -121,7 +147,7 @@ def ending(config: Path, took_s: float) -> None:
         f"  export PATH={shlex.quote(str(ROOT / '.venv' / 'bin'))}:$PATH\n"
         f"  export PENSTOCK_CONFIG={shlex.quote(str(config))}\n"
         '  penstock resume handbook --why "signed now"\n'
-        '  penstock search handbook "Which turbine needs no hole in the weir?"\n'
+        '  penstock ask handbook "Which turbine needs no hole in the weir?"\n'
         "  penstock explain handbook mail/2026-03-flood-closure.eml\n"
         "  penstock report handbook 2 --out report.html\n"
         "  penstock log\n"
@@ -180,6 +206,15 @@ def hits(
     found = search(Platform(), "handbook", question, as_of, principals, k=k).hits
     expect(bool(found), f"something answers {question!r}")
     return [(hit.key, " ".join(hit.text.split()), hit.chunk_id) for hit in found]
+
+
+def said(question: str) -> tuple[bool, list[str]]:
+    """Whether the answer was refused, and the quotes of its claims."""
+    from penstock.answers import ask
+    from penstock.platform import Platform
+
+    answer = ask(Platform(), "handbook", question)
+    return answer.refused is not None, [quote.text for quote in answer.quotes]
 
 
 def quarantined() -> list[str]:
