@@ -9,7 +9,7 @@ import pytest
 
 from penstock.answers.confidence import confidence, figures_of
 from penstock.embedding import embedder_fingerprint
-from penstock.retrieval import Citation, Found, Passage
+from penstock.retrieval import Citation, Found, Passage, Setup
 from penstock.settings import EmbedderSettings
 
 QUESTION = "What is a week of river watch paid?"
@@ -28,7 +28,7 @@ def found(*texts: str, cosines: tuple[float, ...] | None = None) -> Found:
         for text, place, score in zip(texts, places, scores, strict=True)
     )
     passages = tuple(Passage(*place, 0, len(text), text, ("c",)) for text, place in zip(texts, places, strict=True))
-    return Found("main", 1, QUESTION, hits, passages, ())
+    return Found("main", 1, QUESTION, hits, passages, (), (), Setup("hybrid", "0" * 16, "1" * 16))
 
 
 def test_the_figures_are_worked_out_from_the_search() -> None:
