@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from penstock.filters.tree import Condition
 
 PUBLIC = "public"
 NOBODY = "nobody"
@@ -173,7 +177,7 @@ class IndexRow:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to an index, already embedded. ``where`` holds equalities on source, key, kind, declared fields.
+    """One question to an index, already embedded. ``where`` is on source, key, kind and the declared fields.
 
     ``vector_weight`` is what the vector search counts in a hybrid one, the text search the rest of 1.
     """
@@ -182,7 +186,7 @@ class Query:
     vector: Sequence[float]
     release: int
     principals: tuple[str, ...] = (PUBLIC,)
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Condition | None = None
     k: int = 10
     mode: str = "hybrid"
     vector_weight: float = 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from penstock.errors import TransientError
+from penstock.filters import Condition, FieldType, equalities, parse
+from penstock.filters.values import BUILT_IN
 from penstock.ids import document_id, hash_of, row_id
 from penstock.index import open_index
 from penstock.index.base import VectorIndex
@@ -82,6 +84,16 @@ def row(
         "vector": vector(key + text),
     }
     return IndexRow(**{**values, **more})
+
+
+def asked(text: str, types: Mapping[str, FieldType] | None = None) -> Condition:
+    """The filter that the text says, on fields of these types, or on ``FIELDS``."""
+    return parse(text, {**BUILT_IN, **(types or dict.fromkeys(FIELDS, "text"))})
+
+
+def equal(values: Mapping[str, str]) -> Condition | None:
+    text = equalities(values)
+    return asked(text) if text else None
 
 
 def keys(rows: Any) -> list[str]:

@@ -12,7 +12,7 @@ import lancedb
 import numpy as np
 import pytest
 
-from contract.index_rows import DIMENSION, Store, keys, row, vector, write_often
+from contract.index_rows import DIMENSION, Store, equal, keys, row, vector, write_often
 from penstock.errors import StoreError, TransientError, UsageError
 from penstock.ids import document_id
 from penstock.index import open_index
@@ -142,7 +142,7 @@ def test_the_vector_index_answers_exactly_and_fills_k(vectors: LanceIndex) -> No
     wanted = np.asarray(vector("question"))
     for where in ({}, {"department": "d7"}):
         order = [rows[n] for n in np.argsort(-(matrix @ wanted)) if not where or rows[n].fields == where]
-        hits = vectors.search(Query("", list(wanted), 1, where=where, k=30, mode="vector"))
+        hits = vectors.search(Query("", list(wanted), 1, where=equal(where), k=30, mode="vector"))
         assert [hit.row.id for hit in hits] == [one.id for one in order[:30]]
         assert hits[0].score == pytest.approx(float(np.asarray(order[0].vector) @ wanted), abs=1e-5)
 
@@ -151,7 +151,7 @@ def test_erasing_leaves_no_file_of_the_vector_index(store: Store, vectors: Lance
     before = content_files(store, "vectors")
     vectors.erase([document_id("files", "doc-7")])
     assert not before & content_files(store, "vectors")
-    hits = vectors.search(Query("", vector("question"), 1, where={"department": "d7"}, k=50, mode="vector"))
+    hits = vectors.search(Query("", vector("question"), 1, where=equal({"department": "d7"}), k=50, mode="vector"))
     assert len(hits) == 29
 
 

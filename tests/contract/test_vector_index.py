@@ -14,16 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.index_rows import DIMENSION, FIELDS, Store, WeaviateStore, keys, read_on_demand, row, vector
-from penstock.errors import StoreError, TransientError, UnknownNameError, UsageError
+from contract.index_rows import DIMENSION, FIELDS, Store, WeaviateStore, equal, keys, read_on_demand, row, vector
+from penstock.errors import StoreError, TransientError, UnknownFieldError, UsageError
+from penstock.filters import Comparison
 from penstock.ids import document_id
 from penstock.index.base import VectorIndex
-from penstock.index.rules import fused
+from penstock.index.rules import MODES, fused
 from penstock.records import OPEN_END, IndexRow, Query
 from support.weaviate_server import emptied_afterwards, require_weaviate
 
 BACKENDS = ("lancedb", "weaviate")
-MODES = ("hybrid", "vector", "text")
 ODD_STRINGS = ("O'Brien", "' OR 1=1 --", "\\' OR 1=1 --", "a\\", '"', "`", "%_*", "{}$1?", "é😀", "line\nbreak", "''")
 
 
@@ -466,7 +466,7 @@ def test_k_rows_come_back_where_k_match_though_the_filter_keeps_one_in_a_hundred
     if folded:
         index.optimize()
     for mode in MODES:
-        query = Query("pump", wanted, 2, ("group:rare",), {"department": "O'Brien's"}, k=25, mode=mode)
+        query = Query("pump", wanted, 2, ("group:rare",), equal({"department": "O'Brien's"}), k=25, mode=mode)
         hits = index.search(query)
         assert len(hits) == 25, mode
         assert all(hit.row.key.startswith("few-") for hit in hits)
@@ -479,11 +479,13 @@ def test_where_filters_on_source_key_kind_and_declared_fields(index: VectorIndex
     index.add([row("plain", "text")])
     for odd in ODD_STRINGS:
         for where in ({"key": odd}, {"department": odd}, {"department": odd, "cost-centre": "x", "kind": "table"}):
-            assert keys(index.search(Query("text", vector("x"), 1, where=where))) == [odd]
-    assert keys(index.search(Query("text", vector("x"), 1, where={"source": "wiki"}, k=50))) == sorted(ODD_STRINGS)
-    assert keys(index.search(Query("text", vector("x"), 1, where={"kind": "text"}))) == ["plain"]
-    assert index.search(Query("text", vector("x"), 1, where={"department": "' OR 'a'='a"})) == []
-    assert index.search(Query("text", vector("x"), 1, where={"department": ""})) == []
+            assert keys(index.search(Query("text", vector("x"), 1, where=equal(where)))) == [odd]
+    assert keys(index.search(Query("text", vector("x"), 1, where=equal({"source": "wiki"}), k=50))) == sorted(
+        ODD_STRINGS
+    )
+    assert keys(index.search(Query("text", vector("x"), 1, where=equal({"kind": "text"})))) == ["plain"]
+    assert index.search(Query("text", vector("x"), 1, where=equal({"department": "' OR 'a'='a"}))) == []
+    assert index.search(Query("text", vector("x"), 1, where=equal({"department": ""}))) == []
 
 
 @pytest.mark.parametrize(
@@ -529,7 +531,7 @@ def test_text_search_needs_no_vector(index: VectorIndex) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_rows_are_found_before_and_after_they_are_folded_in(index: VectorIndex, mode: str) -> None:
     def found(text: str) -> list[str]:
-        return keys(index.search(Query(text, vector("first"), 1, mode=mode, k=1, where={"kind": "text"})))
+        return keys(index.search(Query(text, vector("first"), 1, mode=mode, k=1, where=equal({"kind": "text"}))))
 
     assert found("first") == []
     index.add([row("a", "first", vector=vector("first"))])
@@ -549,10 +551,10 @@ def test_what_no_search_can_answer_is_an_error_that_says_why(index: VectorIndex)
         index.search(replace(query, mode="fuzzy"))
     with pytest.raises(UsageError, match="k is 0; ask for at least 1 row"):
         index.search(replace(query, k=0))
-    with pytest.raises(UnknownNameError, match=r"unknown field to filter on 'departmant'; did you mean 'department'\?"):
-        index.search(replace(query, where={"departmant": "a"}))
-    with pytest.raises(UnknownNameError, match="unknown field to filter on 'principals'"):
-        index.search(replace(query, where={"principals": "a"}))
+    with pytest.raises(UnknownFieldError, match=r"unknown field 'departmant'; did you mean 'department'\?"):
+        index.search(replace(query, where=Comparison("departmant", "text", "in", ("a",))))
+    with pytest.raises(UnknownFieldError, match="unknown field 'principals'"):
+        index.search(replace(query, where=Comparison("principals", "text", "in", ("a",))))
     with pytest.raises(StoreError, match="the query's vector has 3 numbers and the index 8; embed the query with"):
         index.search(replace(query, vector=[1.0, 0.0, 0.0]))
 

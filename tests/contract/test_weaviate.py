@@ -11,7 +11,7 @@ import pytest
 from weaviate.classes.config import Configure
 from weaviate.exceptions import WeaviateInsertManyAllFailedError
 
-from contract.index_rows import FIELDS, WeaviateStore, keys, row, vector
+from contract.index_rows import FIELDS, WeaviateStore, equal, keys, row, vector
 from penstock.errors import StoreError, TransientError
 from penstock.index.weaviate_rows import stored, to_object
 from penstock.index.weaviate_schema import VECTOR, encoded, property_of
@@ -38,13 +38,13 @@ def test_what_the_server_does_not_take_is_named_with_its_reason(store: WeaviateS
     collection = server_at(store.settings).client.collections.use(store.settings.prefix + encoded(name))
     bad = [replace(row(f"bad-{n}"), vector=vector("x", 5)) for n in range(2)]
     with pytest.raises(StoreError) as caught:
-        insert(collection, [row("b"), *bad])
+        insert(collection, [row("b"), *bad], {})
     assert str(caught.value).startswith("the server did not take 2 of 3 rows: ")
     for one in bad:
         assert f"{one.id}: " in str(caught.value)
     assert bad[0].text not in str(caught.value)
     with pytest.raises(StoreError, match="the server did not take 2 of 2 rows: "):
-        insert(collection, bad)
+        insert(collection, bad, {})
     assert keys(index.rows()) == ["a", "b"]
 
 
@@ -72,11 +72,11 @@ def test_a_late_writer_makes_no_collection_of_its_own(store: WeaviateStore) -> N
     # Also a request that was under way past every question: it is the server that refuses.
     under_way = server_at(store.settings).client.collections.use(late_name)
     with pytest.raises(WeaviateInsertManyAllFailedError, match="has multi-tenancy enabled"):
-        under_way.data.insert_many([to_object(row("c"))])
+        under_way.data.insert_many([to_object(row("c"), {})])
     assert collections(store) == before
     index.drop()
     with pytest.raises(WeaviateInsertManyAllFailedError, match="has multi-tenancy enabled"):
-        under_way.data.insert_many([to_object(row("c"))])
+        under_way.data.insert_many([to_object(row("c"), {})])
     assert late_name not in collections(store)
 
 
@@ -115,9 +115,9 @@ def test_values_that_differ_in_blanks_alone_are_different(store: WeaviateStore, 
     index, _ = store.make()
     index.add([row("a", fields={"department": blank}), row("b", fields={"department": blank.strip() + "x"}), row("c")])
     assert [one.fields for one in index.get([row("a").id])] == [{"department": blank}]
-    assert keys(index.search(Query("text", vector("x"), 1, where={"department": blank}))) == ["a"]
+    assert keys(index.search(Query("text", vector("x"), 1, where=equal({"department": blank})))) == ["a"]
     if blank.strip() != blank:
-        assert index.search(Query("text", vector("x"), 1, where={"department": blank.strip()})) == []
+        assert index.search(Query("text", vector("x"), 1, where=equal({"department": blank.strip()}))) == []
 
 
 def test_a_collection_without_its_name_is_no_empty_index(store: WeaviateStore) -> None:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from penstock.index.rules import Fields
 from penstock.records import Hit, IndexRow, Query
 
 
 class VectorIndex(Protocol):
     """One physical collection. Backends translate their client's errors into ``StoreError`` or ``TransientError``."""
 
-    def create(self, dimension: int, fields: Sequence[str]) -> None:
-        """Make the collection where it is absent. Raises ``StoreError`` naming each difference where it is another."""
+    def create(self, dimension: int, fields: Fields) -> None:
+        """Make the collection where it is absent. Raises ``StoreError`` naming each difference where it is another.
+
+        What a row's fields say is kept as text; of a field of another type also its value, where the text reads as one.
+        """
         ...
 
     def exists(self) -> bool: ...
@@ -84,7 +88,8 @@ class VectorIndex(Protocol):
         """The best ``k`` rows, best first: scores never rise, and rows of one score come by id.
 
         Release, principals and ``where`` filter inside the store *before* the candidates are chosen, so ``k`` rows
-        come back wherever ``k`` match. ``mode`` is hybrid, vector or text; the text is taken as words, never as syntax.
+        come back wherever ``k`` match; ``filters.tree`` says what a filter means.
+        ``mode`` is hybrid, vector or text; the text is taken as words, never as syntax.
         Hybrid fuses the two searches, each 100 or ``k`` deep, by ``rules.fused``. Its scores, and BM25's,
         compare the rows of one answer; the cosine of the vector search means the same everywhere.
         Which of several equal rows are the last of ``k`` is the store's choice, and may change.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from penstock.filters.values import FieldType, value_of
+from penstock.index.rules import Fields, types_of
 from penstock.records import IndexRow
 
 if TYPE_CHECKING:
@@ -16,13 +18,22 @@ if TYPE_CHECKING:
 FIELD = "field_"
 """Prefix of the columns that hold declared fields, so that a field may be called ``text`` or ``id``."""
 
+VALUES: dict[FieldType, pa.DataType] = {
+    "number": pa.float64(),
+    "date": pa.timestamp("ms", tz="UTC"),
+    "texts": pa.list_(pa.string()),
+}
+"""A field that is more than text has a column of its values too, ``number_year`` beside ``field_year``."""
+
 PLAIN = ("id", "document_id", "source", "key", "title", "text", "headings", "kind", "content", "nth")
 
 
-def schema(dimension: int, fields: Sequence[str]) -> pa.Schema:
+def schema(dimension: int, fields: Fields) -> pa.Schema:
+    declared = sorted(types_of(fields).items())
     types: dict[str, pa.DataType] = {name: pa.string() for name in PLAIN}
     types |= {"headings": pa.list_(pa.string()), "nth": pa.int32()}
-    types |= {FIELD + name: pa.string() for name in sorted(set(fields))}
+    types |= {FIELD + name: pa.string() for name, _ in declared}
+    types |= {value_column(name, type_): VALUES[type_] for name, type_ in declared if type_ in VALUES}
     types |= {"principals": pa.list_(pa.string()), "added_in": pa.int32(), "removed_in": pa.int32()}
     types |= {"vector": pa.list_(pa.float32(), dimension)}
     return pa.schema([pa.field(name, kind) for name, kind in types.items()])
@@ -37,24 +48,33 @@ def differences(actual: pa.Schema, wanted: pa.Schema) -> list[str]:
     ]
 
 
-def dimension(table: Table) -> int:
-    return int(table.schema.field("vector").type.list_size)
+def dimension(schema: pa.Schema) -> int:
+    return int(schema.field("vector").type.list_size)
 
 
-def fields(table: Table) -> list[str]:
-    return [name.removeprefix(FIELD) for name in table.schema.names if name.startswith(FIELD)]
+def fields(schema: pa.Schema) -> dict[str, FieldType]:
+    """The declared fields, by what columns there are for each."""
+    declared = [name.removeprefix(FIELD) for name in schema.names if name.startswith(FIELD)]
+    types = {name: type_ for name in declared for type_ in VALUES if value_column(name, type_) in schema.names}
+    return {name: types.get(name, "text") for name in declared}
 
 
-def columns(table: Table) -> list[str]:
-    return [name for name in table.schema.names if name != "vector"]
+def columns(schema: pa.Schema) -> list[str]:
+    return [name for name in schema.names if name != "vector"]
 
 
 def column(name: str) -> str:
     return name if name in PLAIN else FIELD + name
 
 
+def value_column(name: str, type_: FieldType) -> str:
+    """The column that a search compares."""
+    return column(name) if type_ == "text" else f"{type_}_{name}"
+
+
 def to_arrow(rows: Sequence[IndexRow], schema: pa.Schema) -> pa.Table:
     columns: dict[str, Any] = {}
+    valued = {value_column(name, type_): (name, type_) for name, type_ in fields(schema).items() if type_ in VALUES}
     for field in schema:
         if field.name == "vector":
             flat = np.asarray([row.vector for row in rows], np.float32).ravel()
@@ -62,9 +82,16 @@ def to_arrow(rows: Sequence[IndexRow], schema: pa.Schema) -> pa.Table:
         elif field.name.startswith(FIELD):
             name = field.name.removeprefix(FIELD)
             columns[field.name] = pa.array([row.fields.get(name) for row in rows], field.type)
+        elif field.name in valued:
+            columns[field.name] = _values(rows, *valued[field.name])
         else:
             columns[field.name] = pa.array([getattr(row, field.name) for row in rows], field.type)
     return pa.table(columns, schema=schema)
+
+
+def _values(rows: Sequence[IndexRow], name: str, type_: FieldType) -> pa.Array:
+    found = [value_of(type_, row.fields[name]) if name in row.fields else None for row in rows]
+    return pa.array(found, pa.int64()).cast(VALUES["date"]) if type_ == "date" else pa.array(found, VALUES[type_])
 
 
 def from_arrow(table: pa.Table | pa.RecordBatch) -> Iterator[IndexRow]:
@@ -82,7 +109,7 @@ def from_arrow(table: pa.Table | pa.RecordBatch) -> Iterator[IndexRow]:
 
 
 def scan(table: Table, condition: str, vectors: bool = False) -> Iterator[IndexRow]:
-    search = table.search().select(table.schema.names if vectors else columns(table))
+    search = table.search().select(table.schema.names if vectors else columns(table.schema))
     for batch in (search.where(condition) if condition else search).to_batches(1024):
         yield from from_arrow(batch)
 

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pyarrow as pa
 
-from penstock.index.lance_rows import column, columns, dimension, fields, from_arrow, listed, quoted, visible
+from penstock.index.lance_filters import sql
+from penstock.index.lance_rows import columns, dimension, fields, from_arrow, listed, visible
 from penstock.index.rules import CANDIDATES, check_query, fused, readers
 from penstock.records import Hit, Query
 
@@ -25,24 +27,25 @@ Ranking = dict[str, tuple[float, int]]
 
 def search(table: Table, query: Query) -> list[Hit]:
     """See ``VectorIndex.search``."""
-    check_query(query, dimension(table), fields(table))
+    schema = table.schema
+    check_query(query, dimension(schema), fields(schema))
     condition = _condition(query)
     if query.mode != "hybrid":
         alone = (_nearest if query.mode == "vector" else _matching)(table, query, condition, query.k)
-        return _hits(table, {query.mode: alone}, [(name, score) for name, (score, _) in alone.items()])
+        return _hits(table, schema, {query.mode: alone}, [(name, score) for name, (score, _) in alone.items()])
     depth = max(CANDIDATES, query.k)
     with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
         matching = beside.submit(_matching, table, query, condition, depth)
         found = {"vector": _nearest(table, query, condition, depth), "text": matching.result()}
     scores = {name: {id_: score for id_, (score, _) in ranking.items()} for name, ranking in found.items()}
-    return _hits(table, found, fused(scores["vector"], scores["text"], query.vector_weight)[: query.k])
+    return _hits(table, schema, found, fused(scores["vector"], scores["text"], query.vector_weight)[: query.k])
 
 
 def _condition(query: Query) -> str:
     conditions = [
         visible(query.release),
         f"array_has_any(principals, make_array({listed(readers(query.principals))}))",
-        *(f"`{column(name)}` = {quoted(value)}" for name, value in query.where.items()),
+        *([sql(query.where)] if query.where else ()),
     ]
     return " AND ".join(conditions)
 
@@ -70,12 +73,12 @@ def _ranking(found: Any, measure: str, score: Any) -> Ranking:
     return {name: (value, address) for name, value, address in ranked}
 
 
-def _hits(table: Table, found: dict[str, Ranking], order: list[tuple[str, float]]) -> list[Hit]:
+def _hits(table: Table, schema: pa.Schema, found: dict[str, Ranking], order: list[tuple[str, float]]) -> list[Hit]:
     """The rows of ``order`` with its scores, each with those of the searches that found it."""
     if not order:
         return []
     addresses = {id_: address for ranking in found.values() for id_, (_, address) in ranking.items()}
-    taken = table.take_row_ids([addresses[id_] for id_, _ in order]).select(columns(table)).to_arrow()
+    taken = table.take_row_ids([addresses[id_] for id_, _ in order]).select(columns(schema)).to_arrow()
     rows = {row.id: row for row in from_arrow(taken)}
     return [
         Hit(rows[id_], score, {name: ranking[id_][0] for name, ranking in found.items() if id_ in ranking})

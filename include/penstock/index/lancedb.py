@@ -22,11 +22,22 @@ from lancedb.index import FTS, Bitmap, BTree, IvfFlat, LabelList
 
 from penstock.batching import batched
 from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.filters.values import FieldType
 from penstock.index.lance_errors import VANISHED, explain, is_missing_table, says
 from penstock.index.lance_files import TableFiles
-from penstock.index.lance_rows import differences, dimension, fields, listed, scan, schema, to_arrow, visible
+from penstock.index.lance_rows import (
+    differences,
+    dimension,
+    fields,
+    listed,
+    scan,
+    schema,
+    to_arrow,
+    value_column,
+    visible,
+)
 from penstock.index.lance_search import PARTITIONS, search
-from penstock.index.rules import check_principals, check_rows, runs
+from penstock.index.rules import Fields, check_principals, check_rows, runs
 from penstock.records import OPEN_END, Hit, IndexRow, Query
 
 if TYPE_CHECKING:
@@ -60,6 +71,8 @@ LOOKED_UP: dict[str, BTree | Bitmap | LabelList] = {
 """Who may read and which release are answered from bitmaps: over 100,000 rows a filter costs each half of a search
 under 1 ms instead of 7. Rows that are not folded in yet are read, so a change of access holds at once."""
 
+COMPARED: dict[FieldType, BTree | Bitmap | LabelList] = {"number": BTree(), "date": BTree(), "texts": LabelList()}
+
 FRUGAL = {"LANCE_DEFAULT_IO_BUFFER_SIZE": str(16 * 2**20), "LANCE_LEGACY_SHUFFLER": "1"}
 """Lance's own switches, which only the environment takes; what is set there already stays. A scan reads 16 MB ahead and
 not 2 GB; vectors are sorted into partitions in one file each and not in memory. Indexing 100,000 of 256 then holds
@@ -78,7 +91,7 @@ class LanceIndex:
 
     # -- making and dropping ------------------------------------------------------------------------------------------
 
-    def create(self, dimension: int, fields: Sequence[str]) -> None:
+    def create(self, dimension: int, fields: Fields) -> None:
         wanted = schema(dimension, fields)
         with self._translated("create"):
             table = (
@@ -123,10 +136,11 @@ class LanceIndex:
     def add(self, rows: Sequence[IndexRow]) -> None:
         with self._translated("add to"):
             table = self._open()
-            check_rows(rows, dimension(table), fields(table))
+            shape = table.schema
+            check_rows(rows, dimension(shape), fields(shape))
             # Within one call the last of equal ids wins; Lance calls two of them ambiguous.
             for batch in batched({row.id: row for row in rows}.values(), WRITE_ROWS):
-                _merge(table, "id", to_arrow(batch, table.schema), insert=True)
+                _merge(table, "id", to_arrow(batch, shape), insert=True)
 
     def retire(self, ids: Sequence[str], release: int) -> None:
         with self._translated("retire rows of"):
@@ -288,7 +302,9 @@ def _ensure_indices(table: Table) -> None:
     present = {name for index in table.list_indices() for name in index.columns}
     if "text" not in present:
         table.create_index("text", config=WORDS)
-    for column, config in LOOKED_UP.items():
+    declared = fields(table.schema)
+    valued = {value_column(name, type_): COMPARED[type_] for name, type_ in declared.items() if type_ in COMPARED}
+    for column, config in (LOOKED_UP | valued).items():
         if column not in present:
             table.create_index(column, config=config)
 

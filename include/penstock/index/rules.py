@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from penstock.errors import StoreError, UnknownNameError, UsageError
+from penstock.errors import StoreError, UnknownFieldError, UsageError
+from penstock.filters.tree import comparisons
+from penstock.filters.values import BUILT_IN, FieldType, typed
 from penstock.records import NOBODY, OPEN_END, PUBLIC, IndexRow, Query
 from penstock.source_settings import checked_principals
 
-FIXED_FILTERS = ("source", "key", "kind")
+Fields = Mapping[str, FieldType] | Sequence[str]
+"""Declared fields: their types by name, or names alone, which are text."""
 MODES = ("hybrid", "vector", "text")
 CANDIDATES = 100
 """Depth of each search of a hybrid one, before they are fused."""
@@ -27,7 +30,11 @@ def readers(principals: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({*names, PUBLIC} - {NOBODY}))
 
 
-def check_query(query: Query, dimension: int, fields: Sequence[str]) -> None:
+def types_of(fields: Fields) -> dict[str, FieldType]:
+    return typed(fields)  # type: ignore[return-value]
+
+
+def check_query(query: Query, dimension: int, fields: Mapping[str, FieldType]) -> None:
     """Raise ``UsageError`` or ``StoreError`` naming what no search can answer."""
     if query.mode not in MODES:
         raise UsageError(f"unknown search mode {query.mode!r}; there are: {', '.join(MODES)}")
@@ -35,9 +42,12 @@ def check_query(query: Query, dimension: int, fields: Sequence[str]) -> None:
         raise UsageError(f"vector_weight is {query.vector_weight}; it is a share, 0 to 1")
     if query.k < 1:
         raise UsageError(f"k is {query.k}; ask for at least 1 row")
-    for name in query.where:
-        if name not in (*FIXED_FILTERS, *fields):
-            raise UnknownNameError("field to filter on", name, (*FIXED_FILTERS, *fields))
+    known = {**BUILT_IN, **fields}
+    for one in comparisons(query.where) if query.where else ():
+        if one.field not in known:
+            raise UnknownFieldError(one.field, known)
+        if one.type != known[one.field]:
+            raise UsageError(f"the filter takes {one.field!r} for {one.type}; here it is {known[one.field]}")
     if query.mode != "text" and len(query.vector) != dimension:
         raise StoreError(
             f"the query's vector has {len(query.vector)} numbers and the index {dimension}; "
@@ -45,7 +55,7 @@ def check_query(query: Query, dimension: int, fields: Sequence[str]) -> None:
         )
 
 
-def check_rows(rows: Sequence[IndexRow], dimension: int, fields: Sequence[str]) -> None:
+def check_rows(rows: Sequence[IndexRow], dimension: int, fields: Collection[str]) -> None:
     """Raise ``StoreError`` naming the ids that a store must not take, before anything is written."""
     problems = [f"{row.id}: {problem}" for row in rows for problem in _problems(row, dimension, fields)]
     if problems:
@@ -60,7 +70,7 @@ def check_principals(principals: Mapping[str, tuple[str, ...]]) -> None:
         raise StoreError(f"principals of {len(problems)} documents will not do: {'; '.join(problems[:10])}")
 
 
-def _problems(row: IndexRow, dimension: int, fields: Sequence[str]) -> Iterable[str]:
+def _problems(row: IndexRow, dimension: int, fields: Collection[str]) -> Iterable[str]:
     if len(row.vector) != dimension:
         yield f"its vector has {len(row.vector)} numbers, the index {dimension}"
     elif not math.isfinite(sum(row.vector)):

@@ -21,10 +21,22 @@ from weaviate.exceptions import WeaviateBaseError
 
 from penstock.batching import batched
 from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.filters.values import FieldType
 from penstock.index import weaviate_schema as schema
-from penstock.index.rules import check_principals, check_query, check_rows
+from penstock.index.rules import Fields, check_principals, check_query, check_rows
 from penstock.index.weaviate_names import Names
-from penstock.index.weaviate_rows import as_uuid, equal, from_object, hidden, in_slots, of_documents, unseen, visible
+from penstock.index.weaviate_rows import (
+    IN_NAMES,
+    as_uuid,
+    equal,
+    from_object,
+    hidden,
+    in_slots,
+    of_documents,
+    rows_of,
+    unseen,
+    visible,
+)
 from penstock.index.weaviate_search import search
 from penstock.index.weaviate_server import Server
 from penstock.index.weaviate_writing import change, delete, insert
@@ -33,8 +45,6 @@ from penstock.records import NOBODY, OPEN_END, Hit, IndexRow, Query
 if TYPE_CHECKING:
     from weaviate.collections import Collection
 
-IN_NAMES = 500
-"""Names in one filter."""
 GAPS = 50
 """Gaps between kept releases in one filter."""
 PAGE = 1_000
@@ -50,11 +60,11 @@ class WeaviateIndex:
         self.collection = name
         self._names = Names(server, name)
         self._writes_as: str | None = None
-        self._shape: tuple[int, list[str]] | None = None
+        self._shape: tuple[int, dict[str, FieldType]] | None = None
 
     # -- making and dropping ------------------------------------------------------------------------------------------
 
-    def create(self, dimension: int, fields: Sequence[str]) -> None:
+    def create(self, dimension: int, fields: Fields) -> None:
         with self.server.translated("create", self.collection):
             physical = self._names.find() or self._make(dimension, fields)
             have = schema.found(self.server.client.collections.use(physical).config.get())
@@ -65,7 +75,7 @@ class WeaviateIndex:
                 )
             self._shape = None
 
-    def _make(self, dimension: int, fields: Sequence[str]) -> str:
+    def _make(self, dimension: int, fields: Fields) -> str:
         physical = self._names.nth_physical(1)
         if leftover := self._names.physicals():
             physical = leftover[max(leftover)]
@@ -109,7 +119,7 @@ class WeaviateIndex:
             check_rows(rows, *self._of_shape())
             if odd := [row.id for row in rows if as_uuid(row.id) is None]:
                 raise StoreError(f"{len(odd)} rows have ids that are no UUIDs, none was written: {', '.join(odd[:10])}")
-            insert(collection, {row.id: row for row in rows}.values())
+            insert(collection, {row.id: row for row in rows}.values(), self._of_shape()[1])
 
     def retire(self, ids: Sequence[str], release: int) -> None:
         with self._writing("retire rows of") as collection:
@@ -163,7 +173,7 @@ class WeaviateIndex:
         schema.create(client, new, *self._of_shape(), self.server.settings)
         copy, copied = self._use(new), 0
         for batch in batched((row for row in self._scan(None, True) if row.document_id not in without), PAGE):
-            insert(copy, batch)
+            insert(copy, batch, self._of_shape()[1])
             copied += len(batch)
         if (held := copy.aggregate.over_all(total_count=True).total_count) != copied:
             raise TransientError(f"{new} holds {held} of the {copied} rows of {old}; erase again")
@@ -236,9 +246,7 @@ class WeaviateIndex:
             return list(self._get(ids))
 
     def _get(self, ids: Sequence[str]) -> Iterator[IndexRow]:
-        for names in batched(sorted({id_ for id_ in ids if as_uuid(id_)}), IN_NAMES):
-            named = Filter.by_id().contains_any(names)
-            yield from map(from_object, self._use().query.fetch_objects(filters=named, limit=len(names)).objects)
+        return rows_of(self._use(), sorted({id_ for id_ in ids if as_uuid(id_)}))
 
     def search(self, query: Query) -> list[Hit]:
         with self._reading("search") as collection:
@@ -286,7 +294,7 @@ class WeaviateIndex:
         level = ConsistencyLevel[self.server.settings.consistency.upper()]
         return self.server.client.collections.use(name or self._names.reading).with_consistency_level(level)
 
-    def _of_shape(self) -> tuple[int, list[str]]:
+    def _of_shape(self) -> tuple[int, dict[str, FieldType]]:
         """Dimension and fields. They never change while the collection stands."""
         if self._shape is None:
             config = self.server.client.collections.use(self._names.physical()).config.get()

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 
+from penstock.batching import batched
+from penstock.filters.values import FieldType, value_of
 from penstock.index.rules import readers, runs
-from penstock.index.weaviate_schema import EXACT, FIELD, SLOTS, VECTOR, decoded, encoded, property_of
+from penstock.index.weaviate_filters import compiled, stored
+from penstock.index.weaviate_schema import EXACT, FIELD, SLOTS, VECTOR, decoded, encoded, value_property
 from penstock.records import IndexRow, Query
 
+if TYPE_CHECKING:
+    from weaviate.collections import Collection
+
+IN_NAMES = 500
+"""Names in one filter."""
 PLAIN = ("title", "text", "content", "nth", "added_in", "removed_in")
-
-
-def stored(value: str) -> str:
-    """Text as it is stored where it is filtered on: the server compares without the blanks around it.
-
-    What would be changed by that is stored in quotes, and so is what begins with one, so that no two values meet.
-
-    >>> stored("a"), stored(" a"), stored("")
-    ('a', '" a"', '""')
-    """
-    return json.dumps(value, ensure_ascii=False) if value != value.strip() or value[:1] in ("", '"') else value
 
 
 def shown(value: str) -> str:
@@ -45,12 +42,22 @@ def slot(id_: str) -> int:
     return int(id_[:6], 16)
 
 
-def to_object(row: IndexRow) -> DataObject[Any, Any]:
+def to_object(row: IndexRow, types: Mapping[str, FieldType]) -> DataObject[Any, Any]:
     properties: dict[str, Any] = {name: getattr(row, name) for name in PLAIN}
     properties |= {name: stored(getattr(row, name)) for name in EXACT}
     properties |= {FIELD + encoded(name): stored(value) for name, value in row.fields.items()}
+    properties |= dict(_values(row, types))
     properties |= {"headings": list(row.headings), "principals": list(row.principals), "slot": slot(row.id)}
     return DataObject(properties=properties, uuid=row.id, vector={VECTOR: [float(number) for number in row.vector]})
+
+
+def _values(row: IndexRow, types: Mapping[str, FieldType]) -> Iterator[tuple[str, Any]]:
+    """What the texts of typed fields read as; a property that is left out is null."""
+    for name, text in row.fields.items():
+        value = value_of(types[name], text)
+        if types[name] != "text" and value is not None:
+            kept = [stored(one) for one in value] if isinstance(value, tuple) else value
+            yield value_property(name, types[name]), kept
 
 
 def from_object(one: Any) -> IndexRow:
@@ -70,6 +77,13 @@ def from_object(one: Any) -> IndexRow:
         fields=fields,
         vector=one.vector.get(VECTOR, ()) if one.vector else (),
     )
+
+
+def rows_of(collection: Collection[Any, Any], ids: Sequence[str]) -> Iterator[IndexRow]:
+    """The rows of these ids, in any order, without vectors; an id without a row is left out."""
+    for names in batched(ids, IN_NAMES):
+        named = Filter.by_id().contains_any(names)
+        yield from map(from_object, collection.query.fetch_objects(filters=named, limit=len(names)).objects)
 
 
 # -- filters ----------------------------------------------------------------------------------------------------------
@@ -98,11 +112,10 @@ def of_documents(documents: Sequence[str]) -> Any:
 
 
 def of_query(query: Query) -> Any:
-    """What a reader may find: in the release, for one of the principals, with every value asked for."""
+    """What a reader may find: in the release, for one of the principals, and as asked for."""
     who = list(readers(query.principals))
     conditions = [visible(query.release), Filter.by_property("principals").contains_any(who)]
-    conditions += [Filter.by_property(property_of(name)).equal(stored(value)) for name, value in query.where.items()]
-    return Filter.all_of(conditions)
+    return Filter.all_of([*conditions, compiled(query.where)] if query.where else conditions)
 
 
 def in_slots(part: int, parts: int) -> Any:

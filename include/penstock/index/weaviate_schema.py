@@ -7,7 +7,7 @@ lower case, and every hyphen, is written as ``X`` and its code: ``cost-centre`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from weaviate.classes.config import (
@@ -19,6 +19,8 @@ from weaviate.classes.config import (
     VectorDistances,
 )
 
+from penstock.filters.values import FieldType
+from penstock.index.rules import Fields, types_of
 from penstock.settings import WeaviateSettings
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 VECTOR = "default"
 FIELD = "field_"
 """Prefix of the properties that hold declared fields, so that a field may be called ``text``."""
+VALUES: dict[FieldType, DataType] = {"number": DataType.NUMBER, "date": DataType.INT, "texts": DataType.TEXT_ARRAY}
+"""A field that is more than text has a property of its values too, ``number_year`` beside ``field_year``. Dates are
+milliseconds: the server's own have 64 bits of nanoseconds to be compared by, which the years 1678 to 2262 fill."""
 SLOTS = 1 << 24
 """Rows are spread over so many slots by their id: a scan reads them slot by slot, under any filter."""
 EXACT = ("document_id", "source", "key", "kind")
@@ -53,11 +58,16 @@ def decoded(name: str) -> str:
 
 
 def property_of(name: str) -> str:
-    """The property that a search filters on under ``name``."""
+    """The property that holds the text of ``name``."""
     return name if name in EXACT else FIELD + encoded(name)
 
 
-def create(client: WeaviateClient, physical: str, dimension: int, fields: Sequence[str], s: WeaviateSettings) -> None:
+def value_property(name: str, type_: FieldType) -> str:
+    """The property that a search compares."""
+    return property_of(name) if type_ == "text" else f"{type_}_{encoded(name)}"
+
+
+def create(client: WeaviateClient, physical: str, dimension: int, fields: Fields, s: WeaviateSettings) -> None:
     """Make the collection, whole or not at all. Vectors are ours; the distance leaves them as they are."""
     client.collections.create(
         physical,
@@ -79,18 +89,28 @@ def create(client: WeaviateClient, physical: str, dimension: int, fields: Sequen
     )
 
 
-def _properties(fields: Iterable[str]) -> Iterator[Property]:
+def _properties(fields: Fields) -> Iterator[Property]:
     """``text`` is searched; of the rest, what is asked for exactly is filtered on and what is only shown is not."""
+    declared = sorted(types_of(fields).items())
     yield _text("text", searched=True)
-    for name in (*EXACT, *(FIELD + encoded(field) for field in sorted(set(fields)))):
+    for name in (*EXACT, *(FIELD + encoded(field) for field, _ in declared)):
         yield _text(name, filtered=True)
+    for field, type_ in declared:
+        if type_ == "texts":
+            yield _text(value_property(field, type_), kind=VALUES[type_], filtered=True)
+        elif type_ in VALUES:
+            yield _ranged(value_property(field, type_), VALUES[type_])
     for name in SHOWN:
         yield _text(name)
     yield _text("headings", kind=DataType.TEXT_ARRAY)
     yield _text("principals", kind=DataType.TEXT_ARRAY, filtered=True)
     yield Property(name="nth", data_type=DataType.INT, index_filterable=False)
     for name in NUMBERS:
-        yield Property(name=name, data_type=DataType.INT, index_filterable=True, index_range_filters=True)
+        yield _ranged(name, DataType.INT)
+
+
+def _ranged(name: str, kind: DataType) -> Property:
+    return Property(name=name, data_type=kind, index_filterable=True, index_range_filters=True)
 
 
 def _text(name: str, *, kind: DataType = DataType.TEXT, searched: bool = False, filtered: bool = False) -> Property:
@@ -104,7 +124,7 @@ def _quantizer(s: WeaviateSettings) -> Any:
     return Configure.VectorIndex.Quantizer.rq(bits=int(s.quantization.removeprefix("rq-")))
 
 
-def wanted(dimension: int, fields: Sequence[str], s: WeaviateSettings) -> Shape:
+def wanted(dimension: int, fields: Fields, s: WeaviateSettings) -> Shape:
     """The shape that ``create`` makes."""
     return {
         **{_shown(one.name): _kind_of(one) for one in _properties(fields)},
@@ -167,8 +187,12 @@ def dimension(config: CollectionConfig) -> int:
     return int(number[0]) if number else 0
 
 
-def fields(config: CollectionConfig) -> list[str]:
-    return [decoded(one.name.removeprefix(FIELD)) for one in config.properties if one.name.startswith(FIELD)]
+def fields(config: CollectionConfig) -> dict[str, FieldType]:
+    """The declared fields, by what properties there are for each."""
+    there = {one.name for one in config.properties}
+    declared = [decoded(name.removeprefix(FIELD)) for name in sorted(there) if name.startswith(FIELD)]
+    types = {name: type_ for name in declared for type_ in VALUES if value_property(name, type_) in there}
+    return {name: types.get(name, "text") for name in declared}
 
 
 def _description(dimension: int) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from weaviate.classes.query import Filter, MetadataQuery
+from weaviate.classes.query import MetadataQuery
 
 from penstock.index.rules import CANDIDATES, fused, readers
-from penstock.index.weaviate_rows import from_object, of_query
+from penstock.index.weaviate_rows import of_query, rows_of
 from penstock.index.weaviate_schema import VECTOR
 from penstock.records import Hit, Query
 
@@ -74,11 +74,8 @@ def _hits(
     One that was closed to this reader after the filter had passed it is no answer.
     """
     best = order[: query.k]
-    if not best:
-        return []
-    named = Filter.by_id().contains_any([id_ for id_, _ in best])
-    objects = collection.query.fetch_objects(filters=named, limit=len(best)).objects
-    rows = {row.id: row for row in map(from_object, objects) if {*row.principals} & {*readers(query.principals)}}
+    who = set(readers(query.principals))
+    rows = {row.id: row for row in rows_of(collection, [id_ for id_, _ in best]) if who & set(row.principals)}
     return [
         Hit(rows[id_], score, {name: scores[id_] for name, scores in found.items() if id_ in scores})
         for id_, score in best

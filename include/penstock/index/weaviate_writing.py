@@ -17,6 +17,7 @@ from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInsertManyAll
 
 from penstock.batching import batched
 from penstock.errors import PenstockError, StoreError, TransientError
+from penstock.filters.values import FieldType
 from penstock.index.weaviate_rows import to_object
 from penstock.index.weaviate_server import said, says_try_again, shortened
 from penstock.records import IndexRow
@@ -33,8 +34,8 @@ PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 SHOWN = 10
 
 
-def insert(collection: Collection[Any, Any], rows: Iterable[IndexRow]) -> None:
-    """Put whole rows, replacing those of the same id.
+def insert(collection: Collection[Any, Any], rows: Iterable[IndexRow], types: Mapping[str, FieldType]) -> None:
+    """Put whole rows, replacing those of the same id; ``types`` are those of their fields.
 
     Raises ``StoreError`` or ``TransientError`` naming the rows that the server did not take, with what it said.
     """
@@ -42,24 +43,24 @@ def insert(collection: Collection[Any, Any], rows: Iterable[IndexRow]) -> None:
         left = {row.id: row for row in batch}
         delete(collection, Filter.by_id().contains_any(list(left)))
         before = _staged(collection, batch)
-        _put(collection, batch)
+        _put(collection, batch, types)
         if _staged(collection, batch) == before + len(left):
             continue
         if unfound := _unfound(collection, left):
             for id_ in unfound:
                 collection.data.delete_by_id(id_)  # by its address, which needs no filter
-            _put(collection, [left[id_] for id_ in unfound])
+            _put(collection, [left[id_] for id_ in unfound], types)
             if unfound := _unfound(collection, left):
                 raise TransientError(
                     f"the server took {len(unfound)} rows and does not find them: {', '.join(unfound[:SHOWN])}"
                 )
 
 
-def _put(collection: Collection[Any, Any], rows: Sequence[IndexRow]) -> None:
+def _put(collection: Collection[Any, Any], rows: Sequence[IndexRow], types: Mapping[str, FieldType]) -> None:
     """In requests of which two are under way: while the server indexes one, the next is made ready."""
 
     def put(part: Sequence[IndexRow]) -> None:
-        _repeated(lambda left: _insert(collection, list(left.values())), {row.id: row for row in part}, "take")
+        _repeated(lambda left: _insert(collection, list(left.values()), types), {row.id: row for row in part}, "take")
 
     with ThreadPoolExecutor(2, thread_name_prefix="insert") as pool:
         for _ in pool.map(put, batched(rows, ROWS_AT_ONCE)):
@@ -79,10 +80,12 @@ def _unfound(collection: Collection[Any, Any], ids: Mapping[str, Any]) -> list[s
     return sorted(set(ids) - {str(one.uuid) for one in found.objects})
 
 
-def _insert(collection: Collection[Any, Any], rows: Sequence[IndexRow]) -> dict[str, str]:
+def _insert(
+    collection: Collection[Any, Any], rows: Sequence[IndexRow], types: Mapping[str, FieldType]
+) -> dict[str, str]:
     """Row id → why the server did not take it."""
     try:
-        answer = collection.data.insert_many([to_object(row) for row in rows])
+        answer = collection.data.insert_many([to_object(row, types) for row in rows])
     except WeaviateInsertManyAllFailedError as error:
         return dict.fromkeys((row.id for row in rows), said(error))
     return {rows[place].id: str(error.message) for place, error in answer.errors.items()}

@@ -116,9 +116,24 @@ def _from_json(data: bytes) -> Statement:
     if "principals" in raw and not (isinstance(principals, list) and all(isinstance(p, str) for p in principals)):
         raise ValueError("'principals' is not a list of strings")
     fields = raw.get("fields", {})
-    if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
-        raise ValueError("'fields' is not an object whose values are strings")
-    return _checked(principals, fields)
+    if not isinstance(fields, dict):
+        raise ValueError("'fields' is not an object")
+    return _checked(principals, {name: field_text(name, value) for name, value in fields.items()})
+
+
+def field_text(name: str, value: object) -> str:
+    """A field's value as text: a number as JSON has it, a list of strings as a JSON array, which reads as a set.
+
+    >>> field_text("year", 2024), field_text("tags", ["b", "a"])
+    ('2024', '["b", "a"]')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, list) and all(isinstance(one, str) and one.isprintable() for one in value):
+        return json.dumps(value, ensure_ascii=False)
+    raise ValueError(f"the field {name!r} is not a string, a number or a list of printable strings")
 
 
 def _from_names(

@@ -33,8 +33,13 @@ def text(expression: str | None, record: Any) -> str:
 
 
 def kept_text(expression: str, record: Any) -> str:
-    """``text`` that every catalog and index can keep. Raises ``ValueError`` where JSON's escapes made more of it."""
-    value = text(expression, record)
+    """``text`` that every catalog and index can keep; of a list of strings a JSON array, which reads as a set.
+
+    Raises ``ValueError`` where JSON's escapes made more of it.
+    """
+    found = search(expression, record)
+    strings = isinstance(found, list) and found and all(isinstance(one, str) for one in found)
+    value = "".join(found) if strings else text(expression, record)
     if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError(f"{expression!r} holds what cannot be kept: U+0000, or half of a character")
-    return value
+    return json.dumps(found, ensure_ascii=False) if strings else value
