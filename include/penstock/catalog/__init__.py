@@ -17,10 +17,11 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, fun
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
-HEAD = "0006"
+HEAD = "0007"
 """The migration that this code was written for; a test holds it against the migrations."""
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")
@@ -33,6 +34,8 @@ EXAMPLE = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 ESCAPED = "in a password write '@' as %40 and ':', '/', '%' as %3A, %2F, %25"
 LEAST_ROOM_BYTES = 64 * 1024
 """SQLite opens no database on a disk with less: what its processes share takes 32 kB."""
+LOCK_WAIT_S, READERS_WAIT_S = 30.0, 2.0
+"""So long a writer waits for SQLite's one lock: in work that nobody watches, and while a reader waits for an answer."""
 IDLE_IN_TRANSACTION_S = 300
 """PostgreSQL ends a session that sleeps for longer inside a transaction: the locks of a writer that stands still would
 otherwise hold up whoever takes its lease over."""
@@ -63,16 +66,33 @@ class Catalog:
             yield connection
 
     @contextmanager
-    def write(self, durable: bool = False) -> Iterator[Connection]:
+    def write(self, durable: bool = False, wait_s: float = LOCK_WAIT_S) -> Iterator[Connection]:
         """One transaction that is allowed to change things; on SQLite it takes the write lock at once.
 
         Once it ends, what it wrote outlives this process; with ``durable`` a power cut too, which on SQLite costs a
-        wait for the disk (PostgreSQL always waits).
+        wait for the disk (PostgreSQL always waits). Raises ``TransientError`` where SQLite's lock is not free after
+        ``wait_s``.
         """
         with self._translated("write"), self.engine.connect() as connection:
-            connection.execution_options(penstock_write=True, penstock_durable=durable)
+            connection.execution_options(penstock_write=True, penstock_durable=durable, penstock_wait_s=wait_s)
             with connection.begin():
                 yield connection
+
+    def require_writable(self) -> None:
+        """Raise ``TransientError`` or ``StoreError`` where nothing can be written now; writes nothing."""
+        with self.write(wait_s=READERS_WAIT_S) as connection:
+            if not self.is_sqlite and connection.exec_driver_sql("show transaction_read_only").scalar() == "on":
+                raise StoreError(f"the catalog at {self.where} is read-only; check store.catalog (or PENSTOCK_CATALOG)")
+
+    def hold(self, connection: Connection, *tables: Table, alone: bool = False) -> None:
+        """Hold tables until a transaction that writes ends: beside other writers, or ``alone``, once those have ended.
+
+        What is read after this is what those wrote who held them alone. On SQLite there is one writer at a time.
+        """
+        if not self.is_sqlite:
+            # One order for everybody, so that nobody waits in a circle: what is said goes before what it is said of.
+            names = ", ".join(sorted(table.name for table in tables))
+            connection.execute(text(f"LOCK TABLE {names} IN {'SHARE ROW' if alone else 'ROW'} EXCLUSIVE MODE"))
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the catalog's clock, so that writers on two machines agree."""
@@ -95,6 +115,8 @@ class Catalog:
         """Turn the database's errors into ours, once. A wrong statement is none of them: that is a bug of ours."""
         try:
             yield
+        except NoConnectionFreeError as error:
+            raise TransientError(f"every connection to the catalog at {self.where} is in use; try again") from error
         except DBAPIError as error:
             if not isinstance(error, (OperationalError, InterfaceError)) and not error.connection_invalidated:
                 raise
@@ -200,7 +222,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor = connection.cursor()
         cursor.execute("pragma journal_mode=wal")
         cursor.execute("pragma synchronous=normal")
-        cursor.execute("pragma busy_timeout=30000")
+        cursor.execute(f"pragma busy_timeout={1000 * LOCK_WAIT_S:.0f}")
         cursor.execute("pragma secure_delete=on")  # most of what is deleted is gone at once; see rewriting.py
         cursor.execute("pragma foreign_keys=on")
         cursor.close()
@@ -212,4 +234,5 @@ def _prepare_sqlite(engine: Engine) -> None:
             connection.exec_driver_sql("begin")
             return
         connection.exec_driver_sql(f"pragma synchronous={'full' if options.get('penstock_durable') else 'normal'}")
+        connection.exec_driver_sql(f"pragma busy_timeout={1000 * options.get('penstock_wait_s', LOCK_WAIT_S):.0f}")
         connection.exec_driver_sql("begin immediate")

@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -318,6 +319,7 @@ interactions = Table(
     Column("refused", Boolean, comment="null where no answer was asked for"),
     Column("timings", JSON, nullable=False, comment="milliseconds by stage"),
     Column("redacted", Boolean, nullable=False, comment="a text was taken out when a document was erased"),
+    Column("asked_with", String(32), comment="digest of the credential; feedback with another one is refused"),
     Index(None, "index_name", "at"),
     Index(None, "recorded_at"),
     Index(None, "person"),
@@ -363,4 +365,20 @@ digest_keys = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("key", String(64), nullable=False, comment="of the digests above: made once, in hex"),
+)
+
+NOT_REVOKED = text("revoked_at IS NULL")
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(12), primary_key=True, comment="stands in the key, and is no secret"),
+    Column("name", String(63), nullable=False),
+    Column("secret", String(64), nullable=False, comment="SHA-256 of it: 256 random bits, which nobody guesses"),
+    Column("principals", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float, comment="from then on it opens nothing; may lie ahead"),
+    Index(None, "name", unique=True, sqlite_where=NOT_REVOKED, postgresql_where=NOT_REVOKED),
 )
