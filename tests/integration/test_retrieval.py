@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from penstock import display
-from penstock.errors import ModelError
+from penstock.chunking import embedding_text
 from penstock.retrieval import Found, search
-from penstock.settings import RetrievalSettings
-from support.model_api import KEY, RERANK_MODEL, Fault, ModelApi, model_api
+from penstock.settings import ChunkerSettings, LocalRerankerSettings, RetrievalSettings
+from support.cross_encoders import write
+from support.model_api import RERANK_MODEL, Fault, ModelApi, model_api, use_our_key
 from support.workspace import Workspace
 
 Make = Callable[..., Workspace]
@@ -39,9 +42,7 @@ def w(make_workspace: Make) -> Workspace:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CO_API_KEY", KEY)
+    use_our_key(monkeypatch)
     with model_api() as server:
         yield server
 
@@ -88,6 +89,8 @@ def test_each_stage_says_what_it_left_and_how_long_it_took(w: Workspace) -> None
     assert by_name["search"].note == "6 candidates, hybrid"
     assert by_name["collapse"].note == "2 near-duplicates"
     assert by_name["rerank"].note == "off"
+    off = {stage.name: stage.note for stage in asked(w, collapse=False, neighbours=0).stages}
+    assert (off["collapse"], off["join"].endswith(" passages, neighbours off")) == ("off", True)
     assert by_name["collapse"].chunks == tuple(hit.chunk_id for hit in found.hits)
     assert all(stage.ms >= 0 for stage in found.stages)
 
@@ -116,10 +119,35 @@ def test_while_the_reranker_does_not_answer_the_order_stays_and_the_trace_says_s
     assert next(stage for stage in found.stages if stage.name == "rerank").note.startswith("left out: ")
 
 
-def test_a_reranker_that_refuses_its_key_is_an_error(w: Workspace, api: ModelApi) -> None:
-    api.key = "another"
-    with pytest.raises(ModelError, match="401"):
-        asked(w, rerank=reranked(api))
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(401, {"message": "wrong key"}), "401: wrong key"),
+        (Fault(spoil=lambda _: {"results": []}), "0 results where "),
+    ],
+)
+def test_a_reranker_that_answers_nothing_useful_is_left_out_and_named_nowhere(
+    w: Workspace, api: ModelApi, fault: Fault, said: str
+) -> None:
+    api.faults.append(fault)
+    with structlog.testing.capture_logs() as logged:
+        found = asked(w, rerank=reranked(api))
+    assert [hit.chunk_id for hit in found.hits] == [hit.chunk_id for hit in asked(w).hits]
+    stage = next(stage for stage in found.stages if stage.name == "rerank")
+    assert (stage.left_out, said in stage.note, found.setup.reranker) == (True, True, None)
+    assert [(one["event"], one["log_level"]) for one in logged] == [("search.rerank_left_out", "error")]
+
+
+def test_a_local_cross_encoder_reranks_and_is_named_by_its_files(w: Workspace, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed: there is nothing to make a model with")
+    model = write(tmp_path / "tiny", "Bert")
+    question = "the river at dawn"
+    found = asked(w, question, rerank={"backend": "local", "model": str(model)})
+    reranker = w.platform.reranker(LocalRerankerSettings(backend="local", model=str(model)))
+    texts = [embedding_text(hit, ChunkerSettings()) for hit in found.hits]
+    assert [hit.score for hit in found.hits] == [one.score for one in reranker.rerank(question, texts).hits]
+    assert found.setup.reranker == reranker.name
+    assert next(stage for stage in found.stages if stage.name == "rerank").note == f"by {reranker.name}"
 
 
 def test_explain_draws_the_places_after_each_stage(w: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from penstock import evaluation, leases, manifest, quality, release, retrieval
+from penstock.erasure import erase
 from penstock.errors import ConfigError, LeaseLostError, UsageError
 from penstock.quality import Gate
 from support.workspace import WHO, Workspace
@@ -91,6 +92,18 @@ def test_what_is_deleted_is_named_and_not_failed(guarded: Workspace) -> None:
     assert found["must-pass"].meaning.startswith("1 asked (not asked: 1 deleted: dam); ")
 
 
+@pytest.mark.parametrize("name", ["weirs.md", "weirs"])
+def test_what_is_erased_is_named_and_not_failed(guarded: Workspace, name: str) -> None:
+    with golden_of(guarded).open("a") as file:
+        file.write("\n" + json.dumps({**line("weir", must_pass=True), "keys": [name]}))
+    guarded.write("weirs.md", "# The weir\n\nOf the weir we know this and that.\n")
+    guarded.sync()
+    erase(guarded.platform, "docs", "weirs.md", WHO, "the law")
+    guarded.write("more.md", "# More\n\nThe ferryman sleeps.\n")
+    assert guarded.sync().state == "published"
+    assert verdicts(guarded, 2)["must-pass"].meaning.startswith("2 asked (not asked: 1 deleted: weir); ")
+
+
 def test_a_key_that_no_source_ever_listed_fails_what_must_pass(guarded: Workspace) -> None:
     with golden_of(guarded).open("a") as file:
         file.write("\n" + json.dumps(line("weir", must_pass=True)))
@@ -114,6 +127,22 @@ def test_a_file_that_cannot_be_read_ends_the_run_before_anything_is_published(gu
     )  # fmt: skip
     with guarded.platform.catalog.read() as connection:
         assert manifest.pointer(connection, "main") == (None, False)
+
+
+def test_a_question_on_a_new_field_is_not_asked_of_the_release_before(guarded: Workspace) -> None:
+    guarded.sync()
+    with golden_of(guarded).open("a") as file:
+        file.write("\n" + json.dumps({**line("mill", where="author = 'ann'"), "id": "author", "keys": ["mills.md"]}))
+    guarded.write("mills.md", "# The mill\n\nOf the mill we know this and that. Ann wrote it.\n")
+    guarded.write("mills.md.access.json", json.dumps({"principals": ["public"], "fields": {"author": "ann"}}))
+    with pytest.raises(ConfigError) as caught:
+        guarded.sync()
+    assert str(caught.value).startswith(f"{golden_of(guarded)}: question 'author' cannot be asked of release 2: filter")
+    guarded.change_index(fields={"author": "text"})
+    report = guarded.reindex()
+    assert report.state == "published", report
+    found = verdicts(guarded, report.release)["golden-questions"]
+    assert "against release 1 (not asked: 1 filters by no field of it: author): 0 better" in found.meaning
 
 
 def test_a_changed_right_is_no_drop(guarded: Workspace) -> None:

@@ -13,7 +13,7 @@ from penstock.reranking import Ranked, open_reranker
 from penstock.reranking.cohere import CohereReranker
 from penstock.settings import RerankerSettings
 from penstock.sources import connection_from_environment
-from support.model_api import KEY, RERANK_MODEL, Fault, ModelApi, model_api
+from support.model_api import RERANK_MODEL, Fault, ModelApi, model_api, use_our_key
 
 PASSAGES = ["the miller grinds barley", "the ferry crosses at dawn", "barley and the ferry", "nothing of it"]
 QUESTION = "ferry barley"
@@ -21,9 +21,7 @@ QUESTION = "ferry barley"
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CO_API_KEY", KEY)
+    use_our_key(monkeypatch)
     with model_api() as server:
         yield server
 

@@ -51,8 +51,8 @@ def check(folder: ModelFolder) -> None:
         raise ModelError(f"{folder.model!r} has modules behind its pooling ({kinds}); {OTHER_BACKEND}")
 
 
-def read_weights(path: Path) -> Weights:
-    """Read the tensors as float32, a leading ``bert.`` taken from their names."""
+def read_weights(path: Path, prefix: str = "bert.") -> Weights:
+    """Read the tensors as float32, a leading ``prefix`` taken from their names."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -60,9 +60,7 @@ def read_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, TypeError) as error:
         raise ModelError(f"{path} cannot be read as float32 or float16 safetensors: {error}") from None
-    return {
-        n.removeprefix("bert."): t.astype(np.float32, copy=False) for n, t in tensors.items() if t.dtype.kind == "f"
-    }
+    return {n.removeprefix(prefix): t.astype(np.float32, copy=False) for n, t in tensors.items() if t.dtype.kind == "f"}
 
 
 def build(folder: ModelFolder, weights: Weights) -> Any:
@@ -82,38 +80,43 @@ def import_openvino() -> Any:
     return openvino
 
 
-class _Graph:
-    def __init__(self, folder: ModelFolder, weights: Weights) -> None:
+class Encoder:
+    """The layers of a BERT; what goes in and what becomes of their output is another's.
+
+    ``first_place`` is the row of the position embeddings that the first token has: RoBERTa's leave out some.
+    """
+
+    def __init__(self, weights: Weights, config: Mapping[str, Any], first_place: int = 0) -> None:
         self.ov = import_openvino()
         self.op = self.ov.opset15
-        self.weights, self.pooling = weights, folder.pooling
-        self.layers = int(folder.config["num_hidden_layers"])
-        self.heads = int(folder.config["num_attention_heads"])
-        self.hidden = int(folder.config["hidden_size"])
-        self.epsilon = float(folder.config.get("layer_norm_eps", 1e-12))
+        self.weights, self.first_place = weights, first_place
+        self.used: set[str] = set()
+        self.layers = int(config["num_hidden_layers"])
+        self.heads = int(config["num_attention_heads"])
+        self.hidden = int(config["hidden_size"])
+        self.epsilon = float(config.get("layer_norm_eps", 1e-12))
 
-    def model(self) -> Any:
+    def encoded(self, ids: Node, mask: Node, segments: Node | None = None) -> Node:
+        """(batch, length) int32 ids and float32 mask to (batch, length, hidden); without ``segments`` all are first."""
         op = self.op
-        ids = op.parameter([-1, -1], np.int32, "ids")
-        mask = op.parameter([-1, -1], np.float32, "mask")
         # 0 where a token is, far below where padding is: added to the attention scores.
         bias = op.multiply(op.subtract(op.constant(np.float32(1)), mask), op.constant(MASKED))
         bias = op.unsqueeze(bias, self.ints(1, 2))
-        x = self.embeddings(ids)
+        x = self.embeddings(ids, segments)
         for i in range(self.layers):
             x = self.layer(x, bias, f"encoder.layer.{i}.")
-        pooled = self.mean(x, mask) if self.pooling == "mean" else op.gather(x, self.scalar(0), self.scalar(1))
-        return self.ov.Model([op.normalize_l2(pooled, self.ints(1), 1e-12, "max")], [ids, mask], "bert")
+        return x
 
-    def embeddings(self, ids: Node) -> Node:
+    def embeddings(self, ids: Node, segments: Node | None) -> Node:
         op = self.op
         length = op.gather(op.shape_of(ids), self.ints(1), self.scalar(0))
         words = op.gather(self.weight("embeddings.word_embeddings.weight"), ids, self.scalar(0))
-        places = op.slice(
-            self.weight("embeddings.position_embeddings.weight"), self.ints(0), length, self.ints(1), self.ints(0)
-        )
-        first_segment = op.constant(self.weights["embeddings.token_type_embeddings.weight"][0])
-        return self.norm(op.add(op.add(words, places), first_segment), "embeddings.LayerNorm")
+        first = self.ints(self.first_place)
+        table = self.weight("embeddings.position_embeddings.weight")
+        places = op.slice(table, first, op.add(length, first), self.ints(1), self.ints(0))
+        kinds = self.weight("embeddings.token_type_embeddings.weight")
+        segment = op.gather(kinds, self.scalar(0) if segments is None else segments, self.scalar(0))
+        return self.norm(op.add(op.add(words, places), segment), "embeddings.LayerNorm")
 
     def layer(self, x: Node, bias: Node, name: str) -> Node:
         op = self.op
@@ -142,15 +145,8 @@ class _Graph:
         scaled = self.op.multiply(centred, self.weight(f"{name}.weight"))
         return self.op.add(scaled, self.weight(f"{name}.bias"))
 
-    def mean(self, x: Node, mask: Node) -> Node:
-        op = self.op
-        weight = op.unsqueeze(mask, self.ints(2))
-        return op.divide(
-            op.reduce_sum(op.multiply(x, weight), self.ints(1)),
-            op.reduce_sum(weight, self.ints(1)),
-        )
-
     def weight(self, name: str) -> Node:
+        self.used.add(name)
         return self.op.constant(self.weights[name], shared_memory=True)
 
     def scalar(self, value: int) -> Node:
@@ -158,3 +154,25 @@ class _Graph:
 
     def ints(self, *values: int) -> Node:
         return self.op.constant(np.array(values, dtype=np.int64))
+
+
+class _Graph(Encoder):
+    def __init__(self, folder: ModelFolder, weights: Weights) -> None:
+        super().__init__(weights, folder.config)
+        self.pooling = folder.pooling
+
+    def model(self) -> Any:
+        op = self.op
+        ids = op.parameter([-1, -1], np.int32, "ids")
+        mask = op.parameter([-1, -1], np.float32, "mask")
+        x = self.encoded(ids, mask)
+        pooled = self.mean(x, mask) if self.pooling == "mean" else op.gather(x, self.scalar(0), self.scalar(1))
+        return self.ov.Model([op.normalize_l2(pooled, self.ints(1), 1e-12, "max")], [ids, mask], "bert")
+
+    def mean(self, x: Node, mask: Node) -> Node:
+        op = self.op
+        weight = op.unsqueeze(mask, self.ints(2))
+        return op.divide(
+            op.reduce_sum(op.multiply(x, weight), self.ints(1)),
+            op.reduce_sum(weight, self.ints(1)),
+        )

@@ -72,11 +72,10 @@ class ModelFolder:
 
     def fingerprint(self, settings: EmbedderSettings) -> str:
         """Name the vectors this model makes: weights, tokenizer, pooling, lengths, prompts; 16 hex digits."""
-        computes = {k: v for k, v in self.config.items() if k not in UNRELATED_KEYS and not k.startswith("_")}
         return fingerprint(
             {
                 "weights": self.weights_hash,
-                "config": computes,
+                "config": computing(self.config),
                 "tokenizer": file_hash(self.tokenizer),
                 "pooling": [self.pooling, self.prompt_is_pooled],
                 "extra": [[kind, *_folder_hashes(folder)] for kind, folder in self.extra],
@@ -92,16 +91,16 @@ def open_folder(model: str) -> ModelFolder:
 
     Raises ``ModelError`` where it is missing, incomplete, or holds its weights in a form that is refused.
     """
-    path = _locate(model)
-    modules = _read_json(path / "modules.json", [{"type": "Transformer", "path": ""}])
+    path = locate(model)
+    modules = read_json(path / "modules.json", [{"type": "Transformer", "path": ""}])
     parts = [(str(m["type"]).rpartition(".")[2], path / m["path"]) for m in modules]
     if not parts or parts[0][0] != "Transformer":
         raise ModelError(f"{path / 'modules.json'} does not begin with a Transformer; {model!r} cannot be used")
     root = parts[0][1]
-    _check_files(model, root)
-    config = _read_json(root / "config.json", {})
-    bert = _read_json(root / "sentence_bert_config.json", {})
-    pools = [_read_json(folder / "config.json", {}) for kind, folder in parts if kind == "Pooling"]
+    check_files(model, root)
+    config = read_json(root / "config.json", {})
+    bert = read_json(root / "sentence_bert_config.json", {})
+    pools = [read_json(folder / "config.json", {}) for kind, folder in parts if kind == "Pooling"]
     pooling: dict[str, Any] = pools[0] if pools else {}
     return ModelFolder(
         model=model,
@@ -116,6 +115,11 @@ def open_folder(model: str) -> ModelFolder:
     )
 
 
+def computing(config: dict[str, Any]) -> dict[str, Any]:
+    """What of a config.json says what the model computes."""
+    return {key: value for key, value in config.items() if key not in UNRELATED_KEYS and not key.startswith("_")}
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file; remembered in this process for as long as its inode, time and size stay the same."""
     with path.open("rb") as file:
@@ -126,7 +130,8 @@ def file_hash(path: Path) -> str:
         return _HASHES[key]
 
 
-def _locate(model: str) -> Path:
+def locate(model: str) -> Path:
+    """The folder of a local model, or of one inside an installed package. Raises ``ModelError``."""
     if not model.startswith(PACKAGE):
         path = Path(model).expanduser()
         if not path.is_dir():
@@ -144,7 +149,8 @@ def _locate(model: str) -> Path:
     )
 
 
-def _check_files(model: str, root: Path) -> None:
+def check_files(model: str, root: Path) -> None:
+    """Raise ``ModelError`` unless there are a whole model's files, its weights in one safetensors file."""
     if (root / "adapter_config.json").exists():
         raise ModelError(f"{root} holds an adapter, not a whole model; merge it into its base and save that")
     if not (root / WEIGHTS).is_file():
@@ -176,7 +182,7 @@ def _pooling_mode(pooling: dict[str, Any]) -> str:
 def _max_length(model: str, root: Path, config: dict[str, Any], bert: dict[str, Any]) -> int:
     """The shortest limit that the folder declares; tokenizers write "no limit" as a huge number."""
     declared = [
-        bert.get("max_seq_length") or _read_json(root / "tokenizer_config.json", {}).get("model_max_length"),
+        bert.get("max_seq_length") or read_json(root / "tokenizer_config.json", {}).get("model_max_length"),
         config.get("max_position_embeddings"),
     ]
     limits = [int(limit) for limit in declared if limit]
@@ -189,7 +195,7 @@ def _folder_hashes(folder: Path) -> list[str]:
     return [file_hash(path) for path in (folder / "config.json", folder / WEIGHTS) if path.exists()]
 
 
-def _read_json(path: Path, default: Any) -> Any:
+def read_json(path: Path, default: Any) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,9 @@ BATCH_TOKENS = 1024
 MAX_STREAMS = 8
 MIN_COSINE = 0.9999
 """A precision whose vectors are further from float32 is not used: the fingerprint does not tell them apart."""
+
+Inputs = Callable[[Sequence[int]], list[NDArray[Any]]]
+"""From a batch of places to what the model takes for them."""
 
 CPUINFO = Path("/proc/cpuinfo")
 LAST_CPUID_LEAF_OF_AMX = 0x1E
@@ -68,7 +71,7 @@ class OpenVinoEmbedder(LocalModel):
         vectors = np.empty((len(ids), self.dimension), dtype=np.float32)
         batches = plan_batches([len(i) for i in ids])
         compiled, _ = self._compiled()
-        run_batches(compiled, self._streams, ids, batches, vectors)
+        run_batches(compiled, self._streams, lambda batch: pad([ids[i] for i in batch]), batches, vectors)
         return vectors
 
     def _compiled(self) -> tuple[Any, str]:
@@ -92,10 +95,8 @@ def plan_batches(lengths: Sequence[int], budget: int = BATCH_TOKENS) -> list[lis
     return batches
 
 
-def run_batches(
-    compiled: Any, streams: int, ids: Sequence[Sequence[int]], batches: Sequence[Sequence[int]], out: Vectors
-) -> None:
-    """Embed every batch and put each vector in its place in ``out``."""
+def run_batches(compiled: Any, streams: int, inputs: Inputs, batches: Sequence[Sequence[int]], out: Vectors) -> None:
+    """Run the model on every batch of places, and put each of its rows in its place in ``out``."""
     # No callbacks: OpenVINO would run them on threads of its own, and one that still waits for the interpreter's lock
     # when Python exits aborts the process. Batches cost about the same, so waiting in order idles no stream.
     idle = [compiled.create_infer_request() for _ in range(min(streams + 1, len(batches)))]
@@ -111,7 +112,7 @@ def run_batches(
         if not idle:
             store_oldest()
         request = idle.pop()
-        request.start_async(pad([ids[i] for i in batch]))
+        request.start_async(inputs(batch))
         running.append((request, batch))
     while running:
         store_oldest()
@@ -146,17 +147,7 @@ def _compile(folder: ModelFolder, tokenizer: FileTokenizer, wanted: str, threads
     model = bert.build(folder, bert.read_weights(folder.weights))
 
     def compiled(precision: str) -> Any:
-        return core.compile_model(
-            model,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": precision,
-                "INFERENCE_NUM_THREADS": threads,
-                "NUM_STREAMS": streams,
-                # Several workers share a machine; pinned, they would all sit on the same cores.
-                "ENABLE_CPU_PINNING": False,
-            },
-        )
+        return compile_on_cpu(core, model, precision, threads, streams)
 
     if wanted == "float32":
         return compiled("f32"), "float32"
@@ -170,6 +161,18 @@ def _compile(folder: ModelFolder, tokenizer: FileTokenizer, wanted: str, threads
     if wanted == "bfloat16":
         raise ModelError(f'precision = "bfloat16" will not do here: {obstacle}; set precision = "auto"')
     return exact, "float32"
+
+
+def compile_on_cpu(core: Any, model: Any, precision: str, threads: int, streams: int) -> Any:
+    """Compile a graph for so many threads, which its streams share; ``precision`` is "f32" or "bf16"."""
+    wanted = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": streams,
+        # Several workers share a machine; pinned, they would all sit on the same cores.
+        "ENABLE_CPU_PINNING": False,
+    }
+    return core.compile_model(model, "CPU", wanted)
 
 
 def bfloat16_obstacle(capabilities: Sequence[str], cpuinfo: Path, environ: Mapping[str, str]) -> str | None:

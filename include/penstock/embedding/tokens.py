@@ -26,11 +26,11 @@ class FileTokenizer:
 
     @cached_property
     def _whole(self) -> tokenizers.Tokenizer:
-        return _load(self._path)
+        return load_tokenizer(self._path)
 
     @cached_property
     def _truncated(self) -> tokenizers.Tokenizer:
-        tokenizer = _load(self._path)
+        tokenizer = load_tokenizer(self._path)
         tokenizer.enable_truncation(self._max_length)
         return tokenizer
 
@@ -67,7 +67,8 @@ class PieceTokenizer:
         return [[piece.span() for piece in self.PIECE.finditer(text)] for text in texts]
 
 
-def _load(path: Path) -> tokenizers.Tokenizer:
+def load_tokenizer(path: Path) -> tokenizers.Tokenizer:
+    """Read a tokenizer.json, to neither pad nor cut. Raises ``ModelError``."""
     from tokenizers import Tokenizer
 
     try:

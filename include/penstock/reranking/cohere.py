@@ -10,8 +10,7 @@ from penstock.apis import COHERE, Caller, find_access
 from penstock.apis import cohere as sdk
 from penstock.apis.answers import billed, finite
 from penstock.embedding.tokens import encodable
-from penstock.errors import UsageError
-from penstock.reranking.base import Ranked, Ranking
+from penstock.reranking.base import Ranked, Ranking, how_many
 from penstock.settings import RerankerSettings
 from penstock.sources.connection import Connections
 
@@ -32,15 +31,12 @@ class CohereReranker:
         self._caller = Caller(COHERE, find_access(COHERE, settings, connections), settings.model, sleep)
         self._client = sdk.open_client(self._caller, settings)
         self._settings = settings
+        self.name = settings.model
 
     def rerank(self, question: str, passages: Sequence[str], k: int | None = None) -> Ranking:
-        if len(passages) > MAX_PASSAGES:
-            raise UsageError(f"{len(passages):,} passages are too many to rerank; hand in at most {MAX_PASSAGES:,}")
-        if k is not None and k < 1:
-            raise UsageError(f"{k} passages cannot be asked for; ask for 1 or more")
-        if not passages:
+        wanted = how_many(passages, k, MAX_PASSAGES)
+        if not wanted:
             return Ranking(())
-        wanted = len(passages) if k is None else min(k, len(passages))
         response = self._caller.patiently(
             lambda _attempt: sdk.called(
                 self._caller,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from penstock.retrieval.filters import parse_where
-from penstock.retrieval.pipeline import MODES, search, search_staged
+from penstock.filters import parse_where
+from penstock.retrieval.pipeline import search, search_staged
 from penstock.retrieval.places import locate
 from penstock.retrieval.results import Candidate, Citation, Found, Passage, Setup
 
 __all__ = [
-    "MODES",
     "Candidate",
     "Citation",
     "Found",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from penstock.records import Hit
 
@@ -27,25 +29,31 @@ def collapse(hits: Sequence[Hit], at_least: float, k: int) -> list[Distinct]:
     (Broder, "On the resemblance and containment of documents", 1997).
     """
     kept: list[tuple[Distinct, Shingles]] = []
+    seen: set[tuple[str, ...]] = set()
     for hit in hits:
         mine = shingles(hit.row.text)
-        first = next((one for one, theirs in kept if _overlap(mine, theirs, at_least)), None)
+        near = kept if _may_be_alike(mine, seen, at_least) else []
+        first = next((one for one, theirs in near if _overlap(mine, theirs, at_least)), None)
         if first is not None:
             first.same.append(hit)
         elif len(kept) < k:
             kept.append((Distinct(hit), mine))
+            seen |= mine
     return [one for one, _ in kept]
 
 
 def shingles(text: str) -> Shingles:
     """Every five successive words of a text; of a shorter one all its words."""
     words = text.casefold().split()
-    last = max(len(words) - SHINGLE_WORDS, 0)
-    return frozenset(tuple(words[at : at + SHINGLE_WORDS]) for at in range(last + 1))
+    return frozenset(zip(*(words[at:] for at in range(SHINGLE_WORDS)), strict=False)) or frozenset([tuple(words)])
+
+
+def _may_be_alike(mine: Shingles, seen: set[tuple[str, ...]], at_least: float) -> bool:
+    """Whether any of what was seen can overlap by so much: then not all of these few are missing there."""
+    few = islice(mine, math.ceil((1 - at_least) * len(mine)) + 1)
+    return not at_least or not seen.isdisjoint(few)
 
 
 def _overlap(a: Shingles, b: Shingles, at_least: float) -> bool:
-    if min(len(a), len(b)) < at_least * max(len(a), len(b)):
-        return False  # too different in size to be alike, and cheaper to see
     common = len(a & b)
     return common >= at_least * (len(a) + len(b) - common)

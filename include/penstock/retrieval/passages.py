@@ -32,22 +32,20 @@ class _Run:
         return self.row.document_id, self.row.headings
 
 
-def join(
-    rows: Sequence[IndexRow], places: Sequence[Place], neighbours: int, text_of: Callable[[str], str]
-) -> tuple[Passage, ...]:
-    """The passages of hits, each in the rank of its best hit.
+def join(hits: Sequence[tuple[IndexRow, Place]], neighbours: int, text_of: Callable[[str], str]) -> tuple[Passage, ...]:
+    """The passages of ``hits``, each in the rank of its best hit.
 
     A hit takes up to ``neighbours`` chunks with it on either side, none from beyond its section; what meets is joined.
     ``text_of`` gives the text that the spans of a parse point into.
     """
-    found = [_around(rank, row, place, neighbours) for rank, (row, place) in enumerate(zip(rows, places, strict=True))]
+    found = [_around(rank, row, place, neighbours) for rank, (row, place) in enumerate(hits)]
     runs: list[_Run] = []
     for run in sorted(found, key=lambda one: (one.section, one.first)):
         if runs and runs[-1].meets(run):
             runs[-1].take_in(run)
         else:
             runs.append(run)
-    return tuple(_passage(run, rows, text_of) for run in sorted(runs, key=lambda one: one.ranks))
+    return tuple(_passage(run, hits, text_of) for run in sorted(runs, key=lambda one: one.ranks))
 
 
 def _around(rank: int, row: IndexRow, place: Place, neighbours: int) -> _Run:
@@ -60,7 +58,7 @@ def _around(rank: int, row: IndexRow, place: Place, neighbours: int) -> _Run:
     return _Run(row, place, first, last, [rank])
 
 
-def _passage(run: _Run, rows: Sequence[IndexRow], text_of: Callable[[str], str]) -> Passage:
+def _passage(run: _Run, hits: Sequence[tuple[IndexRow, Place]], text_of: Callable[[str], str]) -> Passage:
     first, last = run.place.chunks[run.first], run.place.chunks[run.last]
     return Passage(
         document_id=run.row.document_id,
@@ -73,5 +71,5 @@ def _passage(run: _Run, rows: Sequence[IndexRow], text_of: Callable[[str], str])
         start=first.start,
         end=last.end,
         text=text_of(run.place.parse_key)[first.start : last.end],
-        chunks=tuple(rows[rank].id for rank in run.ranks),
+        chunks=tuple(hits[rank][0].id for rank in run.ranks),
     )

@@ -6,21 +6,24 @@ collapsed → reranked → located in their documents → joined to passages
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import structlog
 from sqlalchemy.engine import Row
 
 from penstock import leases, manifest, whereabouts
 from penstock.chunking import embedding_text
-from penstock.errors import TransientModelError, UsageError
+from penstock.errors import ModelError, PrunedReleaseError, TransientModelError, UsageError
+from penstock.filters import Condition, parse
+from penstock.filters.values import BUILT_IN
+from penstock.index.rules import MODES
 from penstock.leases import Lease
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import NOBODY, PUBLIC, Hit, Query
 from penstock.retrieval.duplicates import Distinct, collapse
-from penstock.retrieval.filters import require_known
 from penstock.retrieval.passages import join
 from penstock.retrieval.places import Place, locate, parsed_text
 from penstock.retrieval.results import Also, Candidate, Citation, Found, Setup
@@ -28,7 +31,8 @@ from penstock.retrieval.trace import Trace
 from penstock.settings import ChunkerSettings, RetrievalSettings
 
 MAX_K = 1000
-MODES = ("hybrid", "vector", "text")
+
+log = structlog.get_logger("penstock")
 
 
 def search(
@@ -37,7 +41,7 @@ def search(
     text: str,
     as_of: int | None = None,
     principals: tuple[str, ...] = (),
-    where: Mapping[str, str] | None = None,
+    where: str | Condition | None = None,
     k: int = 10,
     mode: str | None = None,
     retrieval: RetrievalSettings | None = None,
@@ -47,7 +51,9 @@ def search(
     ``mode`` and ``retrieval`` are the index's own where they are None.
 
     A reader sees what ``principals`` may see, and always what is public. Who may read is today's, whatever the release.
-    Raises ``UsageError`` for a blank question, an unknown filter field or a release that cannot be read.
+    ``where`` is a filter, in the language of ``penstock.filters``, on the fields that the release has.
+    Raises ``UsageError`` for a blank question or a release that cannot be read, ``FilterError``;
+    ``PrunedReleaseError`` also where release ``as_of`` was pruned before the search ended.
     """
     settings = retrieval or platform.settings.index(index).retrieval
     if mode is not None:
@@ -55,8 +61,23 @@ def search(
     _check(text, k, settings.mode, principals)
     whereabouts.require_here(platform, max_age_s=1.0)
     with platform.catalog.read() as connection:
-        release = manifest.readable(connection, index, as_of)
-    return _search(platform, release, text, principals, where or {}, k, settings)
+        release = manifest.opened(connection, index, as_of)
+    manifest.require_readable(release)
+    try:
+        return _search_kept(platform, release, text, principals, where, k, settings)
+    except PrunedReleaseError:
+        if as_of is not None:
+            raise
+        return search(platform, index, text, as_of, principals, where, k, mode, retrieval)  # live is another by now
+
+
+def _search_kept(platform: Platform, release: Row[Any], *asked: Any) -> Found:
+    """The search, and proof that its release was kept until it ended: pruning takes rows away without a word."""
+    try:
+        return _search(platform, release, *asked)
+    finally:
+        with platform.catalog.read() as connection:
+            manifest.require_readable(manifest.opened(connection, release.index_name, release.number))
 
 
 def search_staged(
@@ -65,7 +86,7 @@ def search_staged(
     number: int,
     text: str,
     principals: tuple[str, ...],
-    where: Mapping[str, str],
+    where: str | Condition | None,
     k: int,
     settings: RetrievalSettings,
 ) -> Found:
@@ -77,7 +98,7 @@ def search_staged(
     _check(text, k, settings.mode, principals)
     leases.prove(platform.catalog, lease)
     with platform.catalog.read() as connection:
-        release = manifest.release_row(connection, lease.index, number)
+        release = manifest.opened(connection, lease.index, number)
     if release.state != manifest.STAGING:
         raise UsageError(f"release {number} of {lease.index!r} is {release.state}; only one that is staged is checked")
     return _search(platform, release, text, principals, where, k, settings)
@@ -88,15 +109,13 @@ def _search(
     release: Row[Any],
     text: str,
     principals: tuple[str, ...],
-    where: Mapping[str, str],
+    where: str | Condition | None,
     k: int,
     settings: RetrievalSettings,
 ) -> Found:
-    index = str(release.index_name)
-    with platform.catalog.read() as connection:
-        generation = manifest.generation_row(connection, index, release.generation)
-    recipe = Recipe.model_validate(generation.recipe).with_runtime_of(Recipe.of(platform.settings, index))
-    require_known(where, recipe)
+    """Ask a release, as ``manifest.opened`` gives it."""
+    recipe = Recipe.of_generation(platform.settings, release)
+    condition = parse(where, {**BUILT_IN, **recipe.fields}) if isinstance(where, str) else where
     trace = Trace()
 
     vector = [] if settings.mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
@@ -107,35 +126,44 @@ def _search(
         vector=vector,
         release=release.number,
         principals=tuple(sorted({PUBLIC, *principals})),
-        where=dict(where),
+        where=condition,
         k=max(k, settings.candidates),
         mode=settings.mode,
         vector_weight=settings.vector_weight,
     )
-    hits = platform.collection(generation.collection).search(query)
-    trace.after("search", note=f"{len(hits)} candidates, {settings.mode}")
+    candidates = platform.collection(release.collection).search(query)
+    trace.after("search", note=f"{len(candidates)} candidates, {settings.mode}")
     for name in ("text", "vector") if settings.mode == "hybrid" else ():
-        trace.after(name, _by(name, hits))
-    trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(hits))
+        trace.after(name, _by(name, candidates))
+    trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(candidates))
 
     depth = max(k, settings.rerank_depth) if settings.rerank else k
-    found = collapse(hits, settings.alike, depth) if settings.collapse else [Distinct(hit) for hit in hits[:depth]]
-    trace.after("collapse", _ids(found), f"{sum(len(one.same) for one in found)} near-duplicates")
+    found = (
+        collapse(candidates, settings.alike, depth)
+        if settings.collapse
+        else [Distinct(hit) for hit in candidates[:depth]]
+    )
+    trace.after(
+        "collapse",
+        _ids(found),
+        f"{sum(len(one.same) for one in found)} near-duplicates" if settings.collapse else "off",
+    )
 
     found, note, left_out = _reranked(platform, settings, text, recipe.chunker, found)
     found = found[:k]
     trace.after("rerank", _ids(found), note, left_out)
 
-    rows = [one.hit.row for one in found]
-    places = locate(platform, index, release.number, rows)
-    trace.after("cite")
-    passages = join(rows, places, settings.neighbours, cache(partial(parsed_text, platform)))
-    trace.after("join", note=f"{len(passages)} passages")
-    cited = tuple(_citation(one, place) for one, place in zip(found, places, strict=True))
-    put_forward = tuple(Candidate(hit.row.id, hit.score, dict(hit.scores)) for hit in hits)
-    reranker = settings.rerank.model if settings.rerank else None
-    setup = Setup(settings.mode, settings.fingerprint(), str(generation.embedder), reranker)
-    return Found(index, release.number, text, cited, passages, tuple(trace.stages), put_forward, setup)
+    places = locate(platform, release.index_name, release.number, [one.hit.row for one in found])
+    cited = [(one, place) for one, place in zip(found, places, strict=True) if place]
+    trace.after("cite", note=f"{len(found) - len(cited)} erased just now" if len(cited) < len(found) else "")
+    passages = join([(one.hit.row, place) for one, place in cited], settings.neighbours, partial(parsed_text, platform))
+    trace.after("join", note=f"{len(passages)} passages" + ("" if settings.neighbours else ", neighbours off"))
+    hits = tuple(_citation(one, place) for one, place in cited)
+    put_forward = tuple(Candidate(hit.row.id, hit.score, dict(hit.scores)) for hit in candidates)
+    reranker = platform.reranker(settings.rerank).name if settings.rerank and found and not left_out else None
+    written = where if isinstance(where, str) else None
+    setup = Setup(settings.mode, settings.fingerprint(), str(release.embedder), reranker, written)
+    return Found(release.index_name, release.number, text, hits, passages, tuple(trace.stages), put_forward, setup)
 
 
 def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:
@@ -152,19 +180,24 @@ def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:
 def _reranked(
     platform: Platform, settings: RetrievalSettings, question: str, chunker: ChunkerSettings, found: list[Distinct]
 ) -> tuple[list[Distinct], str, bool]:
-    """The hits in the reranker's order, a note, and whether it was left out: its API does not answer now."""
+    """The hits in the reranker's order, a note, and whether it was left out: it did not answer, or not as it should.
+
+    A reader is better served by hits in the order of the search than by an error that only an operator can mend."""
     if settings.rerank is None or not found:
         return found, "off" if settings.rerank is None else "", False
     passages = [embedding_text(one.hit.row, chunker) for one in found]
+    reranker = platform.reranker(settings.rerank)
     try:
-        ranking = platform.reranker(settings.rerank).rerank(question, passages)
-    except TransientModelError as error:
+        ranking = reranker.rerank(question, passages)
+    except ModelError as error:
+        report = log.warning if isinstance(error, TransientModelError) else log.error
+        report("search.rerank_left_out", reranker=reranker.name, reason=str(error))
         return found, f"left out: {error}", True
     ranked = [
         Distinct(Hit(found[place].hit.row, score, found[place].hit.scores), found[place].same)
         for place, score in ranking.hits
     ]
-    return ranked, f"by {settings.rerank.model}", False
+    return ranked, f"by {reranker.name}", False
 
 
 def _ids(found: Sequence[Hit | Distinct]) -> list[str]:

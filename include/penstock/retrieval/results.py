@@ -75,12 +75,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What answered. ``settings`` is the fingerprint of the retrieval settings, ``embedder`` that of the model."""
+    """What answered. ``settings`` is the fingerprint of the retrieval settings, ``embedder`` that of the model.
+
+    ``where`` is the filter, as it was written.
+    """
 
     mode: str
     settings: str
     embedder: str
     reranker: str | None = None
+    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

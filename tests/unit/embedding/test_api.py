@@ -17,7 +17,7 @@ from penstock.embedding.hashing import HashingEmbedder
 from penstock.errors import ConfigError, ModelError, TransientModelError
 from penstock.settings import ApiEmbedderSettings, EmbedderSettings
 from penstock.sources import connection_from_environment
-from support.model_api import COHERE_MODEL, DIMENSION, KEY, OPENAI_MODEL, Fault, ModelApi, model_api
+from support.model_api import COHERE_MODEL, DIMENSION, KEY, OPENAI_MODEL, Fault, ModelApi, model_api, use_our_key
 
 TEXTS = ["the gate is open", "quarterly revenue rose", "the gate is shut"]
 BUSY: dict[str, Any] = {"message": "You are past the per minute request limit, please wait and try again later."}
@@ -31,10 +31,7 @@ def api() -> Iterator[ModelApi]:
 
 @pytest.fixture(autouse=True)
 def _a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("COHERE_API_KEY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CO_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    use_our_key(monkeypatch)
 
 
 class Opened:

@@ -36,7 +36,11 @@ def found(*places: int, neighbours: int = 1, documents: tuple[str, ...] = ()) ->
         row(name, CHUNKS[at].text, headings=CHUNKS[at].headings, nth=at) for name, at in zip(names, places, strict=True)
     ]
     ids = {one.id: str(at) for one, at in zip(rows, places, strict=True)}
-    passages = join(rows, [Place("rev", CHUNKS, at, "parse") for at in places], neighbours, lambda _key: TEXT)
+    passages = join(
+        [(one, Place("rev", CHUNKS, at, "parse")) for one, at in zip(rows, places, strict=True)],
+        neighbours,
+        lambda _key: TEXT,
+    )
     for passage in passages:
         assert passage.text == TEXT[passage.start : passage.end]
     return [(passage.text, tuple(ids[chunk] for chunk in passage.chunks)) for passage in passages]
