@@ -33,7 +33,7 @@ from penstock.errors import UsageError
 from penstock.evaluation.keeping import forget as forget_questions
 from penstock.graves import buried_name
 from penstock.ids import digest_add
-from penstock.interactions.forgetting import forget_document
+from penstock.interactions.forgetting import forget_document, quoting
 from penstock.keys import file_name
 from penstock.lake import Kind
 from penstock.lake_errors import MissingObjectError
@@ -127,6 +127,7 @@ def _forget(
     holding = _holding(platform, ids)
     # A run that died may have left what it made of the document: whose an orphan is, nobody can say, so all of them go.
     hashes, shared = texts_only_in(platform, [*holding.chunk_lists, *orphans[Kind.CHUNKS]], holding.shared_chunk_lists)
+    texts = _own_texts(platform, holding.parses)
     certificate: dict[str, Any] = {
         "document_id": found.id,
         "bytes_still_inside": found.parent_id,
@@ -138,7 +139,7 @@ def _forget(
         "decisions_that_name_it": naming,
         "releases_redacted": {},
         "rows_erased": 0,
-        **forget_document(platform, ids, keys, _own_texts(platform, holding.parses)),
+        **forget_document(platform, ids, keys, texts),
     }
     for generation, collection in platform.collections():
         _redact(platform, generation, collection, ids, decision, certificate)
@@ -147,9 +148,10 @@ def _forget(
     platform.lake.delete(Kind.CHUNKS, holding.chunk_lists)
     platform.lake.delete(Kind.PARSED, holding.parses)
     platform.lake.delete(Kind.BYTES, holding.own_revisions)
+    platform.artefacts.forget()
     delete_orphans(platform, orphans)
     delete_hand_overs(platform)
-    certificate["questions_erased"] = forget_questions(platform, ids)
+    certificate["questions_erased"] = forget_questions(platform, ids, quoting(texts))
     platform.lake.delete_old_versions()
     with platform.catalog.write() as connection:
         for batch in batched(holding.chunk_lists):

@@ -20,7 +20,7 @@ from penstock.retrieval.places import served
 from penstock.settings import AnswerSettings, FolderSource, GeneratorSettings, IndexSettings, ParserSettings, Settings
 from penstock.sync import sync
 from support.chat_models import claim, honest, obedient
-from support.model_api import CHAT_MODEL, KEY, Fault, ModelApi, model_api
+from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
 from support.workspace import WHO, Workspace
 
 SAMPLES = Path(__file__).parents[2] / "include" / "samples"
@@ -103,9 +103,7 @@ def test_a_reader_is_answered_from_what_this_reader_may_see(handbook: Platform) 
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    use_our_key(monkeypatch)
     with model_api() as server:
         server.writes = honest
         yield server
@@ -145,7 +143,7 @@ def test_what_a_document_orders_is_left_without_a_source(asked: Callable[..., an
 def test_no_generator_is_asked_what_is_refused(asked: Callable[..., answers.Answer], api: ModelApi) -> None:
     refused = asked("How is a quasar spun?", min_confidence=0.99)
     assert (refused.refused, api.asked) == (TOO_UNSURE, [])
-    nothing = asked(where={"key": "no-such.md"})
+    nothing = asked(where="key = 'no-such.md'")
     assert (nothing.refused, nothing.confidence, api.asked) == (NOTHING_FOUND, 0.0, [])
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from penstock import inspection, maintenance, provenance, release, reports, steps
+from penstock import inspection, maintenance, manifest, provenance, release, reports, steps
+from penstock.answers import ask
 from penstock.catalog import rewriting
 from penstock.catalog.schema import leases, runs
 from penstock.erasure import erase
@@ -26,6 +27,7 @@ from penstock.keys import UNNAMED
 from penstock.lake import Kind
 from penstock.leftovers import FEW
 from penstock.pending import PendingRows
+from penstock.retrieval import places, search
 from support.bucket import keep_stores_at, s3_client, s3_server
 from support.traces import holds, in_catalog, in_files, in_index, in_lake
 from support.workspace import WHO, Workspace
@@ -125,6 +127,34 @@ def test_nothing_is_left_in_any_store(lived: Workspace) -> None:
         assert WORD not in reports.run_report_html(lived.platform, run_id)
     assert WORD not in json.dumps([inspection.status(lived.platform), inspection.log(lived.platform)])
     assert {"bread.md", "mill.md"} <= set(lived.found("rye bread and barley"))
+
+
+def test_another_process_that_kept_it_in_memory_shows_it_no_more(make_workspace: Make) -> None:
+    w = make_workspace()
+    w.write("mill.md", MILL)
+    w.write(SECRET, plan(1))
+    w.sync()
+    w.write(SECRET, plan(2))
+    w.sync()
+    other = w.open()
+
+    def shown() -> list[str]:
+        asked = [one(other, "main", f"{WORD} nests", as_of) for one in (search, ask) for as_of in (None, 1, 2)]
+        return [json.dumps({**one.to_dict(), "query": "", "question": ""}) for one in asked]
+
+    assert all(WORD in one for one in shown())
+    with other.catalog.read() as connection:
+        collection = manifest.opened(connection, "main", 2).collection
+    rows = list(other.collection(collection).rows(2))
+    erase(w.platform, "docs", SECRET, WHO, "it was asked for")
+    assert not any(WORD in one for one in shown())
+    # a search that had its rows from the store before, and comes to the manifest now
+    after = places.locate(other, "main", 2, rows)
+    assert [one is None for one in after] == [WORD in row.text for row in rows]
+    assert any(one is None for one in after)
+    held = places.served(other, "main", 2, {row.document_id for row in rows})
+    assert [MILL.split()[-1] in one.text for one in held.values()] == [True]
+    other.close()
 
 
 def test_it_does_not_come_back_by_any_way(lived: Workspace) -> None:

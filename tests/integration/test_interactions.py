@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -123,9 +124,9 @@ def test_threads_share_transactions_and_lose_nothing(w: Workspace, monkeypatch: 
     write = type(w.platform.catalog).write
     w.platform.recorder.digests  # noqa: B018 - the key is made before they start
 
-    def counted(self: Any, durable: bool = False) -> Any:
+    def counted(self: Any, durable: bool = False, **_wait: Any) -> Any:
         commits.append(durable)
-        return write(self, durable)
+        return write(self, durable, **_wait)
 
     monkeypatch.setattr(type(w.platform.catalog), "write", counted)
 
@@ -149,7 +150,7 @@ def test_everybody_in_a_transaction_that_fails_hears_of_it(w: Workspace, monkeyp
     recorder = w.platform.recorder
     recorder.digests  # noqa: B018
 
-    def fail(self: Any, durable: bool = False) -> Any:
+    def fail(self: Any, durable: bool = False, **_wait: Any) -> Any:
         full.wait(10)
         raise TransientError("the catalog is away")
 
@@ -180,7 +181,7 @@ def test_an_interrupted_writer_leaves_nobody_in_doubt(w: Workspace, monkeypatch:
     begun, go = threading.Event(), threading.Event()
     heard: list[BaseException] = []
 
-    def interrupted(self: Any, durable: bool = False) -> Any:
+    def interrupted(self: Any, durable: bool = False, **_wait: Any) -> Any:
         begun.set()
         go.wait(10)
         raise KeyboardInterrupt
@@ -240,11 +241,37 @@ def test_a_person_or_a_session_is_forgotten_to_the_last_byte(w: Workspace, kind:
     assert [name for name in in_files(w, WORD) if "/catalog.db" in name] == []
 
 
+@pytest.mark.parametrize("kind", ["person", "session"])
+def test_what_is_under_way_while_its_asker_is_erased_is_not_written_after(w: Workspace, kind: str) -> None:
+    under_way = replace(ASKER, at=time.time())
+    found = asked(w, f"may I see the {WORD} contract")
+    of_another = interactions.record(w.platform, asked(w))
+    interactions.erase(w.platform, WHO, "they asked for it", **{kind: getattr(ASKER, kind)})
+    interactions.record(w.platform, found, under_way)
+    with pytest.raises(UsageError, match=r"^it is not kept: whoever says it was erased just now; say it again to have"):
+        feedback.give(w.platform, of_another, Said(Kind.COMMENT, text=f"the {WORD}"), under_way)
+    assert interactions.read(w.platform, "main")["id"].to_pylist() == [of_another]
+    asked_later = interactions.record(w.platform, asked(w), ASKER)
+    feedback.give(w.platform, asked_later, Said(Kind.RATING, value=1.0), ASKER)
+    assert interactions.read(w.platform, "main")["id"].to_pylist() == [of_another, asked_later]
+    w.platform.close()
+    assert in_catalog(w, WORD) == []
+
+
 @ON_SQLITE
 def test_whom_to_forget_must_be_said(w: Workspace) -> None:
     for named in ({}, {"person": "ada", "session": "s"}, {"person": " "}):
         with pytest.raises(UsageError, match=r"^name whose questions to forget: either a person or a session"):
             interactions.erase(w.platform, WHO, "they asked for it", **named)
+
+
+@ON_SQLITE
+def test_a_short_name_is_no_part_of_a_word_and_one_that_nobody_knows_is_said(w: Workspace) -> None:
+    with pytest.raises(UsageError, match=r"^the reason names the person"):
+        interactions.erase(w.platform, WHO, "so that A is gone", person="a")
+    assert interactions.erase(w.platform, WHO, "they asked for it", person="a")["note"] == (
+        "nothing is kept of this person: check the spelling; whom an API key names is kept as KEYNAME:person"
+    )
 
 
 def test_an_erased_documents_words_leave_questions_answers_and_remarks(w: Workspace) -> None:

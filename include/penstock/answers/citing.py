@@ -1,4 +1,7 @@
-"""Quotes are taken for true when they were found in what is stored, letter by letter; all others are left out."""
+"""Quotes are taken for true when they were found in what is stored, letter by letter; all others are left out.
+
+So are those that bear no claim, see ``bearing``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from penstock.answers import bearing
 from penstock.answers.base import Draft, DraftQuote
 from penstock.answers.locating import Span, locate
 from penstock.answers.results import Claim, Quote
@@ -36,10 +40,10 @@ class Citer:
         return tuple(self._numbers.values())
 
     def check(self, draft: Draft) -> Claim:
-        held = [number for quote in draft.quotes for number in self._check(quote)]
+        held = [number for quote in draft.quotes for number in self._check(draft.text, quote)]
         return Claim(draft.text, tuple(dict.fromkeys(held)), unsupported=not held)
 
-    def _check(self, quote: DraftQuote) -> Iterator[int]:
+    def _check(self, claim: str, quote: DraftQuote) -> Iterator[int]:
         if not 1 <= quote.passage <= len(self._passages):
             self.dropped[NO_SUCH_PASSAGE] += 1
             return
@@ -47,7 +51,10 @@ class Citer:
         if not found:
             self.dropped[NOT_IN_PASSAGE] += 1
         for place, span in found:
-            if number := self._number(place, span):
+            passage = self._passages[place]
+            if fault := bearing.fault(claim, passage.text[span.start : span.end], passage):
+                self.dropped[fault] += 1
+            elif number := self._number(place, span):
                 yield number
             else:
                 self.dropped[NOT_IN_SOURCE] += 1

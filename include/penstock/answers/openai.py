@@ -14,7 +14,7 @@ from penstock.answers.base import Draft
 from penstock.answers.drafts import DraftReader
 from penstock.answers.prompt import messages
 from penstock.apis import OPENAI, Caller, find_access
-from penstock.errors import ModelError, TransientModelError
+from penstock.errors import ModelError, ModelTimeoutError
 from penstock.retrieval import Passage
 from penstock.settings import GeneratorSettings
 from penstock.sources.connection import Connections
@@ -55,10 +55,15 @@ class OpenAiChat:
         yield from reader.end()
         if ending == "length":
             raise ModelError(f"{self._settings.model!r} wrote to its limit; raise answer.generator.max_tokens")
+        if ending == "content_filter":
+            raise ModelError(
+                f"the content filter at {self._caller.access.base_url} ended the answer of {self._settings.model!r}; "
+                "ask otherwise, or see to its filter"
+            )
         if not ending:
             raise self._caller.cut_short()
         if reader.unreadable:
-            raise self._caller.malformed("a claim that is no JSON")
+            raise self._caller.malformed("a claim that is no JSON object")
 
     def _open(self, asked: Mapping[str, Any]) -> httpx.Response:
         """The answer with its body still to come. Raises ``ModelError`` where it is a refusal."""
@@ -93,7 +98,7 @@ class OpenAiChat:
             if chars > MAX_ANSWER_CHARS:
                 raise self._caller.malformed(f"more than {MAX_ANSWER_CHARS:,} characters")
             if time.monotonic() > until:
-                raise TransientModelError(
+                raise ModelTimeoutError(
                     f"{self._caller.service.name} at {self._caller.access.base_url} was not done after "
                     f"{self._settings.timeout_s:g} s; try again, or raise answer.generator.timeout_s"
                 )
@@ -104,7 +109,7 @@ class OpenAiChat:
     def _parsed(self, data: str) -> Any:
         event = _json(data)
         if not isinstance(event, dict):
-            raise self._caller.broken()
+            raise self._caller.malformed("something that is no JSON object")
         return event
 
     def _read(self, event: dict[str, Any]) -> tuple[str, str]:
@@ -117,6 +122,11 @@ class OpenAiChat:
         if not isinstance(choice, dict):
             raise self._caller.malformed("something else than its API describes")
         said = choice.get("delta") or choice.get("message") or {}
+        if isinstance(said, dict) and said.get("refusal"):
+            raise ModelError(
+                f"{self._settings.model!r} at {self._caller.access.base_url} declined to answer, by its own rules; "
+                "ask otherwise, or choose another model"
+            )
         text = said.get("content") if isinstance(said, dict) else None
         return text if isinstance(text, str) else "", str(choice.get("finish_reason") or "")
 

@@ -5,7 +5,7 @@ question → passages found → confident enough? → claims of the generator �
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from penstock import manifest
@@ -15,11 +15,12 @@ from penstock.answers.confidence import confidence
 from penstock.answers.extractive import Extractive
 from penstock.answers.results import Answer, Claim, Quote
 from penstock.embedding.base import Embedder
-from penstock.errors import ModelError
+from penstock.errors import ModelError, PrunedReleaseError
+from penstock.filters import Condition
 from penstock.platform import Platform
 from penstock.recipe import Recipe
-from penstock.retrieval import Passage, search
-from penstock.retrieval.places import served
+from penstock.retrieval import Found, Passage, search
+from penstock.retrieval.places import Served, served
 from penstock.retrieval.trace import Trace
 from penstock.settings import AnswerSettings
 
@@ -32,9 +33,11 @@ NOT_IN_PASSAGES = "the generator found no answer in the passages"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The first event of an answer: the passages that it is made from."""
+    """The first event of an answer: the passages that it is made from, of all that was found, and its generator."""
 
     passages: tuple[Passage, ...]
+    found: Found
+    generator: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The last event: the answer whole."""
+    """The last event: the answer whole, and the id of the interaction that ``recorded`` keeps it as."""
 
     answer: Answer
+    interaction: str | None = None
 
 
 Event = Reading | Claimed | Ended
@@ -61,7 +65,7 @@ def ask(
     question: str,
     as_of: int | None = None,
     principals: tuple[str, ...] = (),
-    where: Mapping[str, str] | None = None,
+    where: str | Condition | None = None,
     settings: AnswerSettings | None = None,
 ) -> Answer:
     """Answer from the live release, or from release ``as_of``; the other arguments are those of ``retrieval.search``.
@@ -69,10 +73,15 @@ def ask(
     Raises what a search raises, and ``ModelError`` or ``TransientModelError`` where a generator failed before its first
     claim; one that fails later leaves an answer that says so (``Answer.broken_off``).
     """
-    for event in stream(platform, index, question, as_of, principals, where, settings):
+    return last(stream(platform, index, question, as_of, principals, where, settings)).answer
+
+
+def last(events: Iterable[Event]) -> Ended:
+    """Listen to the end."""
+    for event in events:
         if isinstance(event, Ended):
-            return event.answer
-    raise AssertionError("unreachable")
+            return event
+    raise AssertionError("a stream of an answer ends with Ended, or raises")
 
 
 def stream(
@@ -81,22 +90,20 @@ def stream(
     question: str,
     as_of: int | None = None,
     principals: tuple[str, ...] = (),
-    where: Mapping[str, str] | None = None,
+    where: str | Condition | None = None,
     settings: AnswerSettings | None = None,
 ) -> Iterator[Event]:
     """The same as it comes: one ``Reading``, a ``Claimed`` for each claim, one ``Ended``. Raises as ``ask`` does."""
     settings = settings or platform.settings.index(index).answer
-    found = search(platform, index, question, as_of, principals, where, k=max(SEARCHED, settings.max_passages))
-    passages = _read(found.passages, settings)
-    yield Reading(passages)
+    found, passages, held, embedder = _material(platform, index, question, as_of, principals, where, settings)
+    yield Reading(passages, found, settings.generator_name)
 
     trace = Trace()
-    embedder = _embedder(platform, index, found.release)
     sure = confidence(question, found, embedder.fingerprint)
     refused = NOTHING_FOUND if not passages else TOO_UNSURE if sure < settings.min_confidence else None
     trace.after("confidence", note=f"{sure:.2f}, {settings.min_confidence:g} is needed")
 
-    citer = Citer(passages, served(platform, index, found.release, {one.document_id for one in passages}))
+    citer = Citer(passages, held)
     claims: list[Claim] = []
     broken_off = None
     try:
@@ -127,6 +134,27 @@ def stream(
     )
 
 
+def _material(
+    platform: Platform,
+    index: str,
+    question: str,
+    as_of: int | None,
+    principals: tuple[str, ...],
+    where: str | Condition | None,
+    settings: AnswerSettings,
+) -> tuple[Found, tuple[Passage, ...], dict[str, Served], Embedder]:
+    """All that is read of the release, before the first word: what comes later may take long, and outlive a pruning."""
+    found = search(platform, index, question, as_of, principals, where, k=max(SEARCHED, settings.max_passages))
+    passages = _read(found.passages, settings)
+    held = served(platform, index, found.release, {one.document_id for one in passages})
+    try:
+        return found, passages, held, _embedder(platform, index, found.release)
+    except PrunedReleaseError:
+        if as_of is not None:
+            raise
+        return _material(platform, index, question, as_of, principals, where, settings)  # live is another by now
+
+
 def _read(passages: Sequence[Passage], settings: AnswerSettings) -> tuple[Passage, ...]:
     """The best passages that are together no longer than may be read, the first at any length."""
     kept: list[Passage] = []
@@ -138,11 +166,10 @@ def _read(passages: Sequence[Passage], settings: AnswerSettings) -> tuple[Passag
 
 
 def _embedder(platform: Platform, index: str, release: int) -> Embedder:
-    """The one that embedded the question for the search."""
+    """The one that embedded the question. Raises ``PrunedReleaseError`` where the release was pruned meanwhile."""
     with platform.catalog.read() as connection:
         row = manifest.generation_row(connection, index, manifest.readable(connection, index, release).generation)
-    recipe = Recipe.model_validate(row.recipe).with_runtime_of(Recipe.of(platform.settings, index))
-    return platform.embedder(recipe.embedder)
+    return platform.embedder(Recipe.of_generation(platform.settings, row).embedder)
 
 
 def _generator(platform: Platform, settings: AnswerSettings, embedder: Embedder) -> Generator:

@@ -35,6 +35,10 @@ class Digests:
     def session(self, name: str | None) -> str | None:
         return self._named("session", name)
 
+    def owner(self, name: str | None) -> str | None:
+        """Of a credential, as ``credentials.Caller.owner`` names it."""
+        return self._named("owner", name)
+
     def _named(self, kind: str, name: str | None) -> str | None:
         return self.of(kind, name.strip()) if name and name.strip() else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,10 @@ AT_ONCE = 500
 QUOTE_CHARS = 32
 """From so many characters in a row on, words are a document's and not a reader's own: some six words."""
 STRIDE = 8
+NOTHING = {
+    "person": "nothing is kept of this person: check the spelling; whom an API key names is kept as KEYNAME:person",
+    "session": "nothing is kept of this session: check the spelling",
+}
 
 
 def prune(platform: Platform) -> dict[str, int]:
@@ -45,19 +50,21 @@ def erase(
 ) -> dict[str, Any]:
     """Forget what one person, or one session, asked and said; return a certificate that holds no content.
 
-    What others said of those questions goes with them. A tombstone keeps an imported log from bringing back what it
-    dates before now, or does not date. The catalog's files are rewritten; exported files are their owner's. Raises
-    ``UsageError`` where not exactly one is named or the reason names them, ``TransientError`` as ``rewrite`` does.
+    What others said of those questions goes with them. A tombstone keeps out what is being asked or said just now, and
+    keeps an imported log from bringing back what it dates before now, or does not date. The catalog's files are
+    rewritten; exported files are their owner's. Raises ``UsageError`` where not exactly one is named or the reason
+    names them, ``TransientError`` as ``rewrite`` does.
     """
     why = decisions.reasoned(why)
     name, kind = (person or session or "").strip(), "person" if person else "session"
     if (person is None) == (session is None) or not name:
         raise UsageError("name whose questions to forget: either a person or a session (--person P or --session S)")
-    if name.casefold() in why.casefold():
+    if re.search(rf"(?<!\w){re.escape(name.casefold())}(?!\w)", why.casefold()):
         raise UsageError(f"the reason names the {kind}, and reasons are kept for ever: say it without the name")
     digest = getattr(platform.recorder.digests, kind)(name)
     catalog = platform.catalog
     with catalog.write() as connection:
+        catalog.hold(connection, interactions, feedback, alone=True)
         mine = select(interactions.c.id).where(interactions.c[kind] == digest)
         ids = connection.execute(mine).scalars().all()
         said = connection.execute(delete(feedback).where(feedback.c[kind] == digest)).rowcount
@@ -66,7 +73,8 @@ def erase(
         grave = {"digest": digest, "erased_at": catalog.now(connection), "decision_id": decision}
         insert_or_update(connection, erased_people, [grave], ["erased_at", "decision_id"])
     rewrite(catalog, f"what the {kind} asked and said")
-    return {"erased": kind, "interactions_erased": len(ids), "feedback_erased": said, "decision": decision}
+    certificate = {"erased": kind, "interactions_erased": len(ids), "feedback_erased": said, "decision": decision}
+    return certificate if ids or said else certificate | {"note": NOTHING[kind]}
 
 
 def _delete(connection: Connection, ids: Sequence[str]) -> int:
@@ -96,7 +104,9 @@ def forget_document(
         rests_on_it = bool(gone & documents_of(row))
         answer = None if rests_on_it else kept(row["answer"])
         citations = [{**one, "quote": kept(one["quote"])} for one in without_quotes(row["citations"], gone)]
-        return {"query": kept(row["query"]), "answer": answer, "citations": citations}
+        where = row["setup"].get("where")
+        setup = {**row["setup"], "where": kept(where)} if where else row["setup"]
+        return {"query": kept(row["query"]), "setup": setup, "answer": answer, "citations": citations}
 
     def of_feedback(row: Mapping[str, Any]) -> dict[str, Any]:
         return {"text": kept(row["text"])}
@@ -125,8 +135,8 @@ def _changed(row: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pages(platform: Platform, table: Table) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Every row that holds words, so many at once, each page in a transaction of its own."""
-    texts = (table.c.query, table.c.answer, table.c.citations) if table is interactions else (table.c.text,)
-    columns = (table.c.id, *texts, *((table.c.shown,) if table is interactions else ()))
+    with_words = ("query", "setup", "answer", "citations", "shown") if table is interactions else ("text",)
+    columns = [table.c[name] for name in ("id", *with_words)]
     last = ""
     while True:
         query = select(*columns).where(table.c.id > last).order_by(table.c.id).limit(AT_ONCE)

@@ -31,7 +31,7 @@ def schema() -> pa.Schema:
     shown = pa.struct([("chunk_id", text), ("document_id", text)])
     span = [("start", pa.int64()), ("end", pa.int64())]
     citation = pa.struct([("chunk_id", text), ("document_id", text), ("revision", text), *span, ("quote", text)])
-    names = ("mode", "settings", "embedder", "reranker", "generator")
+    names = ("mode", "settings", "embedder", "reranker", "where", "generator")
     return pa.schema(
         [
             ("id", text),
@@ -47,6 +47,8 @@ def schema() -> pa.Schema:
             ("answer", text),
             ("citations", pa.list_(citation)),
             ("refused", pa.bool_()),
+            ("confidence", pa.float64()),
+            ("broken_off", text),
             ("timings_ms", pa.map_(text, pa.float64())),
             ("redacted", pa.bool_()),
         ]

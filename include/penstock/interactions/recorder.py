@@ -9,7 +9,7 @@ caller has been answered.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -18,10 +18,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from penstock.batching import batched
-from penstock.catalog import Catalog, insert_or_update
+from penstock.catalog import READERS_WAIT_S, Catalog, insert_or_update
 from penstock.catalog.schema import documents, interactions
 from penstock.errors import PenstockError, StoreError
 from penstock.interactions.digests import Digests, open_digests
+from penstock.interactions.graves import graves, is_forgotten
 
 MAX_ROWS = 200
 """Of one transaction: on SQLite every other writer waits so long."""
@@ -47,9 +48,10 @@ class Recorder:
         return open_digests(self._catalog)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Return once the row of ``interactions`` is on the disk.
+        """Return once the row of ``interactions`` is on the disk, or stays out: who asked was erased since its ``at``.
 
-        Raises what the catalog raised for its transaction: ``TransientError`` or ``StoreError``.
+        Raises what the catalog raised for its transaction: ``TransientError`` or ``StoreError``. Where somebody else
+        holds SQLite's lock that is after ``READERS_WAIT_S``, or twice that for who came while others waited.
         """
         mine = _Waiting(row)
         self._queue.append(mine)
@@ -64,15 +66,23 @@ class Recorder:
         together = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_ROWS))]
         error: PenstockError | None = StoreError("the interaction was not recorded: its writer was interrupted")
         try:
-            with self._catalog.write(durable=True) as connection:
-                withhold_erased(connection, [one.row for one in together])
-                insert_or_update(connection, interactions, [one.row for one in together])
+            with self._catalog.write(durable=True, wait_s=READERS_WAIT_S) as connection:
+                self._catalog.hold(connection, interactions)
+                rows = _of_those_not_forgotten(connection, [one.row for one in together])
+                withhold_erased(connection, rows)
+                insert_or_update(connection, interactions, rows)
             error = None
         except PenstockError as caught:
             error = caught
         finally:
             for one in together:
                 one.error, one.done = error, True
+
+
+def _of_those_not_forgotten(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the questions that were under way while whoever asked them was erased."""
+    found = graves(connection, (row[name] for row in rows for name in ("person", "session")))
+    return [row for row in rows if not is_forgotten(found, (row["person"], row["session"]), row["at"])]
 
 
 def withhold_erased(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:

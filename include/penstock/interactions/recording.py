@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from penstock.platform import Platform
 from penstock.records import PUBLIC
@@ -19,17 +19,25 @@ from penstock.retrieval.results import Candidate, Found
 LIVE, IMPORTED = "live", "import"
 MAX_QUERY_CHARS = 10_000
 MAX_ANSWER_CHARS = 100_000
+BrokenOff = Literal["generator", "reader"]
 _UNSTORABLE = {0: "\ufffd"} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 """No catalog keeps U+0000, nor half of a character."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asked: as which reader, and where it is known, which person in which session. Kept as digests only."""
+    """Who asked: as which reader, and where it is known, which person in which session. Kept as digests only.
+
+    ``owner`` is whose credential it was (``credentials.Caller.owner``): none where no service asked for one. ``at`` is
+    when the asking began, in seconds since 1970: whoever is erased later is forgotten with it. Without it that is when
+    it is recorded.
+    """
 
     principals: tuple[str, ...] = ()
     person: str | None = None
     session: str | None = None
+    owner: str | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,8 @@ class Quote:
 class Answered:
     """What an answer said: its words (none where it was refused), what it cites, and who made it.
 
-    ``shown`` are the chunks that it rests on, in order; left out, all that were found.
+    ``shown`` are the chunks that it rests on, in order; left out, all that were found. ``confidence`` is the chance,
+    0 to 1, that the index holds an answer. ``broken_off`` says by whom one was that did not come to its end.
     """
 
     text: str | None
@@ -56,6 +65,8 @@ class Answered:
     refused: bool = False
     generator: str | None = None
     shown: tuple[str, ...] | None = None
+    confidence: float | None = None
+    broken_off: BrokenOff | None = None
 
 
 def record(
@@ -67,27 +78,28 @@ def record(
 ) -> str:
     """Write an interaction down and return its id, which the reader gets to say something of it with.
 
-    When this returns, the interaction outlives this process and a power cut. ``timings`` are milliseconds of what came
+    When this returns, the interaction outlives this process and a power cut; that of a person or session erased since
+    ``asker.at`` is not kept. ``timings`` are milliseconds of what came
     after the search. What is kept of the words is ``[interactions]``'s to say. Raises ``StoreError`` or
     ``TransientError`` where the catalog cannot take it; whether the reader is answered all the same is the caller's.
     """
     asker, keep, digests = asker or Asker(), platform.settings.interactions, platform.recorder.digests
-    at = time.time()
+    now = time.time()
     shown = _shown(found, answer)
     texts = keep.keep_answers and answer is not None
     row: dict[str, Any] = {
         "id": digests.of("interaction", found.index, found.query, str(time.time_ns()), *_where_we_are()),
         "index_name": found.index,
         "release": found.release,
-        "at": at,
-        "recorded_at": at,
+        "at": now if asker.at is None else asker.at,
+        "recorded_at": now,
         "origin": LIVE,
         "query": storable(found.query, MAX_QUERY_CHARS) if keep.keep_queries else None,
         "query_digest": digests.question(found.query),
         "principals": digests.of("principals", *sorted({PUBLIC, *asker.principals})),
         "person": digests.person(asker.person),
         "session": digests.session(asker.session),
-        "setup": {**asdict(found.setup), "generator": answer.generator if answer else None},
+        "setup": {**asdict(found.setup), **_made(answer), "where": _where(found) if keep.keep_queries else None},
         "candidates": [_candidate(one) for one in found.candidates],
         "shown": shown,
         "answer": storable(answer.text, MAX_ANSWER_CHARS) if texts and answer and answer.text else None,
@@ -95,6 +107,7 @@ def record(
         "refused": answer.refused if answer else None,
         "timings": {**{stage.name: stage.ms for stage in found.stages}, **(timings or {})},
         "redacted": False,
+        "asked_with": digests.owner(asker.owner),
     }
     platform.recorder.write(row)
     return str(row["id"])
@@ -114,6 +127,15 @@ def _shown(found: Found, answer: Answered | None) -> list[tuple[str, str]]:
     documents = {hit.chunk_id: hit.document_id for hit in found.hits}
     chunks = documents if answer is None or answer.shown is None else answer.shown
     return [(chunk, documents[chunk]) for chunk in chunks]
+
+
+def _where(found: Found) -> str | None:
+    return None if found.setup.where is None else storable(found.setup.where, MAX_QUERY_CHARS)
+
+
+def _made(answer: Answered | None) -> dict[str, Any]:
+    names = ("generator", "confidence", "broken_off")
+    return {name: getattr(answer, name) if answer else None for name in names}
 
 
 def _candidate(one: Candidate) -> list[str | float | None]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.answers.base import Draft, DraftQuote
+from penstock.answers.bearing import NOTHING_SHARED, TOO_LITTLE
 from penstock.answers.citing import NO_SUCH_PASSAGE, NOT_IN_PASSAGE, NOT_IN_SOURCE, Citer
 from penstock.records import Element, Parsed
 from penstock.retrieval import Passage
@@ -64,6 +65,37 @@ def test_a_quote_that_does_not_hold_is_dropped_and_its_claim_marked(quote: tuple
     claim = citer.check(said(quote))
     assert (claim.quotes, claim.unsupported) == ((), True)
     assert (citer.quotes, citer.dropped) == ((), {reason: 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "reason"),
+    [
+        ("The mill is sold to Mallory", "river", TOO_LITTLE),
+        ("The mill is sold to Mallory", "a", TOO_LITTLE),
+        ("The river watch is sold to Mallory and her heirs", "Whoever is … watch", NOT_IN_PASSAGE),
+        ("The alarm was sold to Mallory and her heirs", "an alarm … river", TOO_LITTLE),
+        ("The mill is sold to Mallory", "A week of river watch is paid £240.", NOTHING_SHARED),
+        ("A week of river watch is paid £240", "A week of river watch is paid £240.", None),
+        ("It pays £240", "£240", None),
+        ("Eine Woche Bereitschaft bringt zweihundertvierzig Pfund", "A week of river watch is paid £240.", None),
+        ("一週間の当番は二百四十ポンドです", "A week of river watch is paid £240.", None),
+        ("So it is.", "is paid £240", None),
+        ("Yes, he does.", "is paid £240", None),
+    ],
+)
+def test_a_quote_bears_a_claim_with_enough_words_of_which_one_is_the_claims(
+    text: str, quote: str, reason: str | None
+) -> None:
+    citer = Citer(PASSAGES, STORED)
+    assert citer.check(Draft(text, (DraftQuote(1, quote),))).unsupported == (reason is not None)
+    assert set(citer.dropped) == ({reason} if reason else set())
+
+
+def test_a_title_bears_no_claim() -> None:
+    titled = dataclasses.replace(PASSAGES[1], title="The canteen opens at eight.")
+    citer = Citer([titled], STORED)
+    assert citer.check(Draft("The canteen opens to Mallory at eight", (DraftQuote(1, OTHER.text),))).unsupported
+    assert citer.dropped == {TOO_LITTLE: 1}
 
 
 def test_a_claim_keeps_the_quotes_that_hold() -> None:

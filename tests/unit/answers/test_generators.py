@@ -17,7 +17,7 @@ from penstock.retrieval import Passage
 from penstock.settings import GeneratorSettings
 from penstock.sources import connection_from_environment
 from support.chat_models import claim, honest, passages
-from support.model_api import CHAT_MODEL, KEY, EventStream, Fault, ModelApi, completion, model_api
+from support.model_api import CHAT_MODEL, KEY, EventStream, Fault, ModelApi, completion, model_api, use_our_key
 
 QUESTION = "What is a week of river watch paid?"
 TEXT = "A week of river watch is paid £240. A weekend alone is paid £90. Nobody does two weeks in a row."
@@ -29,10 +29,7 @@ PASSAGES = [
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    for name in ("COHERE_API_KEY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CO_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    use_our_key(monkeypatch)
     with model_api() as server:
         server.writes = honest
         yield server
@@ -124,21 +121,39 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (EventStream(b"data: what is this\n\n"), "answered no JSON"),
-        (EventStream(b"data: [1, 2]\n\n"), "answered no JSON"),
+        (EventStream(b"data: what is this\n\n"), "answered something that is no JSON object"),
+        (EventStream(b"data: [1, 2]\n\n"), "answered something that is no JSON object"),
         (EventStream(b'data: {"choices": [7]}\n\n'), "answered something else than its API describes"),
         (
             EventStream(b'data: {"error": {"message": "out of memory", "code": 500}}\n\n'),
             "has no time now (500: out of",
         ),
         (EventStream(b'data: {"error": {"message": "too long", "code": 400}}\n\n'), "lower answer.max_passages or"),
+        (
+            EventStream(b'data: {"choices": [{"delta": {"refusal": "I am sorry"}}]}\n\n'),
+            "declined to answer, by its own",
+        ),
+        (EventStream(b'data: {"choices": [{"finish_reason": "content_filter"}]}\n\n'), "the content filter at "),
         (EventStream(b"\xff\xfe\x00" * 1000), "broke off in the middle"),
         (EventStream(b""), "broke off in the middle"),
-        (b"<html>busy</html>", "answered no JSON"),
+        (b"<html>busy</html>", "answered something that is no JSON object"),
         (EventStream(b"x" * (MAX_ANSWER_CHARS + 1)), "answered more than 1,000,000 characters"),
         (completion('{"claim": "It is'), "answered a claim that is no JSON"),
     ],
-    ids=["garbage", "list", "numbers", "error", "refused", "binary", "empty", "page", "endless", "half a claim"],
+    ids=[
+        "garbage",
+        "list",
+        "numbers",
+        "error",
+        "refused",
+        "declined",
+        "filtered",
+        "binary",
+        "empty",
+        "page",
+        "endless",
+        "half a claim",
+    ],
 )
 def test_garbage_is_a_typed_error(openai: Callable[..., OpenAiChat], api: ModelApi, body: bytes, message: str) -> None:
     api.faults.append(Fault(spoil=lambda _: body))
