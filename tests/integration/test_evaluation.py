@@ -186,6 +186,17 @@ def test_a_document_that_is_erased_takes_the_questions_about_it_along(town: Work
     assert ask(town, evaluation.read(golden(town, secret)))["absent"]["nest"] == "deleted"
 
 
+def test_what_quotes_an_erased_document_goes_and_what_is_about_it_is_not_kept_again(town: Workspace) -> None:
+    quoting = {"id": "q", "question": "Why: 'the baker bakes rye bread on fridays'?", "keys": ["mill.md"]}
+    about = {"id": "two", "question": "what do baker and miller make", "keys": ["bread.md", "mill.md"]}
+    questions = evaluation.read(golden(town, quoting, about))
+    number = ask(town, questions)["evaluation"]
+    assert erase(town.platform, "docs", "bread.md", WHO, "the law")["questions_erased"] == 3
+    assert (texts_of(town, number)["q"], texts_of(town, number)["two"]) == (None, None)
+    again = texts_of(town, ask(town, questions)["evaluation"])
+    assert (again["two"], again["barley"]) == (None, "who grinds barley")
+
+
 def test_erasing_goes_on_where_the_lake_lost_what_was_asked(town: Workspace) -> None:
     number = ask(town)["evaluation"]
     with town.platform.catalog.read() as connection:

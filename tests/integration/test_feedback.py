@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pyarrow import parquet
 from penstock import erasure, feedback, interactions
 from penstock.errors import UsageError
 from penstock.feedback import Kind, Said
-from penstock.feedback.page import page
+from penstock.feedback.page import WIDTH, chart, page
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Asker
 from penstock.retrieval import Found, search
@@ -169,6 +170,26 @@ def test_importing_twice_changes_nothing(w: Workspace) -> None:
     assert sorted(said(w, "value", "chunk_id"), key=str) == [(-1.0, None)] * 4 + [(1.0, None)]
 
 
+@ON_SQLITE
+def test_what_the_mapping_names_and_no_row_has_is_said(w: Workspace) -> None:
+    mapping = FeedbackSettings(question="question", shown="shwon", rating="rating")
+    done = feedback.import_files(w.platform, "main", [log(w, ROWS)], mapping)
+    assert done.warnings == ["shown = 'shwon' found nothing in any row; check its spelling"]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("edited", ["# Bread\n\nAnd so on.\n\n" + BREAD, "# Bread\n\nThere is none.\n"])
+def test_importing_again_after_an_edit_changes_nothing(w: Workspace, edited: str) -> None:
+    path = log(w, [{"question": "what is rye?", "shown": ["mill.md"], "right": "bread.md", "right_text": "rye bread"}])
+    feedback.import_files(w.platform, "main", [path])
+    before = feedback.read(w.platform, "main").to_pylist()
+    w.write("bread.md", edited)
+    w.sync()
+    again = feedback.import_files(w.platform, "main", [path])
+    assert (again.feedback, again.known_feedback, again.bad) == (0, 1, [])
+    assert feedback.read(w.platform, "main").to_pylist() == before
+
+
 def test_every_row_is_accounted_for_and_a_bad_one_stops_nothing(w: Workspace) -> None:
     _found, id_ = recorded(w)
     other = "0123456789abcdef0123456789abcdef"
@@ -197,7 +218,7 @@ def test_every_row_is_accounted_for_and_a_bad_one_stops_nothing(w: Workspace) ->
     assert said_of[4] == (
         "rating 'superb' will not do; there are: down, up; words of another log are given under ratings"
     )
-    assert said_of[5].startswith("passage 'mill.md' was not shown in this interaction; shown were: document ")
+    assert said_of[5] == "passage 'mill.md' was not shown in this interaction; shown were: docs:bread.md"
     assert said_of[6] == "the comment has 50,000 characters, more than 10,000; shorten it"
     assert said_of[8] == "not JSON: Expecting value: '{\"question\":'"
 
@@ -241,7 +262,7 @@ def test_an_interaction_of_another_index_and_an_erased_document_stay_out(w: Work
 
 
 def test_an_erased_person_does_not_come_back_by_an_old_log(w: Workspace) -> None:
-    path = log(w, [{**ROWS[0], "at": "2026-01-01"}, {**ROWS[0], "at": "2099-01-01"}, ROWS[0], ROWS[1]])
+    path = log(w, [{**ROWS[0], "at": "2026-01-01"}, {**ROWS[0], "at": time.time() + 3600}, ROWS[0], ROWS[1]])
     feedback.import_files(w.platform, "main", [path])
     certificate = interactions.erase(w.platform, WHO, "they asked for it", person="ada")
     assert (certificate["interactions_erased"], certificate["feedback_erased"]) == (1, 3)
@@ -290,6 +311,14 @@ def test_the_report_counts_what_is_there(w: Workspace) -> None:
     assert "&lt;b&gt;no&lt;/b&gt; 1" in drawn
     assert "<b>no</b>" not in drawn
     assert "http" not in drawn.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("periods", [1, 62, 105, 300])
+def test_the_chart_is_no_wider_than_its_page(periods: int) -> None:
+    made = chart([{"from": "2026-05-01", "ratings": 3, "up": 2, "down": 1}] * periods)
+    assert (made["up"], made["down"], made["width"] <= WIDTH) == (2, 1, True)
+    assert made["axis"] <= made["bars"][0]["x"]
+    assert made["bars"][-1]["x"] + made["bar"] <= made["width"]
 
 
 @ON_SQLITE

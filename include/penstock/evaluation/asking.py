@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from penstock import ids, retrieval
-from penstock.errors import TransientModelError, UsageError, did_you_mean
+from penstock.errors import FilterError, TransientModelError, UsageError, did_you_mean
 from penstock.evaluation.questions import Question
 from penstock.leases import Lease
 from penstock.platform import Platform
@@ -35,15 +35,27 @@ class Answer:
 
 
 def ask(
-    platform: Platform, index: str, side: Side, questions: Iterable[Question], progress: Progress | None = None
+    platform: Platform,
+    index: str,
+    side: Side,
+    questions: Iterable[Question],
+    progress: Progress | None = None,
+    lenient: bool = False,
 ) -> dict[str, Answer]:
     """Ask every question; question id → answer.
 
-    Raises ``TransientModelError`` where a reranker does not answer: what readers then get is not what is measured.
+    A filter that the release cannot read is a ``UsageError`` naming question and release; ``lenient``, the question is
+    left out: a release that others are compared with need not have the fields of today. Raises
+    ``TransientModelError`` where a reranker does not answer: what readers then get is not what is measured.
     """
     found: dict[str, Answer] = {}
     for question in questions:
-        hits = _search(platform, index, side, question)
+        try:
+            hits = _search(platform, index, side, question)
+        except FilterError as error:
+            if lenient:
+                continue
+            raise UsageError(f"question {question.id!r} cannot be asked of release {side.release}: {error}") from None
         if late := next((stage for stage in hits.stages if stage.left_out), None):
             raise TransientModelError(f"question {question.id!r} of {index!r}: {late.name} was {late.note}")
         found[question.id] = Answer(ranking(hits), stands(question.span, hits) if question.span else None)
@@ -53,7 +65,7 @@ def ask(
 
 
 def _search(platform: Platform, index: str, side: Side, question: Question) -> Found:
-    who, where, k = question.principals, question.where, depth(side.settings)
+    who, where, k = question.principals, question.filter, depth(side.settings)
     if side.lease is None:
         return retrieval.search(platform, index, question.text, side.release, who, where, k, retrieval=side.settings)
     return retrieval.search_staged(platform, side.lease, side.release, question.text, who, where, k, side.settings)

@@ -33,6 +33,8 @@ def read(folder: Path, split: str) -> QuestionSet:
 def _judgements(folder: Path, split: str) -> Mapping[str, dict[str, int]]:
     """Question → document → grade. What is judged as no answer is left out, and so are questions without any."""
     path = folder / "qrels" / f"{split}.tsv"
+    if not path.parent.is_dir():
+        raise UsageError(f"{folder} is no BEIR folder; it holds no qrels/{split}.tsv beside a queries.jsonl")
     if not path.is_file():
         raise UnknownNameError(f"split of {folder}:", split, [one.stem for one in path.parent.glob("*.tsv")])
     found: dict[str, dict[str, int]] = defaultdict(dict)
@@ -66,7 +68,7 @@ def _texts(path: Path) -> dict[str, str]:
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """Each line that is not blank, and how to name it."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
     for number, text in enumerate(lines, 1):

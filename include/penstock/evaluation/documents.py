@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +18,12 @@ from penstock.evaluation.questions import Question, QuestionSet
 from penstock.ids import document_id
 from penstock.platform import Platform
 
-DELETED, UNKNOWN, UNANSWERABLE = "deleted", "unknown", "unanswerable"
-"""Why a question is not asked: its documents are not in the release, were never listed, or there are none."""
+DELETED, UNKNOWN, UNANSWERABLE, NO_SUCH_FIELD = "deleted", "unknown", "unanswerable", "filters by no field of it"
+"""Why a question is not asked: its documents are not in the release, were never listed, or there are none; or its
+filter is about what only another release has."""
+
+
+USUAL_SUFFIXES = frozenset({".odt", ".rst", ".eml", ".msg", *mimetypes.types_map, *map(str.upper, mimetypes.types_map)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ def meant(platform: Platform, index: str, release: int, questions: QuestionSet) 
     Raises ``UsageError`` where a strict set names documents that no source of the index ever listed.
     """
     names = {name for question in questions.questions for name in question.answers}
-    ids = identify(platform, index, names)
+    ids = {name: (name,) for name in names} if questions.by_id else identify(platform, index, names)
     if questions.strict and (lost := sorted(names - ids.keys())):
         more = f" and {len(lost) - NAMES_SHOWN:,} more" if len(lost) > NAMES_SHOWN else ""
         raise UsageError(
@@ -68,21 +73,30 @@ def _why(question: Question, ids: Mapping[str, object]) -> str:
 def identify(platform: Platform, index: str, names: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Name → ids of the documents with that key, or else of those whose key is the name and a suffix.
 
-    An erased document, whose key nobody knows any more, is found by its whole key alone. One key may stand in several
-    sources: either document answers then.
+    An erased document's key is known no more, but its id is made of it: a name without a suffix is tried with every
+    suffix that is usual or that another document of these sources has. One key may stand in several sources: either
+    document answers then.
     """
     sources = platform.settings.index(index).sources
     by_id = {document_id(source, name): name for name in names for source in sources}
-    found: dict[str, list[str]] = defaultdict(list)
+    found: defaultdict[str, list[str]] = defaultdict(list)
     with platform.catalog.read() as connection:
         for batch in batched(by_id):
             for id_ in connection.execute(select(documents.c.id).where(documents.c.id.in_(batch))).scalars():
                 found[by_id[id_]].append(id_)
         if rest := set(names) - found.keys():
             known = select(documents.c.id, documents.c.key).where(documents.c.source.in_(sources))
+            suffixes = set(USUAL_SUFFIXES)
             for row in connection.execute(known.where(documents.c.key.is_not(None))):
-                if (stem := splitext(row.key)[0]) in rest:
+                stem, suffix = splitext(row.key)
+                suffixes.add(suffix)
+                if stem in rest:
                     found[stem].append(row.id)
+            graves = set(connection.execute(known.where(documents.c.erased_at.is_not(None))).scalars())
+            for name in rest - found.keys() if graves else ():
+                tried = {document_id(source, name + suffix) for source in sources for suffix in suffixes}
+                if buried := tried & graves:
+                    found[name] += buried
     return {name: tuple(sorted(ids)) for name, ids in found.items()}
 
 
@@ -96,6 +110,16 @@ def _held(platform: Platform, index: str, release: int, ids: Iterable[str]) -> s
             )
             held.update(connection.execute(query).scalars())
     return held
+
+
+def erased(platform: Platform, ids: Collection[str]) -> set[str]:
+    """Those of the documents that were erased."""
+    found: set[str] = set()
+    with platform.catalog.read() as connection:
+        for batch in batched(sorted(set(ids))):
+            query = select(documents.c.id).where(documents.c.id.in_(batch), documents.c.erased_at.is_not(None))
+            found.update(connection.execute(query).scalars())
+    return found
 
 
 def names(platform: Platform, ids: Collection[str]) -> dict[str, str]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from penstock import manifest, wording
 from penstock.errors import NAMES_SHOWN, ConfigError, UsageError
 from penstock.evaluation import golden, keeping, measures
 from penstock.evaluation.asking import Side
 from penstock.evaluation.comparing import Comparison, compare
-from penstock.evaluation.documents import UNKNOWN
+from penstock.evaluation.documents import NO_SUCH_FIELD, UNKNOWN
 from penstock.evaluation.measuring import Measured, measure
 from penstock.evaluation.questions import QuestionSet
 from penstock.leases import Lease
@@ -42,12 +43,17 @@ def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gat
         live, _ = manifest.pointer(connection, index)
     platform.collection(str(collection)).settle()  # every search finds what was staged
     retrieval = platform.settings.index(index).retrieval
-    staged = measure(platform, index, Side(number, retrieval, lease), questions)
-    comparison = None
+    try:
+        staged = measure(platform, index, Side(number, retrieval, lease), questions)
+    except UsageError as error:
+        raise ConfigError(f"{settings.golden}: {error}") from error
+    comparison, unread = None, {}
     if live is not None:
-        comparison = compare(staged, measure(platform, index, Side(live, retrieval), questions))
+        before = measure(platform, index, Side(live, retrieval), questions, lenient=True)
+        comparison = compare(staged, before)
+        unread = {id_: why for id_, why in before.absent.items() if why == NO_SUCH_FIELD and id_ in staged.results}
     keeping.keep(platform, index, staged, keeping.BY_GATE, comparison)
-    found = [change_gate(staged, comparison, live, settings)]
+    found = [change_gate(staged, comparison, live, settings, unread)]
     return [*found, must_pass_gate(staged)] if any(one.must_pass for one in questions.questions) else found
 
 
@@ -58,8 +64,17 @@ def _read(platform: Platform, index: str, path: Path) -> QuestionSet:
         raise ConfigError(f"{platform.settings.file}: indexes.{index}.gates.golden: {error}") from error
 
 
-def change_gate(staged: Measured, comparison: Comparison | None, live: int | None, settings: GateSettings) -> Gate:
-    """The verdict on the change of nDCG@10 against the live release."""
+def change_gate(
+    staged: Measured,
+    comparison: Comparison | None,
+    live: int | None,
+    settings: GateSettings,
+    unread: Mapping[str, str] = MappingProxyType({}),
+) -> Gate:
+    """The verdict on the change of nDCG@10 against the live release.
+
+    ``unread``: questions that the live release could not be asked, and why.
+    """
     limit = f"no drop beyond luck of more than {settings.max_golden_drop:g}"
     asked = wording.count(len(staged.results), "golden question") + _not_asked(staged.absent)
     change = comparison.change.get(measures.MAIN) if comparison else None
@@ -67,10 +82,12 @@ def change_gate(staged: Measured, comparison: Comparison | None, live: int | Non
         figure = staged.figures.get(measures.MAIN)
         observed = f"{measures.MAIN} {figure.mean:.3f}" if figure else "none could be asked"
         beside = "no release is live to compare with" if live is None else f"none was asked of release {live} too"
+        beside += _not_asked(unread)
         return Gate(RETRIEVAL, True, observed, limit, f"{asked}; {beside}")
     interval = "" if change.low is None else f" [{change.low:+.3f}, {change.high:+.3f}]"
     meaning = (
-        f"{asked}, against release {live}: {comparison.wins} better, {comparison.losses} worse, {comparison.ties} alike"
+        f"{asked}, against release {live}{_not_asked(unread)}: "
+        f"{comparison.wins} better, {comparison.losses} worse, {comparison.ties} alike"
     )
     worst = [move.question for move in comparison.moves if move.by < 0]
     passed = change.below_zero_by <= settings.max_golden_drop

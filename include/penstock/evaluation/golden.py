@@ -26,7 +26,7 @@ class Line(Section):
     span: str = ""
     must_pass: bool = False
     principals: tuple[str, ...] = ()
-    where: dict[str, str] = Field(default={})
+    where: dict[str, str] | str = Field(default={})
 
 
 def read(path: Path) -> QuestionSet:
@@ -34,7 +34,7 @@ def read(path: Path) -> QuestionSet:
     places: dict[str, str] = {}
     found: list[Question] = []
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
     for number, text in enumerate(lines, 1):

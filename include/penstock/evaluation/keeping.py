@@ -2,14 +2,14 @@
 
 The lake has two objects of an evaluation, both Parquet and named by their content. *questions*: ``id``, ``text``,
 ``documents`` (ids of those that it is about). *results*: ``question``, ``documents`` (ids, the best first),
-``relevant``, and a column a measure. Texts stand in the first alone, and go when a document that they are about is
-erased.
+``relevant``, and a column a measure. Texts stand in the first alone. They go when a document that they are about or
+that they quote is erased, and of a question about an erased document none is kept again.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from penstock import leases, manifest
 from penstock.catalog.schema import evaluations, releases
 from penstock.errors import UnknownNameError, UsageError
-from penstock.evaluation import measures
+from penstock.evaluation import documents, measures
 from penstock.evaluation.comparing import Comparison
 from penstock.evaluation.measuring import Measured
 from penstock.ids import sha256
@@ -45,7 +45,9 @@ def keep(
     What the gate of the same release, asked once before, left is replaced. Raises ``LeaseLostError`` where the side is
     a staged release and another writer has the index by now.
     """
-    named = {"questions": _put(platform, questions_table(measured)), "results": _put(platform, results_table(measured))}
+    gone = documents.erased(platform, {id_ for one in measured.results.values() for id_ in one.about})
+    tables = {"questions": questions_table(measured, gone), "results": results_table(measured)}
+    named = {column: _put(platform, table) for column, table in tables.items()}
     side, catalog = measured.side, platform.catalog
     with catalog.write() as connection:
         if side.lease is not None:
@@ -114,15 +116,18 @@ def results(platform: Platform, number: int) -> pa.Table:
     return found.add_column(1, "text", column)
 
 
-def questions_table(measured: Measured) -> pa.Table:
+def questions_table(measured: Measured, erased: Collection[str] = ()) -> pa.Table:
+    """The texts too, but for a private set's and those about ``erased`` documents."""
     import pyarrow as pa
 
     schema = pa.schema({"id": pa.string(), "text": pa.string(), "documents": pa.list_(pa.string())})
-    kept = not measured.questions.private
+    private, gone = measured.questions.private, set(erased)
+    asked = [
+        (one, measured.results[one.id].about) for one in measured.questions.questions if one.id in measured.results
+    ]
     rows = [
-        {"id": one.id, "text": one.text if kept else None, "documents": list(measured.results[one.id].about)}
-        for one in measured.questions.questions
-        if one.id in measured.results
+        {"id": one.id, "text": None if private or gone & set(about) else one.text, "documents": list(about)}
+        for one, about in asked
     ]
     return pa.Table.from_pylist(rows, schema)
 
@@ -166,8 +171,10 @@ def _get(platform: Platform, name: str) -> pa.Table:
 # what must go
 
 
-def forget(platform: Platform, ids: Collection[str]) -> int:
+def forget(platform: Platform, ids: Collection[str], quotes: Callable[[str], bool]) -> int:
     """Take the texts of questions about erased documents out of what is kept; return how many there were.
+
+    So go texts that quote one of them, as ``quotes`` tells, whatever documents they name.
 
     Interrupted, it may be run again: what it left behind is then named by nothing, and goes with the orphans.
     """
@@ -179,7 +186,8 @@ def forget(platform: Platform, ids: Collection[str]) -> int:
             _replace(platform, name, None)
             continue
         rows = table.to_pylist()
-        about = [row for row in rows if row["text"] is not None and set(ids) & set(row["documents"])]
+        told = [row for row in rows if row["text"] is not None]
+        about = [row for row in told if set(ids) & set(row["documents"]) or quotes(row["text"])]
         if about:
             for row in about:
                 row["text"] = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from penstock.evaluation import asking, intervals, measures
 from penstock.evaluation.asking import Side
-from penstock.evaluation.documents import meant
+from penstock.evaluation.documents import NO_SUCH_FIELD, meant
 from penstock.evaluation.intervals import Figure
 from penstock.evaluation.questions import QuestionSet
 from penstock.platform import Platform
@@ -46,14 +46,24 @@ class Measured:
 
 
 def measure(
-    platform: Platform, index: str, side: Side, questions: QuestionSet, progress: Progress | None = None
+    platform: Platform,
+    index: str,
+    side: Side,
+    questions: QuestionSet,
+    progress: Progress | None = None,
+    lenient: bool = False,
 ) -> Measured:
-    """Ask a release every question whose documents it holds. Raises what reading, resolving and searching raise."""
+    """Ask a release every question whose documents it holds. Raises what reading, resolving and searching raise.
+
+    ``lenient`` names questions whose filter the release cannot read, instead of raising.
+    """
     began = time.perf_counter()
     wanted = meant(platform, index, side.release, questions)
     to_ask = [one for one in questions.questions if one.id in wanted.relevant]
-    answers = asking.ask(platform, index, side, to_ask, progress)
-    values = measures.by_question(wanted.relevant, {id_: answer.documents for id_, answer in answers.items()})
+    answers = asking.ask(platform, index, side, to_ask, progress, lenient)
+    absent = {**wanted.absent, **{one.id: NO_SUCH_FIELD for one in to_ask if one.id not in answers}}
+    relevant = {id_: wanted.relevant[id_] for id_ in answers}
+    values = measures.by_question(relevant, {id_: answer.documents for id_, answer in answers.items()})
     for id_, answer in answers.items():
         if answer.span is not None:
             values[id_][measures.SPAN] = float(answer.span)
@@ -62,7 +72,7 @@ def measure(
         for id_, answer in answers.items()
     }
     seconds = round(time.perf_counter() - began, 3)
-    return Measured(side, questions, results, wanted.absent, figures(results), seconds)
+    return Measured(side, questions, results, absent, figures(results), seconds)
 
 
 def figures(results: Mapping[str, Result]) -> dict[str, Figure]:

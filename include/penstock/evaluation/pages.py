@@ -8,6 +8,7 @@ from typing import Any
 
 from penstock import reports
 from penstock.evaluation import measures
+from penstock.evaluation.answering import AnswersEvaluated
 from penstock.evaluation.documents import DELETED, UNANSWERABLE, UNKNOWN
 from penstock.evaluation.keeping import history
 from penstock.evaluation.measuring import Measured
@@ -46,10 +47,25 @@ def page(platform: Platform, index: str, evaluated: Evaluated | None = None, set
     )
 
 
+def answers_page(graded: AnswersEvaluated) -> str:
+    """The page of graded answers; what a model thinks of them stands apart, and is marked."""
+    found = graded.to_dict()
+    title = f"How {graded.index} answers"
+    shown = reports.environment().get_template("answers.html")
+    opinions = _rows((found["judge"] or {}).get("figures", {}))
+    return str(
+        shown.render(title=title, now=found, reasons=REASONS, figures=_rows(found["figures"]), opinions=opinions)
+    )
+
+
+def _rows(figures: dict[str, Any]) -> list[tuple[str, dict[str, Any], str]]:
+    return [(name, figure, "ours") for name, figure in figures.items()]
+
+
 def _shown(evaluated: Evaluated) -> dict[str, Any]:
     now = evaluated.to_dict()
     against = now["against"]
-    rows = [(name, figure, "ours") for name, figure in now["figures"].items()]
+    rows = _rows(now["figures"])
     bins = [("ours", spread(evaluated.ours))]
     if against is None or evaluated.theirs is None:
         return {"now": {**now, "mode": now["settings"]["mode"]}, "against": None, "rows": rows, "bins": bins}

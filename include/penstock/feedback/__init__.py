@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from penstock.feedback.giving import give
+from penstock.feedback.giving import give, give_all
 from penstock.feedback.importing import import_files
 from penstock.feedback.reading import read
 from penstock.feedback.report import report
 from penstock.feedback.saying import Kind, Said
 
-__all__ = ["Kind", "Said", "give", "import_files", "read", "report"]
+__all__ = ["Kind", "Said", "give", "give_all", "import_files", "read", "report"]

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from penstock import wording
 from penstock.errors import UsageError
 from penstock.feedback.saying import short
+
+if TYPE_CHECKING:
+    import pyarrow
 
 MAX_LINE_BYTES = 16 * 2**20
 
@@ -97,14 +100,22 @@ def _csv(place: str, file: BinaryIO) -> Iterator[LogRow]:
     if not (reader.fieldnames or ()):
         raise UsageError(f"{place} is empty; its first line names the columns")
     while True:
+        before = reader.reader.line_num
         try:
             values = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield LogRow(reader.line_num, None, f"not CSV: {error}")
+            yield LogRow(reader.reader.line_num, None, f"not CSV: {error}{_swallowed(before, reader.reader.line_num)}")
             continue
         yield _csv_row(reader.line_num, values)
+
+
+def _swallowed(before: int, last: int) -> str:
+    """What a quote that nothing closes takes with it: every line to the end of the file."""
+    if last - before < 2:
+        return ""
+    return f"; it began on line {before + 1}, and {wording.count(last - before - 1, 'line')} after it went with it"
 
 
 def _csv_row(line: int, values: dict[str | Any, Any]) -> LogRow:
@@ -126,11 +137,21 @@ def _parquet(place: str, file: BinaryIO) -> Iterator[LogRow]:
     line = 0
     try:
         for batch in parquet.ParquetFile(file).iter_batches(1_000):
-            for values in batch.to_pylist():
+            for nth in range(batch.num_rows):
                 line += 1
-                yield LogRow(line, values)
+                yield _parquet_row(line, batch.slice(nth, 1))
     except (pyarrow.ArrowException, OSError) as error:
         raise UsageError(f"{place} is not whole Parquet: {' '.join(str(error).split())[:200]}") from None
+
+
+def _parquet_row(line: int, row: pyarrow.RecordBatch) -> LogRow:
+    values: dict[str, Any] = {}
+    for name, column in zip(row.schema.names, row.columns, strict=True):
+        try:
+            values[name] = column[0].as_py()
+        except (ValueError, OverflowError) as error:  # no UTF-8; a time that Python has not
+            return LogRow(line, None, f"{name} cannot be read: {short(str(error))}")
+    return LogRow(line, values)
 
 
 READERS: dict[str, Callable[[str, BinaryIO], Iterator[LogRow]]] = {

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from penstock.catalog import insert_or_update
+from penstock.catalog import READERS_WAIT_S, insert_or_update
 from penstock.catalog.schema import feedback, interactions
-from penstock.errors import UsageError
-from penstock.feedback.places import Named, Places, Span
+from penstock.errors import UnknownInteractionError, UsageError
+from penstock.feedback.places import Named, Places, Shown
 from penstock.feedback.saying import Kind, Said, short
+from penstock.interactions.graves import graves, is_forgotten
 from penstock.interactions.recording import LIVE, Asker
 from penstock.platform import Platform
 
-Shown = Sequence[tuple[str | None, str]]
-"""Chunk (where it is known) and document of each passage, in the order of the page."""
 NAMED_IN_ERRORS = 5
 
 
@@ -25,23 +25,50 @@ def give(platform: Platform, interaction: str, said: Said, who: Asker | None = N
     """Write down what somebody says of an interaction, and return its id; however late, while the interaction is kept.
 
     Of two things of one kind that one person says of one passage, or of the whole, the later counts; both are kept.
-    With ``who`` only passages and documents can be named that this reader may see. Raises ``UsageError`` where the
-    interaction is not known, the passage was not shown, or the text is blank or enormous.
+    With ``who`` only passages and documents can be named that this reader may see. Where that names whose credential
+    it is, others' interactions are not known: who comes by an id learns nothing with it, not even that it is one.
+    Raises ``UnknownInteractionError``, and ``UsageError`` where the passage was not shown, or the text is blank or
+    enormous.
     """
+    return give_all(platform, interaction, [said], who)[0]
+
+
+def give_all(platform: Platform, interaction: str, said: Sequence[Said], who: Asker | None = None) -> list[str]:
+    """The same of several things that are said at once: all of them are written down, or none."""
+    by = who if who is not None and who.at is not None else replace(who or Asker(), at=time.time())
+    query = select(interactions.c.index_name, interactions.c.shown).where(interactions.c.id == interaction)
+    if who is not None and who.owner is not None:
+        query = query.where(interactions.c.asked_with == platform.recorder.digests.owner(who.owner))
     with platform.catalog.read() as connection:
-        query = select(interactions.c.index_name, interactions.c.shown).where(interactions.c.id == interaction)
         row = connection.execute(query).one_or_none()
     if row is None:
-        raise UsageError(unknown(platform, interaction))
+        raise UnknownInteractionError(unknown(platform, interaction))
     places = Places(platform, row.index_name, None if who is None else who.principals)
-    about = bound(said, row.shown, places)
-    digests, who, at = platform.recorder.digests, who or Asker(), time.time()
+    shown = places.readable(row.shown) if any(one.passage for one in said) else ()
+    given = [_row(platform, interaction, row.index_name, bound(one, shown, places), by) for one in said]
+    with platform.catalog.write(durable=True, wait_s=READERS_WAIT_S) as connection:
+        platform.catalog.hold(connection, feedback, interactions)
+        _check_not_forgotten(connection, given, by.at)
+        if connection.execute(query).one_or_none() is None:
+            raise UnknownInteractionError(unknown(platform, interaction))  # erased, or pruned, meanwhile
+        insert_or_update(connection, feedback, given)
+    return [str(one["id"]) for one in given]
+
+
+def _check_not_forgotten(connection: Connection, given: Sequence[dict[str, Any]], began: float | None) -> None:
+    people = {one[name] for one in given for name in ("person", "session")}
+    if is_forgotten(graves(connection, people), people, began):
+        raise UsageError("it is not kept: whoever says it was erased just now; say it again to have it kept")
+
+
+def _row(platform: Platform, interaction: str, index: str, about: dict[str, Any], who: Asker) -> dict[str, Any]:
+    digests, at = platform.recorder.digests, time.time()
     person, session = digests.person(who.person), digests.session(who.session)
     parts = (interaction, *map(str, about.values()), person or "", session or "", str(time.time_ns()))
-    given = {
+    return {
         "id": digests.of("feedback", *parts),
         "interaction_id": interaction,
-        "index_name": row.index_name,
+        "index_name": index,
         "at": at,
         "recorded_at": at,
         "origin": LIVE,
@@ -50,11 +77,6 @@ def give(platform: Platform, interaction: str, said: Said, who: Asker | None = N
         "redacted": False,
         **about,
     }
-    with platform.catalog.write(durable=True) as connection:
-        if connection.execute(query).one_or_none() is None:
-            raise UsageError(unknown(platform, interaction))  # erased, or pruned, meanwhile
-        insert_or_update(connection, feedback, [given])
-    return str(given["id"])
 
 
 def unknown(platform: Platform, interaction: str) -> str:
@@ -66,27 +88,37 @@ def unknown(platform: Platform, interaction: str) -> str:
 
 def bound(said: Said, shown: Shown, places: Places) -> dict[str, Any]:
     """The columns that say what is said, and what of. Raises ``UsageError``."""
+    columns = named(said, shown, places)
+    return columns | span_in(said, columns["document_id"], places)
+
+
+def named(said: Said, shown: Shown, places: Places) -> dict[str, Any]:
+    """The same without the place of a span, which is that of the document as it stands. Raises ``UsageError``."""
     said = said.checked()
-    about, span = _about(said, shown, places)
+    about = _about(said, shown, places)
     return {
         "kind": str(said.kind),
         "value": said.value,
         "text": said.text,
         "chunk_id": about.chunk if about else None,
         "document_id": about.document if about else None,
-        "revision": span.revision if span else None,
-        "start": span.start if span else None,
-        "end": span.end if span else None,
+        "revision": None,
+        "start": None,
+        "end": None,
     }
 
 
-def _about(said: Said, shown: Shown, places: Places) -> tuple[Named | None, Span | None]:
+def span_in(said: Said, document: str | None, places: Places) -> dict[str, Any]:
+    """The columns of the right words' place in the live revision, if any are said. Raises ``UsageError``."""
+    return asdict(places.span(document, said.span)) if document and said.span is not None else {}
+
+
+def _about(said: Said, shown: Shown, places: Places) -> Named | None:
     if said.passage is None:
-        return None, None
+        return None
     if said.kind is not Kind.RIGHT_PASSAGE:
-        return _one_of(shown, said.passage, places), None
-    right = next((Named(*one) for one in shown if one[0] == said.passage), None) or places.named(said.passage)
-    return right, places.span(right.document, said.span) if said.span is not None else None
+        return _one_of(shown, said.passage, places)
+    return next((Named(*one) for one in shown if one[0] == said.passage), None) or places.named(said.passage)
 
 
 def _one_of(shown: Shown, name: str, places: Places) -> Named:
@@ -99,5 +131,5 @@ def _one_of(shown: Shown, name: str, places: Places) -> Named:
     if named.chunk is None and mine:
         return mine[0] if len(mine) == 1 else Named(None, named.document)
     more = f" and {len(shown) - NAMED_IN_ERRORS} more" if len(shown) > NAMED_IN_ERRORS else ""
-    ids = ", ".join(chunk or f"document {document}" for chunk, document in shown[:NAMED_IN_ERRORS])
-    raise UsageError(f"passage {short(name)} was not shown in this interaction; shown were: {ids or 'none'}{more}")
+    names = ", ".join(chunk or places.key_of(document) for chunk, document in shown[:NAMED_IN_ERRORS])
+    raise UsageError(f"passage {short(name)} was not shown in this interaction; shown were: {names or 'none'}{more}")

@@ -15,13 +15,15 @@ from sqlalchemy import Connection, Table, select
 
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
-from penstock.catalog.schema import erased_people, feedback, interactions
+from penstock.catalog.schema import feedback, interactions
 from penstock.errors import UsageError
 from penstock.feedback.files import rows
-from penstock.feedback.giving import Shown, bound, unknown
-from penstock.feedback.mapping import Entry, each_place, read_entry
-from penstock.feedback.places import Places
-from penstock.interaction_settings import FeedbackSettings
+from penstock.feedback.giving import named, span_in, unknown
+from penstock.feedback.mapping import Entry, each_place, finds, read_entry
+from penstock.feedback.places import Places, Shown
+from penstock.feedback.saying import Said
+from penstock.interaction_settings import COLUMNS, FeedbackSettings
+from penstock.interactions.graves import Graves, graves, is_forgotten
 from penstock.interactions.recording import IMPORTED, MAX_ANSWER_CHARS, MAX_QUERY_CHARS, storable
 from penstock.platform import Platform
 
@@ -41,7 +43,7 @@ class Imported:
 
     A row is a line, or with ``each`` a place of one. ``left_out`` are those that ``where`` leaves out, ``erased`` those
     of people who asked to be forgotten. ``interactions`` and ``feedback`` are what was new, and ``known_…`` what was
-    there already.
+    there already. ``warnings`` name what the mapping gives and no row has.
     """
 
     rows: int = 0
@@ -53,6 +55,7 @@ class Imported:
     feedback: int = 0
     known_feedback: int = 0
     bad: list[BadRow] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,6 +72,7 @@ class _Read:
 class _Ready:
     """Rows for the two tables; no interaction where the row names one that there is."""
 
+    entry: Entry
     interaction: dict[str, Any] | None
     feedback: list[dict[str, Any]]
 
@@ -83,15 +87,27 @@ def import_files(
     """
     mapping = mapping or platform.settings.index(index).feedback
     importer = _Importer(platform, index)
+    unfound = {name for name in COLUMNS if getattr(mapping, name) is not None}
     for place in places:
         importer.nth.clear()
-        for batch in batched(_entries(place, mapping, importer.done)):
+        already = len(importer.done.bad)
+        for batch in batched(_entries(place, mapping, importer.done, unfound)):
             importer.take(batch)
+        importer.done.bad[already:] = sorted(importer.done.bad[already:], key=lambda one: one.line)
+    if importer.done.rows:
+        importer.done.warnings = [
+            f"{name} = {getattr(mapping, name)!r} found nothing in any row; check its spelling"
+            for name in COLUMNS
+            if name in unfound
+        ]
     return importer.done
 
 
-def _entries(place: str, mapping: FeedbackSettings, done: Imported) -> Iterator[_Read]:
-    """What the rows of a file say; rows that say nothing that can be used are counted here."""
+def _entries(place: str, mapping: FeedbackSettings, done: Imported, unfound: set[str]) -> Iterator[_Read]:
+    """What the rows of a file say; rows that say nothing that can be used are counted here.
+
+    ``unfound`` loses the columns of which a row has something.
+    """
     for row in rows(place):
         if row.values is None:
             done.rows += 1
@@ -105,6 +121,7 @@ def _entries(place: str, mapping: FeedbackSettings, done: Imported) -> Iterator[
             continue
         for values in parts:
             done.rows += 1
+            unfound -= {name for name in unfound if finds(values, mapping, name)}
             try:
                 entry = read_entry(values, mapping)
             except UsageError as error:
@@ -127,38 +144,49 @@ class _Importer:
 
     def take(self, batch: Sequence[_Read]) -> None:
         """Write a batch in one transaction, all that is good in it."""
-        named = {one.entry.interaction for one in batch if one.entry.interaction}
+        ids = {one.entry.interaction for one in batch if one.entry.interaction}
         self._places.load(name for one in batch for name in _names(one.entry))
         with self._platform.catalog.read() as connection:
-            known = _known_interactions(connection, named)
-            graves = _graves(connection, {digest for one in batch for digest in self._people(one.entry)})
+            known = _known_interactions(connection, ids)
+            dead = graves(connection, [digest for one in batch for digest in self._people(one.entry)])
             now = self._platform.catalog.now(connection)
-        ready = [made for one in batch if (made := self._ready(one, known, graves, now))]
+        ready = [made for one in batch if (made := self._ready(one, known, dead, now))]
         with self._platform.catalog.write(durable=True) as connection:
+            self._platform.catalog.hold(connection, feedback, interactions)
+            ready = self._of_those_not_forgotten(connection, ready)
             asked = [one.interaction for one in ready if one.interaction]
             self.done.interactions += (new := _insert(connection, interactions, asked))
-            mine = (named & known.keys() | {one["id"] for one in asked}) - self._made
+            mine = (ids & known.keys() | {one["id"] for one in asked}) - self._made
             self.done.known_interactions += len(mine) - new
             self._made |= mine
-            gone = named & known.keys() - _known_interactions(connection, named).keys()  # erased, or pruned, just now
+            gone = ids & known.keys() - _known_interactions(connection, ids).keys()  # erased, or pruned, just now
             said = [row for one in ready for row in one.feedback if row["interaction_id"] not in gone]
             self.done.feedback += (new := _insert(connection, feedback, said))
             self.done.known_feedback += len(said) - new
         self.done.taken += len(ready)
 
-    def _ready(self, one: _Read, known: Mapping[str, Any], graves: Mapping[str, float], now: float) -> _Ready | None:
+    def _ready(self, one: _Read, known: Mapping[str, Any], dead: Graves, now: float) -> _Ready | None:
         entry = one.entry
-        if any(entry.at is None or entry.at < graves[one] for one in self._people(entry) if one in graves):
+        if is_forgotten(dead, self._people(entry), entry.at):
             self.done.erased += 1
             return None
         try:
             if entry.interaction is None:
                 interaction = self._interaction(entry, now)
-                return _Ready(interaction, self._feedback(entry, interaction["id"], interaction["shown"], now))
-            return _Ready(None, self._feedback(entry, entry.interaction, self._shown_in(entry.interaction, known), now))
+                said = self._feedback(entry, interaction["id"], interaction["shown"], now)
+                return _Ready(entry, interaction, said)
+            said = self._feedback(entry, entry.interaction, self._shown_in(entry.interaction, known), now)
+            return _Ready(entry, None, said)
         except UsageError as error:
             self.done.bad.append(BadRow(one.file, one.line, str(error)))
             return None
+
+    def _of_those_not_forgotten(self, connection: Connection, ready: Sequence[_Ready]) -> list[_Ready]:
+        """Without rows of those who were erased since the batch was read."""
+        dead = graves(connection, [digest for one in ready for digest in self._people(one.entry)])
+        kept = [one for one in ready if not is_forgotten(dead, self._people(one.entry), one.entry.at)]
+        self.done.erased += len(ready) - len(kept)
+        return kept
 
     def _shown_in(self, id_: str, known: Mapping[str, Any]) -> Shown:
         if id_ not in known:
@@ -204,16 +232,16 @@ class _Importer:
     def _feedback(self, entry: Entry, interaction: str, shown: Shown, now: float) -> list[dict[str, Any]]:
         person, session = self._digests.person(entry.person), self._digests.session(entry.session)
         by = (person or "", session or "", str(entry.at or ""))
+        counted: Counter[str] = Counter()
         made = []
         for said in entry.said:
-            about = bound(said, shown, self._places)
-            content = self._digests.of("said", interaction, *map(str, about.values()), *by)
-            made.append((content, about))
-        for content, _about in made:  # only now: a row of which a part is bad is bad as a whole
-            self.nth[content] += 1
-        return [
-            {
-                "id": self._digests.of("feedback", content, str(self.nth[content])),
+            about = named(said, shown, self._places)
+            span = () if said.span is None else (str(said.span),)  # not its place, which an edit of the document moves
+            content = self._digests.of("said", interaction, *map(str, about.values()), *by, *span)
+            counted[content] += 1
+            id_ = self._digests.of("feedback", content, str(self.nth[content] + counted[content]))
+            row = {
+                "id": id_,
                 "interaction_id": interaction,
                 "index_name": self._index,
                 "at": now if entry.at is None else entry.at,
@@ -222,10 +250,19 @@ class _Importer:
                 "person": person,
                 "session": session,
                 "redacted": False,
-                **about,
             }
-            for content, about in made
-        ]
+            made.append(row | about | self._span(id_, said, about["document_id"]))
+        self.nth += counted  # only now: a row of which a part is bad is bad as a whole
+        return made
+
+    def _span(self, id_: str, said: Said, document: str | None) -> dict[str, Any]:
+        try:
+            return span_in(said, document, self._places)
+        except UsageError:
+            with self._platform.catalog.read() as connection:
+                if connection.execute(select(feedback.c.id).where(feedback.c.id == id_)).one_or_none() is None:
+                    raise
+            return {}  # taken in before the document was edited: it stands as it is
 
 
 def _names(entry: Entry) -> Iterator[str]:
@@ -238,14 +275,6 @@ def _known_interactions(connection: Connection, ids: set[str]) -> dict[str, Any]
     found: dict[str, Any] = {}
     for batch in batched(sorted(ids)):
         found |= {row.id: row for row in connection.execute(select(*columns).where(interactions.c.id.in_(batch)))}
-    return found
-
-
-def _graves(connection: Connection, digests: set[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for batch in batched(sorted(digests)):
-        query = select(erased_people.c.digest, erased_people.c.erased_at).where(erased_people.c.digest.in_(batch))
-        found |= {row.digest: row.erased_at for row in connection.execute(query)}
     return found
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ WORDS = {
 MILLISECONDS_FROM = 1e11
 """Seconds of the year 5138: a larger number of a log counts milliseconds."""
 OLDEST, NEWEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+AHEAD_S = 86_400
+"""Clocks differ, and a date alone is a day somewhere: by so much a log may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,14 @@ def read_entry(values: Mapping[str, Any], mapping: FeedbackSettings) -> Entry | 
     return entry
 
 
+def finds(values: Mapping[str, Any], mapping: FeedbackSettings, name: str) -> bool:
+    """Whether the expression that the mapping gives for a column finds something in a row."""
+    try:
+        return _Row(values, mapping).find(name) is not None
+    except UsageError:
+        return False
+
+
 class _Row:
     """A row as the mapping reads it."""
 
@@ -131,8 +143,10 @@ class _Row:
             return None
         if isinstance(found, str):
             return found.strip()
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        if isinstance(found, bool) or not isinstance(found, int | float | Decimal):
             raise UsageError(f"{name} is not text: {short(found)}")
+        if isinstance(found, Decimal):
+            return format(found.normalize(), "f")
         return f"{found:g}" if isinstance(found, float) and found.is_integer() else str(found)
 
     def texts(self, name: str) -> tuple[str, ...]:
@@ -228,6 +242,8 @@ def _moment(written: Any) -> float | None:
     seconds = _seconds(written)
     if seconds is None or not OLDEST <= seconds < NEWEST:
         raise UsageError(f"at is no time: {short(written)}; write ISO 8601, such as 2026-05-01T12:00:00Z, or seconds")
+    if seconds > time.time() + AHEAD_S:
+        raise UsageError(f"at is in the future: {short(written)}; nobody has said anything then")
     return seconds
 
 
@@ -239,6 +255,8 @@ def _seconds(written: Any) -> float | None:
             return None
     elif isinstance(written, str):
         written = number
+    if isinstance(written, date) and not isinstance(written, datetime):
+        written = datetime(written.year, written.month, written.day)  # noqa: DTZ001 - which names no zone is UTC
     if isinstance(written, datetime):
         return (written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp()
     if isinstance(written, bool) or not isinstance(written, int | float):

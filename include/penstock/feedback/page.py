@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,24 +10,26 @@ from typing import Any
 from penstock.reports import environment
 
 MOST_DOCUMENTS = 200
-HEIGHT, BAR, GAP = 160, 14, 4
-LABEL_WIDTH = 80
+HEIGHT, WIDEST_STEP, FILLED = 160, 18.0, 0.78
+WIDTH, AXIS, LABEL_WIDTH = 1080, 36, 80
+"""A page is 1,132 pixels wide inside its margins: more bars are narrower."""
 
 
 def page(report: Mapping[str, Any]) -> str:
     """HTML of what ``report.report`` returns; nothing is loaded from elsewhere."""
     template = environment().get_template("feedback.html")
-    return template.render(report=report, chart=_chart(report["ratings"]), most=MOST_DOCUMENTS, now=time.time())
+    return template.render(report=report, chart=chart(report["ratings"]), most=MOST_DOCUMENTS, now=time.time())
 
 
-def _chart(periods: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def chart(periods: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Bars up and down from a common line, in pixels; as many labels as have room."""
     up, down = (max((one[name] for one in periods), default=0) for name in ("up", "down"))
     unit = HEIGHT / max(up + down, 1)
-    every = -(-LABEL_WIDTH // (BAR + GAP))
+    step = min(WIDEST_STEP, (WIDTH - AXIS - LABEL_WIDTH) / max(len(periods), 1))
+    every = math.ceil(LABEL_WIDTH / step)
     bars = [
         {
-            "x": nth * (BAR + GAP),
+            "x": round(AXIS + nth * step, 2),
             "up": round(one["up"] * unit, 1),
             "down": round(one["down"] * unit, 1),
             "label": one["from"] if nth % every == 0 else "",
@@ -34,5 +37,7 @@ def _chart(periods: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         }
         for nth, one in enumerate(periods)
     ]
-    width = max(len(bars) * (BAR + GAP), LABEL_WIDTH)
-    return {"width": width, "height": HEIGHT, "zero": round(up * unit, 1), "bar": BAR, "bars": bars}
+    width = math.ceil(AXIS + len(bars) * step + LABEL_WIDTH)
+    ends = {"up": up, "down": down, "axis": AXIS}
+    bar = round(step * FILLED, 2)
+    return {"width": width, "height": HEIGHT, "zero": round(up * unit, 1), "bar": bar, "bars": bars, **ends}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.engine import Row
 
 from penstock import manifest
 from penstock.batching import batched
@@ -20,6 +22,8 @@ from penstock.records import PUBLIC
 from penstock.retrieval.places import parsed_text
 
 CHUNK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+Shown = Sequence[tuple[str | None, str]]
+"""Chunk (where it is known) and document of each passage, in the order of the page."""
 NOT_THERE = "is in no release of {index!r} that still stands"
 
 
@@ -84,6 +88,22 @@ class Places:
             raise UsageError(f"the span {start}–{end} is not in the document, which has {len(text):,} characters")
         return Span(revision, start, end)
 
+    def key_of(self, document: str) -> str:
+        """What people call a document that may be read: ``SOURCE:KEY``."""
+        query = select(documents.c.source, documents.c.key).where(documents.c.id == document)
+        with self._platform.catalog.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return f"{row.source}:{row.key}" if row is not None and row.key else "an erased document"
+
+    def readable(self, shown: Shown) -> Shown:
+        """Those of the passages that may be read today: a right that was taken away since is taken away here too."""
+        if self._readers is None:
+            return shown
+        query = select(documents).where(documents.c.id.in_({document for _, document in shown}))
+        with self._platform.catalog.read() as connection:
+            allowed = {row.id for row in connection.execute(query) if self._allows(row)}
+        return [one for one in shown if one[1] in allowed]
+
     def _document(self, name: str) -> str:
         if name not in self._documents:
             prefixed = [(one, name.removeprefix(f"{one}:")) for one in self._sources if name.startswith(f"{one}:")]
@@ -103,10 +123,12 @@ class Places:
         raise UsageError(f"no source of {self._index!r} has a document {short(name)}; write its key, or SOURCE:KEY")
 
     def _may_be_read(self, document: str) -> bool:
-        query = select(documents.c.principals, documents.c.erased_at).where(documents.c.id == document)
         with self._platform.catalog.read() as connection:
-            row = connection.execute(query).one_or_none()
-        if row is None or row.erased_at is not None:
+            row = connection.execute(select(documents).where(documents.c.id == document)).one_or_none()
+        return row is not None and self._allows(row)
+
+    def _allows(self, row: Row[Any]) -> bool:
+        if row.erased_at is not None:
             return False
         return self._readers is None or bool(self._readers & set(json.loads(row.principals)))
 

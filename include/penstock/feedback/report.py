@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
@@ -12,35 +12,17 @@ from typing import Any
 from sqlalchemy import select
 
 from penstock.batching import batched
-from penstock.catalog.schema import documents, feedback, interactions
-from penstock.feedback.reading import that_count
+from penstock.catalog.schema import documents
+from penstock.feedback.hearing import Heard, Row, hear
 from penstock.feedback.saying import Kind
 from penstock.feedback.topics import topics_of
-from penstock.interactions.reading import in_time
 from penstock.interactions.recording import IMPORTED
 from penstock.platform import Platform
 
-Row = Mapping[str, Any]
 MOST = 20
 REMARKS = 3
 DAYS, WEEKS = 62, 730
 """Up to so many days a period is a day, a week; beyond that a month."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Interactions, and what counts of what was said of each, by its id."""
-
-    asked: Sequence[Row]
-    said: Mapping[str, Sequence[Row]]
-    overtaken: int
-
-    def ratings(self, row: Row) -> list[float]:
-        """Of an interaction as a whole: a rating of one passage is about that one alone."""
-        return [one["value"] for one in self.of(row, Kind.RATING) if one["document_id"] is None]
-
-    def of(self, row: Row, kind: Kind) -> list[Row]:
-        return [one for one in self.said.get(row["id"], ()) if one["kind"] == kind]
 
 
 def report(platform: Platform, index: str, since: datetime | None = None, topics: bool = True) -> dict[str, Any]:
@@ -49,34 +31,17 @@ def report(platform: Platform, index: str, since: datetime | None = None, topics
     ``topics`` embeds up to ``topics.MOST`` questions with the index's embedder, which a paid one bills; without it they
     are None. Raises ``UnknownNameError``.
     """
-    platform.settings.index(index)
-    heard = _heard(platform, index, since)
-    unanswered = [row for row in heard.asked if row["query"] and _went_badly(row, heard)]
+    found = hear(platform, index, since)
+    unanswered = [row for row in found.asked if row["query"] and _went_badly(row, found)]
     return {
         "index": index,
         "since": since.isoformat() if since else None,
-        "volumes": _volumes(heard),
-        "ratings": _over_time(heard),
-        "worst": _worst(heard),
+        "volumes": _volumes(found),
+        "ratings": _over_time(found),
+        "worst": _worst(found),
         "topics": topics_of(platform, index, unanswered) if topics else None,
-        "documents": _documents(platform, heard),
+        "documents": _documents(platform, found),
     }
-
-
-def _heard(platform: Platform, index: str, since: datetime | None) -> Heard:
-    names = ("id", "at", "origin", "query", "query_digest", "shown", "citations", "refused")
-    columns = [interactions.c[name] for name in names]
-    with platform.catalog.read() as connection:
-        asked = [row._asdict() for row in connection.execute(in_time(index, since, None).with_only_columns(*columns))]
-        said: list[Row] = []
-        for batch in batched(row["id"] for row in asked):
-            query = select(feedback).where(feedback.c.interaction_id.in_(batch))
-            said += [row._asdict() for row in connection.execute(query)]
-    by_interaction: dict[str, list[Row]] = defaultdict(list)
-    counting = that_count(said)
-    for row in counting:
-        by_interaction[row["interaction_id"]].append(row)
-    return Heard(asked, by_interaction, len(said) - len(counting))
 
 
 def _went_badly(row: Row, heard: Heard) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -52,6 +53,8 @@ class Said:
             raise UsageError(f"a rating of {self.value} will not do: it is a number from -1, the worst, to 1, the best")
         if self.kind is not Kind.RATING and self.value is not None:
             raise UsageError(f"a {self.kind} has no value; {self.value} belongs to a rating")
+        if self.kind is not Kind.RIGHT_PASSAGE and self.span is not None:
+            raise UsageError(f"a {self.kind} has no span; a span is said of a {Kind.RIGHT_PASSAGE}")
         if self.kind in SPEAKING:
             return Said(self.kind, text=checked_text(self.kind, self.text), passage=self.passage)
         if self.text is not None:
@@ -82,6 +85,41 @@ def on_scale(value: float, worst: float, best: float) -> float:
     if not math.isfinite(value) or not low <= value <= high:
         raise UsageError(f"rating {value:g} is not on the scale from {worst:g} to {best:g}")
     return 2 * (value - worst) / (best - worst) - 1
+
+
+def said_at_once(
+    rating: float | None = None,
+    comment: str | None = None,
+    correction: str | None = None,
+    right: str | None = None,
+    span: str | None = None,
+    events: Collection[Kind] = (),
+    passage: str | None = None,
+) -> list[Said]:
+    """What a person says in one go, of one passage or of the whole. Raises ``UsageError`` where that is nothing."""
+    if span is not None and right is None:
+        raise UsageError("a span is that of the right passage; name the document that it stands in, too")
+    said = [Said(Kind.RATING, value=rating, passage=passage)] if rating is not None else []
+    said += [Said(Kind.COMMENT, text=comment, passage=passage)] if comment is not None else []
+    said += [Said(Kind.CORRECTION, text=correction, passage=passage)] if correction is not None else []
+    said += [Said(Kind.RIGHT_PASSAGE, passage=right, span=span)] if right is not None else []
+    said += [Said(event, passage=passage) for event in events]
+    if not said:
+        raise UsageError("nothing is said; give a rating, a comment, a correction, the right passage, or an event")
+    return said
+
+
+def rated(written: str) -> float:
+    """A rating as people write it at a command line: ``good``, ``bad``, or a number from -1 to 1.
+
+    >>> [rated(one) for one in ("good", "bad", "0.5")]
+    [1.0, -1.0, 0.5]
+    """
+    words = {"good": 1.0, "bad": -1.0}
+    try:
+        return words.get(written.strip().casefold()) or float(written)
+    except ValueError:
+        raise UsageError(f"rating {short(written)} will not do; write good, bad, or a number from -1 to 1") from None
 
 
 def short(value: object) -> str:

@@ -35,8 +35,8 @@ def topics_of(platform: Platform, index: str, asked: Sequence[Mapping[str, Any]]
         serving = manifest.serving(connection, index)
         if serving is None or not questions:
             return []
-        recipe = Recipe.model_validate(manifest.generation_row(connection, index, serving).recipe)
-    embedder = platform.embedder(recipe.with_runtime_of(Recipe.of(platform.settings, index)).embedder)
+        generation = manifest.generation_row(connection, index, serving)
+    embedder = platform.embedder(Recipe.of_generation(platform.settings, generation).embedder)
     vectors = embedder.embed_documents(questions)
     groups = sorted(_groups(vectors), key=lambda group: -sum(counts[questions[one]] for one in group))
     return [

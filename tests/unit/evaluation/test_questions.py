@@ -108,7 +108,15 @@ def test_a_beir_split_is_what_it_judges(tmp_path: Path) -> None:
     assert found.questions == (Question("2", "two?", {"d1": 1, "d2": 2}), Question("3", "three?", {"d1": 1}))
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "golden.jsonl"
+    path.write_text('{"id": "a", "question": "b?", "keys": []}', encoding="utf-8-sig")
+    assert read(path).questions[0].id == "a"
+
+
 def test_what_is_wrong_with_a_beir_folder_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is no BEIR folder; it holds no qrels/test.tsv beside a queries.jsonl"):
+        read(tmp_path)
     folder = beir(tmp_path, [{"_id": "1", "text": "one?"}], "1\td1\tyes\n")
     with pytest.raises(UnknownNameError, match=r"unknown split of .*: 'dev'; there are: test"):
         read(folder, "dev")

@@ -41,6 +41,25 @@ def test_csv(tmp_path: Path) -> None:
     ]
 
 
+def test_a_quote_that_nothing_closes_says_what_it_takes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('a,b\n1,"two"x\n3,"four\n' + "5,6\n" * 50)
+    assert list(rows(str(path))) == [
+        LogRow(2, None, "not CSV: ',' expected after '\"'"),
+        LogRow(53, None, "not CSV: unexpected end of data; it began on line 3, and 50 lines after it went with it"),
+    ]
+
+
+def test_a_bad_row_of_parquet_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    no_utf8 = pa.Array.from_buffers(pa.binary(), 3, pa.array([b"x", b"\xff", b"y"]).buffers()).view(pa.string())
+    at = pa.array([0, 0, 2**40], pa.timestamp("s", "UTC"))
+    parquet.write_table(pa.table({"a": no_utf8, "at": at}), path)
+    found = list(rows(str(path)))
+    assert [(one.line, one.values is None) for one in found] == [(1, False), (2, True), (3, True)]
+    assert [one.problem.partition(":")[0] for one in found[1:]] == ["a cannot be read", "at cannot be read"]
+
+
 def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     parquet.write_table(pa.table({"a": [1, 2], "b": [["x"], None]}), path)

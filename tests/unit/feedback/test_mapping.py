@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def test_a_row_says_all_that_it_says() -> None:
         Said(Kind.COPIED, passage="bread.md"),
     )
     assert (entry.person, entry.at) == ("7", datetime(2026, 5, 1, 10, tzinfo=UTC).timestamp())
+
+
+def test_values_as_tables_type_them() -> None:
+    entry = read_entry({**ASKED, "at": date(2026, 5, 1), "person": Decimal("7.00")}, PLAIN)
+    assert entry is not None
+    assert (entry.person, entry.at) == ("7", datetime(2026, 5, 1, tzinfo=UTC).timestamp())
+
+
+def test_a_time_that_has_not_come() -> None:
+    with pytest.raises(UsageError, match=r"^at is in the future: '2099-01-01'; nobody has said anything then$"):
+        read_entry({**ASKED, "at": "2099-01-01"}, PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -165,6 +177,10 @@ def test_a_mapping_of_a_file(tmp_path: Path) -> None:
         ),
         (Said(Kind.COMMENT, text=" \n"), "the comment is blank; write some words"),
         (Said(Kind.COMMENT, value=1.0, text="x"), "a comment has no value; 1.0 belongs to a rating"),
+        (
+            Said(Kind.RATING, value=1.0, span="the mill"),
+            "a rating has no span; a span is said of a right-passage",
+        ),
         (Said(Kind.COPIED, text="x"), "a copied has no text; say it as a comment"),
         (
             Said(Kind.RIGHT_PASSAGE),
