@@ -1,0 +1,100 @@
+"""Whether the service lives, and whether it can answer: for those who start, stop and route to it."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from penstock import manifest, retrieval, whereabouts
+from penstock.errors import PenstockError, StoreError
+from penstock.platform import Platform
+from penstock.recipe import Recipe
+from penstock.service import problems
+from penstock.service.problems import Fault, Problem, ProblemResponse
+from penstock.settings import ApiEmbedderSettings
+
+log = structlog.get_logger("penstock")
+router = APIRouter()
+
+
+class Healthy(BaseModel):
+    status: str = "ok"
+
+
+@router.head("/healthz", include_in_schema=False)
+@router.get("/healthz")
+def healthz() -> Healthy:
+    """The process answers."""
+    return Healthy()
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get("/readyz", response_model=Healthy, responses={503: {"model": Problem}})
+def readyz(request: Request) -> Response:
+    """The catalog answers and can be written, and the collection and the embedder of every live index can be opened."""
+    faults = unready(request.app.state.service.platform)
+    if not faults:
+        return Response(Healthy().model_dump_json(), media_type="application/json")
+    detail = f"{', '.join(one.at for one in faults)} cannot be used. {problems.OPERATOR}"
+    found = problems.problem(problems.NOT_READY, detail, request.state.instance, faults)
+    for fault in faults:
+        log.error("not ready", at=fault.at, error=fault.problem, instance=request.state.instance)
+    return ProblemResponse(found, {"Retry-After": str(problems.RETRY_AFTER_S)})
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(request: Request) -> Response:
+    return Response(request.app.state.service.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def unready(platform: Platform) -> list[Fault]:
+    """What cannot be used now. Errors' own words are for the log."""
+    try:
+        live = live_recipes(platform)
+        whereabouts.require_here(platform)
+    except PenstockError as error:
+        return [Fault(at="catalog", problem=str(error))]
+    faults = []
+    try:
+        platform.catalog.require_writable()
+    except PenstockError as error:
+        faults.append(Fault(at="catalog: writing", problem=str(error)))
+    for index, (collection, recipe) in live.items():
+        try:
+            if not platform.stands(collection):
+                raise StoreError(f"the store has no collection {collection!r}; run `penstock verify {index}`")
+        except PenstockError as error:
+            faults.append(Fault(at=f"{index}: collection", problem=str(error)))
+        try:
+            platform.embedder(recipe.embedder)
+        except PenstockError as error:
+            faults.append(Fault(at=f"{index}: embedder", problem=str(error)))
+    return faults
+
+
+def live_recipes(platform: Platform) -> dict[str, tuple[str, Recipe]]:
+    """By index that something is live of: the live collection and what made it."""
+    found = {}
+    with platform.catalog.read() as connection:
+        for index in platform.settings.indexes:
+            generation = manifest.serving(connection, index)
+            if generation is not None:
+                row = manifest.generation_row(connection, index, generation)
+                found[index] = str(row.collection), Recipe.of_generation(platform.settings, row)
+    return found
+
+
+def warm_up(platform: Platform) -> None:
+    """Ask every live index something, so that no reader waits for a model to be read and compiled.
+
+    What fails is said in the log and by ``/readyz``; the service starts. A paid model is not asked.
+    """
+    try:
+        for index, (_, recipe) in live_recipes(platform).items():
+            paid = isinstance(recipe.embedder, ApiEmbedderSettings)
+            retrieval.search(platform, index, "warm up", k=1, mode="text" if paid else None)
+        platform.recorder.digests  # noqa: B018 - whoever comes first makes their key
+    except PenstockError as error:
+        log.warning("not warm: the first requests will wait, or fail", error=str(error))

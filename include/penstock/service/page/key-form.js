@@ -1,0 +1,41 @@
+// The form for a key. It is shown where the service says that it needs one, or another one.
+
+import { key, keepKey } from "./reader.js";
+
+const at = (id) => document.getElementById(id);
+const KEY = /^[\x21-\x7e]+$/; // what a header can hold
+
+// `anew` is called as soon as the page has another reader.
+export function watchKeys(anew) {
+  window.addEventListener("key-needed", ({ detail: problem }) => show(problem));
+  at("key-form").addEventListener("submit", (event) => use(event, anew));
+  at("key").addEventListener("input", () => at("key").setCustomValidity(""));
+  for (const id of ["without-key", "forget-key"]) at(id).addEventListener("click", () => change(null, anew));
+}
+
+export function hideKeyForm() {
+  at("key-form").hidden = true;
+  at("forget-key").hidden = !key();
+}
+
+function show(problem) {
+  at("key-title").textContent = key() ? "Your key is not accepted" : "This service asks for a key";
+  at("key-detail").textContent = problem.detail;
+  at("without-key").hidden = !key();
+  at("key").value = "";
+  at("key-form").hidden = false;
+  at("key").focus();
+}
+
+function use(event, anew) {
+  event.preventDefault();
+  const given = at("key").value.trim();
+  at("key").setCustomValidity(KEY.test(given) ? "" : "A key is letters, digits and signs, without spaces.");
+  if (at("key").reportValidity()) change(given, anew);
+}
+
+function change(given, anew) {
+  keepKey(given);
+  hideKeyForm();
+  anew();
+}

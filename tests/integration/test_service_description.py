@@ -1,0 +1,109 @@
+"""The service answers as /openapi.json says that it does, whatever it is asked: schemathesis asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from penstock.credential_settings import LimitSettings
+from penstock.parsing import ParserPool
+from penstock.service import create_app
+from penstock.service_settings import ServiceSettings
+from penstock.settings import ParserSettings
+from support.workspace import Workspace
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory, pools: dict[ParserSettings, ParserPool]) -> Iterator[Any]:
+    w = Workspace(tmp_path_factory.mktemp("described"), pools)
+    w.write("mill.md", "# Mill\n\nThe miller grinds barley in the old mill.\n")
+    w.sync()
+    limits = LimitSettings(requests_per_minute=0)  # what is refused for its number would be tried for nothing
+    w.settings = w.settings.model_copy(update={"service": ServiceSettings(limits=limits)})
+    w.platform.close()
+    w.platform = w.open()
+    yield schemathesis.openapi.from_asgi("/openapi.json", create_app(w.platform))
+    w.platform.close()
+
+
+OPERATIONS = [
+    ("POST", "/v1/indexes/{index}/search"),
+    ("POST", "/v1/indexes/{index}/answer"),
+    ("POST", "/v1/feedback"),
+    ("GET", "/v1/indexes"),
+    ("GET", "/v1/indexes/{index}/releases"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+]
+
+
+def test_who_asks_may_say_so_and_the_events_are_named(described: Any) -> None:
+    said = described.raw_schema
+    answer = said["paths"]["/v1/indexes/{index}/answer"]["post"]
+    assert said["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert answer["security"] == [{}, {"bearer": []}]
+    assert "security" not in said["paths"]["/healthz"]["get"]
+    events = answer["responses"]["200"]["content"]["text/event-stream"]["schema"]["description"]
+    assert all(f"`{name}`" in events for name in ("reading", "claim", "ended", "problem"))
+
+
+FEW = settings(max_examples=15)
+MANY = settings(max_examples=400)
+
+
+def test_every_operation_is_asked(described: Any) -> None:
+    found = {(one.ok().method.upper(), one.ok().path) for one in described.get_all_operations()}
+    assert found == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_no_request_is_too_much(described: Any, method: str, path: str) -> None:
+    ask(described[path][method], FEW)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_no_request_of_many_is_too_much(described: Any, method: str, path: str) -> None:
+    seen = ask(described[path][method], MANY)
+    assert seen >= ({200, 422} if path.endswith(("search", "answer")) else set()), "the questions were all of one kind"
+
+
+def ask(operation: Any, how_often: settings) -> set[int]:
+    """Ask an operation what its description allows, and what it does not; return the statuses that came."""
+    seen = set()
+    modes = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
+    cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in modes))
+
+    @settings(how_often, suppress_health_check=list(HealthCheck))
+    @given(cases, st.booleans())
+    def once(case: schemathesis.Case, ours: bool) -> None:
+        if ours and "index" in case.path_parameters:
+            case.path_parameters["index"] = "main"  # a made-up name is never that of an index
+        seen.add(case.call_and_validate(checks=CHECKS).status_code)
+
+    once()
+    return seen

@@ -1,0 +1,171 @@
+"""The service as those see it who run it: readiness, figures, the log, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from penstock.cli import app
+from penstock.errors import UsageError
+from penstock.parsing import ParserPool
+from penstock.platform import Platform
+from penstock.service.serving import listen
+from penstock.settings import ParserSettings, load
+from penstock.sync import sync
+from support.chat_models import honest
+from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.service import events_of, serving
+from support.workspace import Workspace
+
+SEARCH, ANSWER = "/v1/indexes/main/search", "/v1/indexes/main/answer"
+
+
+@pytest.fixture
+def mill(workspace: Workspace) -> Workspace:
+    workspace.write("mill.md", "# Mill\n\nThe miller grinds barley in the old mill.\n")
+    workspace.sync()
+    return workspace
+
+
+def test_it_is_ready_until_a_part_is_lost(mill: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(mill.platform) as client:
+        assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
+        shutil.rmtree(mill.settings.index_url)
+        said = client.get("/readyz")
+        assert client.get("/healthz").status_code == 200
+    assert (said.status_code, said.headers["retry-after"]) == (503, "5")
+    assert [one["at"] for one in said.json()["errors"]] == ["main: collection"]
+    assert str(mill.root) not in said.text
+    assert said.json()["instance"] in capsys.readouterr().out
+
+
+def test_an_installation_without_a_release_is_ready_and_says_so(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(workspace.platform) as client:
+        assert client.get("/readyz").status_code == 200
+        (index,) = client.get("/v1/indexes").json()["indexes"]
+        said = client.post(SEARCH, json={"query": "barley"}).json()
+    assert index["release"] is None
+    assert said["type"] == "urn:penstock:problem:nothing-published"
+    assert said["detail"] == "Ask whoever runs the service to publish its first release."
+    assert "run `penstock sync main`" in capsys.readouterr().out
+
+
+def test_figures_and_the_log_hold_no_words_of_a_reader(mill: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(mill.platform) as client:
+        client.post(SEARCH, json={"query": "barley of Mallory", "session": "Mallory"})
+        client.post("/v1/indexes/Mallory/search", json={"query": "barley"})
+        client.post(ANSWER, json={"question": "Mallory?", "where": "key='none'"})
+        client.get("/Mallory")
+        figures = client.get("/metrics").text
+    for line in (
+        'penstock_requests_total{method="POST",route="/v1/indexes/{index}/search",status="200"} 1.0',
+        'penstock_requests_total{method="POST",route="/v1/indexes/{index}/search",status="404"} 1.0',
+        'penstock_requests_total{method="GET",route="(none)",status="404"} 1.0',
+        'penstock_stage_seconds_count{stage="cite"} 2.0',
+        'penstock_refusals_total{index="main"} 1.0',
+        'penstock_live_release{index="main"} 1.0',
+        "penstock_catalog_up 1.0",
+    ):
+        assert line in figures
+    log = capsys.readouterr().out
+    assert "route=/v1/indexes/{index}/search" in log
+    assert "caller=anonymous" in log
+    assert "Mallory" not in figures + log
+
+
+def test_what_the_server_itself_says_stands_in_the_log(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (
+        serving(workspace.platform) as client,
+        socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=30) as raw,
+    ):
+        raw.sendall(b"garbage\r\n\r\n")
+        assert raw.recv(12) == b"HTTP/1.1 400"
+    said = capsys.readouterr()
+    assert "Invalid HTTP request received. [uvicorn.error]" in said.out  # structlog's, as it is in tests
+    assert "Invalid HTTP request received." not in said.err
+
+
+@pytest.mark.parametrize(
+    ("port", "bound"), [("-1", "greater than or equal to 0"), ("65536", "less than or equal to 65535")]
+)
+def test_a_port_that_there_is_not_is_wrong_use(port: str, bound: str) -> None:
+    said = CliRunner().invoke(app, ["serve", f"--port={port}"])
+    assert said.exit_code == 2
+    assert f"Invalid value for '--port': Input should be {bound}" in said.output
+
+
+def test_a_balancer_may_ask_for_heads(workspace: Workspace) -> None:
+    with serving(workspace.platform) as client:
+        heads = [client.head(path) for path in ("/", "/healthz", "/readyz")]
+    assert [(one.status_code, one.content) for one in heads] == [(200, b"")] * 3
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with (
+        listen("127.0.0.1", 0) as bound,
+        pytest.raises(UsageError, match=r"127\.0\.0\.1 port \d+ cannot be listened on: Address already in use"),
+    ):
+        listen("127.0.0.1", bound.getsockname()[1])
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
+    use_our_key(monkeypatch)
+    with model_api() as server:
+        server.writes = honest
+        yield server
+
+
+@pytest.mark.e2e
+def test_who_is_told_to_stop_ends_what_is_under_way(
+    tmp_path: Path, pools: dict[ParserSettings, ParserPool], api: ModelApi
+) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "mill.md").write_text("# Mill\n\nThe miller grinds barley. It is old.\n")
+    (tmp_path / "penstock.toml").write_text(f"""
+[sources.docs]
+type = "folder"
+path = "documents"
+when_silent = ["public"]
+[parser]
+workers = 1
+[indexes.main]
+sources = ["docs"]
+embedder = {{ backend = "hashing" }}
+answer.min_confidence = 0
+answer.generator = {{ backend = "openai", model = "{CHAT_MODEL}", base_url = "{api.url}/v1" }}
+""")
+    platform = Platform(load(tmp_path / "penstock.toml"), pools=pools)
+    assert sync(platform, "main").state == "published"
+    platform.close()
+    api.faults.append(Fault(hold=(hold := Event())))
+    command = [sys.executable, "-m", "penstock.cli", "serve", "--port", "0", "--json"]
+    environment = os.environ | {"PENSTOCK_CONFIG": str(tmp_path / "penstock.toml")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with httpx.stream("POST", url + ANSWER, json={"question": "Who grinds?", "stream": True}, timeout=60) as said:
+            events = events_of(said.iter_lines())
+            assert next(events)[0] == "reading"
+            process.send_signal(signal.SIGTERM)
+            hold.set()
+            assert [name for name, _ in events][-1] == "ended"
+        assert process.wait(60) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url + "/healthz")
