@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -179,6 +180,13 @@ def evaluating(shell: Shell) -> None:
 
 def speaking(shell: Shell) -> None:
     asked = shell.tell("search record", "search", "notes", "what does barley cost", "-k", "1", "--record", "--json")
+    answer = shell.tell(
+        "ask record", "ask", "notes", "what does barley cost", "--where", "key=barley.md", "--record", "--json"
+    )
+    give = ("feedback", "give", answer.json["interaction"])
+    shell.tell("feedback give", *give, "--rating", "good", "--right", "eel.md", "--span", "the eel we know", "--json")
+    shell.tell("feedback give badly", *give, "--comment", "no", "--copied", "--passage", "eels.md", "--json")
+    shell.tell("feedback give nothing", *give, "--json")
     rows = [
         {"interaction": asked.json["interaction"], "rating": "up"},
         {"question": "who keeps the eels?", "shown": ["eel.md"], "rating": "down", "comment": "that is not said"},
@@ -189,9 +197,20 @@ def speaking(shell: Shell) -> None:
     shell.tell("feedback import people", "feedback", "import", "notes", "log.jsonl")
     shell.tell("feedback report", "feedback", "report", "notes", "--since", "1d", "-o", "feedback.html", "--json")
     shell.tell("feedback report people", "feedback", "report", "notes")
+    shell.tell("evaluate feedback", "evaluate", "notes", "--feedback", "--since", "1d", "--json")
+    shell.tell("evaluate answers", "evaluate", "notes", "golden.jsonl", "--answers", "-o", "answers.html", "--json")
+    shell.tell("evaluate answers people", "evaluate", "notes", "golden.jsonl", "--answers")
+    shell.tell("evaluate judge", "evaluate", "notes", "golden.jsonl", "--answers", "--judge")
+    shell.tell("evaluate both", "evaluate", "notes", "log.jsonl", "--feedback")
     shell.tell("interactions export", "interactions", "export", "notes", "-o", "log.parquet", "--json")
     shell.tell("interactions erase", "interactions", "erase", "--person", "tester", "--why", "the law", "--json")
     shell.tell("interactions prune", "interactions", "prune", "--json")
+    made = shell.tell("keys create", "keys", "create", "intranet", "-p", "group:keepers", "--expires", "90", "--json")
+    shell.tell("keys create people", "keys", "create", "kiosk", "-p", "public")
+    shell.tell("keys list", "keys", "list", "--json")
+    shell.tell("keys list people", "keys", "list")
+    shell.tell("keys revoke", "keys", "revoke", made.json["id"], "--why", "its holder left", "--json")
+    shell.tell("keys create again", "keys", "create", "kiosk", "-p", "group:keepers")
 
 
 def refusals(shell: Shell, notes: Path) -> None:
@@ -255,10 +274,17 @@ SUCCEEDS = (
     "evaluate",
     "evaluate history",
     "search record",
+    "ask record",
+    "feedback give",
+    "evaluate feedback",
+    "evaluate answers",
     "feedback report",
     "interactions export",
     "interactions erase",
     "interactions prune",
+    "keys create",
+    "keys list",
+    "keys revoke",
     "quarantine retry",
     "approve",
     "rollback",
@@ -317,6 +343,27 @@ def test_people_can_trace_what_a_search_prints(story: dict[str, Said]) -> None:
     assert story["trace"].json["chunk"]["id"] == chunk
 
 
+def test_a_key_is_shown_once(story: dict[str, Said]) -> None:
+    made, people = story["keys create"].json, story["keys create people"].out
+    shown = re.search(r"^psk_[0-9a-f]{12}_([0-9a-f]{64})$", people, re.MULTILINE)
+    assert shown
+    assert people.startswith("Key kiosk gives public, until it is revoked.\n")
+    listed = story["keys list"].json
+    assert [(one["name"], one["principals"], one["state"]) for one in listed] == [
+        ("kiosk", ["public"], "valid"),
+        ("intranet", ["group:keepers"], "valid"),
+    ]
+    assert made["expires_at"] - made["created_at"] == 90 * 86_400
+    everything = "".join(one.out for name, one in story.items() if not name.startswith("keys create"))
+    assert made["key"].rpartition("_")[2] not in everything
+    assert shown[1] not in everything
+    assert f"{made['id']}  intranet  valid  made " in story["keys list people"].out
+    assert (story["keys create again"].code, "there is a key 'kiosk' already" in story["keys create again"].err) == (
+        2,
+        True,
+    )
+
+
 def test_questions_with_known_answers_are_measured_and_kept(story: dict[str, Said]) -> None:
     found = story["evaluate"].json
     assert (found["questions"]["asked"], found["absent"]) == (2, {"treasure": "unknown"})
@@ -346,17 +393,44 @@ def test_feedback_is_taken_row_by_row_and_a_bad_one_ends_with_1(story: dict[str,
 
 def test_people_read_what_was_said(story: dict[str, Said]) -> None:
     volumes = story["feedback report"].json["volumes"]
-    assert (volumes["interactions"], volumes["feedback"]) == (2, {"rating": 2, "comment": 1})
+    assert (volumes["interactions"], volumes["answers"]) == (3, 1)
+    assert volumes["feedback"] == {"rating": 3, "comment": 1, "right-passage": 1}
     said = story["feedback report people"].out
     assert "Worst questions\n  -1.00  1 rated  who keeps the eels?\n" in said
     assert "Unanswered topics\n  1 asked  1 wording  who keeps the eels?\n" in said
-    assert "  -1.00  1 rated  1 shown  notes:eel.md\n" in said
+    assert "  -1.00  1 rated  1 shown  notes:eel.md     named as right 1 ×\n" in said
+
+
+def test_what_is_said_at_once_is_kept_whole_or_not_at_all(story: dict[str, Said]) -> None:
+    given = story["feedback give"].json
+    assert (given["interaction"], len(given["feedback"])) == (story["ask record"].json["interaction"], 2)
+    badly, nothing = story["feedback give badly"], story["feedback give nothing"]
+    assert (badly.code, nothing.code) == (2, 2)
+    assert badly.json["error"] == "no source of 'notes' has a document 'eels.md'; write its key, or SOURCE:KEY"
+    assert nothing.json["error"].startswith("nothing is said; give a rating, a comment,")
+
+
+def test_what_people_asked_and_judged_is_evaluated(story: dict[str, Said]) -> None:
+    found = story["evaluate feedback"].json
+    assert (found["questions"]["set"], found["questions"]["asked"]) == ("feedback", 2)  # one with a filter, one without
+    assert found["remarks"][0].startswith("only what was shown could be judged: what no search ever brought up counts")
+    answers = story["evaluate answers"].json
+    assert (answers["questions"]["set"], answers["judge"], answers["absent"]) == (
+        "golden",
+        None,
+        {"treasure": "unknown"},
+    )
+    assert story["evaluate answers people"].out.startswith("notes, release 2, answers by extractive   2 questions of ")
+    assert story["evaluate judge"].code == 2
+    assert "name a chat model as indexes.notes.judge in " in story["evaluate judge"].err
+    assert story["evaluate both"].code == 2
+    assert "name either log.jsonl or --feedback" in story["evaluate both"].err
 
 
 def test_a_person_who_asked_at_the_terminal_can_be_forgotten(story: dict[str, Said]) -> None:
-    assert story["interactions export"].json["interactions"] == 2
+    assert story["interactions export"].json["interactions"] == 3
     certificate = story["interactions erase"].json
-    assert (certificate["interactions_erased"], certificate["feedback_erased"]) == (1, 1)
+    assert (certificate["interactions_erased"], certificate["feedback_erased"]) == (2, 3)
 
 
 def test_the_broken_document_waits_alone(story: dict[str, Said]) -> None:
@@ -393,8 +467,12 @@ def test_rollback_and_resume_move_the_live_release(story: dict[str, Said]) -> No
 
 def test_every_decision_is_in_the_log(story: dict[str, Said]) -> None:
     decided = [(one["what"], one["release"], one["who"], one["why"]) for one in reversed(story["log"].json)]
+    kiosk, intranet = (one["id"] for one in story["keys list"].json)
     assert decided == [
         ("erase-person", None, "tester", "the law"),
+        ("create-key", None, "tester", f"key {intranet} gives group:keepers"),
+        ("create-key", None, "tester", f"key {kiosk} gives public"),
+        ("revoke-key", None, "tester", f"key {intranet}: its holder left"),
         ("approve", 3, "tester", "we gave these up"),
         ("rollback", 1, "tester", "a look back"),
         ("resume", 3, "tester", "seen enough"),

@@ -77,6 +77,8 @@ def test_an_answer_cites_the_exact_place(capsys: pytest.CaptureFixture[str]) -> 
 def test_an_answer_without_hits_says_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
     display.found(answer())
     assert "Nothing found that this reader may see. Name who is asking with" in capsys.readouterr().out
+    display.found(answer() | {"setup": {"where": "year = 1"}})
+    assert "Nothing found under this filter that" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_document_is_shown_and_never_obeyed(capsys: pytest.CaptureFixture[str]) -> None:

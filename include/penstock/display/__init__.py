@@ -6,18 +6,22 @@ people copy (ids, keys, commands) is never cut or broken over lines.
 
 from penstock.display.answers import answer_explained, answered
 from penstock.display.documents import explanation, previews, quarantine, retried
-from penstock.display.evaluation import evaluated, history
+from penstock.display.evaluation import answers_evaluated, evaluated, history
 from penstock.display.feedback import feedback, imported
 from penstock.display.health import checks, decisions, findings, started, status
+from penstock.display.keys import key_made, key_revoked, keys
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
 from penstock.display.search import excerpt, explained, found
 from penstock.display.tree import tree
+from penstock.display.triage import advised, triaged
 
 __all__ = [
     "Bars",
+    "advised",
     "answer_explained",
     "answered",
+    "answers_evaluated",
     "checks",
     "decisions",
     "diff",
@@ -30,6 +34,9 @@ __all__ = [
     "found",
     "history",
     "imported",
+    "key_made",
+    "key_revoked",
+    "keys",
     "moved",
     "plan",
     "previews",
@@ -40,4 +47,5 @@ __all__ = [
     "started",
     "status",
     "tree",
+    "triaged",
 ]

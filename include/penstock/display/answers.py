@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock.display import paper
 from penstock.display.paper import BAD, QUIET, STRONG, WARN
-from penstock.display.search import exact_place, excerpt, headline, path, timings
+from penstock.display.search import exact_place, excerpt, headline, path, recorded, timings
 from penstock.wording import count, listed
 
 NEAREST = 3
@@ -27,6 +27,7 @@ def answered(answer: dict[str, Any]) -> None:
         paper.prose(f"“{' '.join(quote['text'].split())}”", indent=4)
         exact_place(quote)
     _left_out(answer)
+    recorded(answer)
 
 
 def answer_explained(answer: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,16 +26,46 @@ def evaluated(found: dict[str, Any]) -> None:
         ),
     )
     paper.rows([(name, figure(one)) for name, one in found["figures"].items()])
+    for remark in found["remarks"]:
+        paper.prose((remark, QUIET))
     _absent(found["absent"])
     if found["against"]:
         _against(found["against"])
 
 
+def answers_evaluated(found: dict[str, Any]) -> None:
+    """Print how well the answers cite and what was refused; what a model thinks of them below, marked as such."""
+    set_ = found["questions"]
+    asked = f"   {wording.count(set_['asked'], 'question')} of {set_['set']}, {wording.duration(found['seconds'])}"
+    paper.line(
+        (f"{found['index']}, release {found['release']}, answers by {found['generator']}", STRONG), (asked, QUIET)
+    )
+    paper.rows([(name, figure(one)) for name, one in found["figures"].items()])
+    for remark in found["remarks"]:
+        paper.prose((remark, QUIET))
+    _absent(found["absent"])
+    _reasons("not answered", found["failed"])
+    if judge := found["judge"]:
+        paper.blank()
+        paper.prose((f"What {judge['model']} thinks: ", WARN), judge["meaning"])
+        paper.rows([(name, figure(one)) for name, one in judge["figures"].items()])
+        _reasons("no verdict", judge["unjudged"])
+
+
+def _reasons(what: str, found: Mapping[str, int]) -> None:
+    for why, count in found.items():
+        paper.prose((f"{what}, {wording.count(count, 'question')}: ", WARN), why)
+
+
 def _absent(absent: Mapping[str, str]) -> None:
     for why, group in groupby(sorted(absent, key=lambda id_: absent[id_]), lambda id_: absent[id_]):
         ids = list(group)
-        more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
-        paper.prose((f"not asked, {why}: ", WARN), ", ".join(ids[:MOST_NAMED]) + more)
+        paper.prose((f"not asked, {why}: ", WARN), _named(ids))
+
+
+def _named(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - MOST_NAMED:,} more" if len(ids) > MOST_NAMED else ""
+    return ", ".join(ids[:MOST_NAMED]) + more
 
 
 def _against(other: dict[str, Any]) -> None:
@@ -44,13 +74,15 @@ def _against(other: dict[str, Any]) -> None:
     paper.line((f"Against release {other['release']}, {other['settings']['mode']}", STRONG), (f"   {score}", QUIET))
     paper.rows([(name, (figure(one, signed=True), _style(one))) for name, one in other["change"].items()])
     if other["unpaired"]:
-        paper.prose((f"{wording.count(len(other['unpaired']), 'question')} could be asked of one of them only.", QUIET))
+        paper.prose(
+            (f"{wording.count(len(other['unpaired']), 'question')} could be asked of one of them only: ", QUIET),
+            _named(other["unpaired"]),
+        )
     for move in other["moved_most"]:
         paper.blank()
         style = GOOD if move["after"] > move["before"] else BAD
-        paper.prose(
-            (f"{move['before']:.2f} → {move['after']:.2f}  ", style), move["text"], (f"  ({move['question']})", QUIET)
-        )
+        change = (f"{move['before']:.2f} → {move['after']:.2f}  ", style)
+        paper.prose(change, move["text"] or "interaction", (f"  ({move['question']})", QUIET))
         for name, ranked in (("before", move["ranked_before"]), ("after", move["ranked_after"])):
             marked = [f"*{key}" if key in move["answers"] else key for key in ranked]
             paper.line("    ", (f"{name:<7}", QUIET), ", ".join(marked) or "nothing")

@@ -21,6 +21,8 @@ def imported(done: dict[str, Any]) -> None:
     new = wording.listed({"interactions": done["interactions"], "feedback": done["feedback"]})
     known = wording.listed({"interactions": done["known_interactions"], "feedback": done["known_feedback"]})
     paper.rows([(("new", QUIET), new), (("known already", QUIET), known)])
+    for warning in done["warnings"]:
+        paper.line("  ", (warning, WARN))
     for one in done["bad"][:BAD_SHOWN]:
         paper.line("  ", (f"{one['file']}:{one['line']}", WARN), "  ", one["problem"])
     if len(done["bad"]) > BAD_SHOWN:

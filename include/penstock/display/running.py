@@ -97,6 +97,9 @@ def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:
         figures.append(("texts", words))
     if n("requests", 0):
         figures.append(("billed", billed(counts)))
+    if unread := n("fields_unread", 0):
+        words = f"{wording.count(unread, 'document')} with a value not of its field's type: filters find none there"
+        figures.append(("fields", words))
     if "rows_added" in counts:
         figures.append(("rows", f"{counts['rows_added']:,} added, {n('rows_removed', 0):,} removed"))
     return [((str(name), QUIET), words) for name, words in figures]

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from penstock.display import paper
-from penstock.display.paper import GOOD, QUIET, STRONG, Part
+from penstock.display.paper import GOOD, QUIET, STRONG, WARN, Part
 from penstock.words import SMALL_WORDS
 
 EXCERPT_CHARS = 280
@@ -19,13 +19,22 @@ def found(answer: dict[str, Any]) -> None:
     """Print numbered hits: where each stands, an excerpt with the question's words set off, and what to cite."""
     headline(answer, answer["query"])
     if not answer["hits"]:
-        paper.prose("Nothing found that this reader may see. Name who is asking with --principal, or ask otherwise.")
+        filtered = answer.get("setup", {}).get("where")
+        under, wider = (" under this filter", ", widen --where") if filtered else ("", "")
+        said = f"Nothing found{under} that this reader may see."
+        paper.prose(f"{said} Name who is asking with --principal{wider}, or ask otherwise.")
     for number, hit in enumerate(answer["hits"], 1):
         paper.blank()
         _hit(number, hit, answer["query"])
+    recorded(answer)
+
+
+def recorded(answer: dict[str, Any]) -> None:
+    """The id to say something of it with, where it was to be kept."""
     if "interaction" in answer:
         paper.blank()
-        paper.line(("interaction ", QUIET), answer["interaction"])
+        not_kept = ("not kept: the catalog could not take it", WARN)
+        paper.line(("interaction ", QUIET), answer["interaction"] or not_kept)
 
 
 def explained(answer: dict[str, Any]) -> None:
