@@ -34,6 +34,9 @@ sources = ["made"]
 
 [indexes.{index}.embedder]
 backend = "hashing"
+
+[service.limits]
+requests_per_minute = 0
 """
 """Everything else is penstock's default, the gates' limits too. Every second team's documents are its own."""
 

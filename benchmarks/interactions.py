@@ -1,6 +1,6 @@
 """The writer of interactions alone: processes of its own ask it for 1,000 a second, and one run of it is killed.
 
-    python -m benchmarks.interactions [--seconds 30] [--rate 1000] [--processes 4] [--catalog postgresql://…]
+    python -m benchmarks.interactions [--seconds 30] [--rate 1000] [--processes 4] [--postgres]
 
 Each process has threads that record interactions as a service would, of the size of a search with 50 candidates, each
 at its appointed time, however long the one before took: whoever is late is late in the figures too (no coordinated
@@ -15,12 +15,15 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+import sqlalchemy
 from benchmarks.bench import Bench, Page, row
 
 from penstock.ids import hash_of, row_id
@@ -135,8 +138,7 @@ def _counted(whole: Settings, answered: list[tuple[str, float, float]], wall_s: 
     platform = Platform(whole)
     with platform.catalog.read() as connection:
         kept = set(connection.execute(select(interactions.c.id)).scalars())
-    file = Path(platform.settings.catalog_url.removeprefix("sqlite:///"))
-    size = sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*")) if file.exists() else 0
+        size = _bytes(connection, platform.settings.catalog_url)
     platform.close()
     ids = {id_ for id_, _, _ in answered}
     return {
@@ -149,6 +151,15 @@ def _counted(whole: Settings, answered: list[tuple[str, float, float]], wall_s: 
         "late": [late for _, _, late in answered],
         "bytes_each": size / max(len(kept), 1),
     }
+
+
+def _bytes(connection: sqlalchemy.Connection, url: str) -> int:
+    """What the interactions take; of SQLite the whole catalog, which holds nothing else."""
+    if connection.dialect.name != "sqlite":
+        size = sqlalchemy.text("select pg_total_relation_size('interactions')")
+        return int(connection.execute(size).scalar_one())
+    file = Path(url.removeprefix("sqlite:///"))
+    return sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*"))
 
 
 def table(runs: dict[str, dict[str, Any]]) -> Page:
@@ -170,7 +181,10 @@ def table(runs: dict[str, dict[str, Any]]) -> Page:
         )
 
 
-def measured(catalog: str | None, seconds: float, rate: float, processes: int) -> dict[str, dict[str, Any]]:
+def measured(
+    seconds: float, rate: float, processes: int, new_catalog: Callable[[], str | None] = lambda: None
+) -> dict[str, dict[str, Any]]:
+    """Each run on an empty catalog of its own: SQLite in a folder, where ``new_catalog`` names none."""
     runs: dict[str, dict[str, Any]] = {}
     for name, at, kill in (
         (f"{rate:,.0f} a second for {seconds:.0f} s, {processes} processes", rate, None),
@@ -179,19 +193,44 @@ def measured(catalog: str | None, seconds: float, rate: float, processes: int) -
     ):
         with tempfile.TemporaryDirectory(prefix="penstock-interactions-") as home:
             lasting = seconds if at == rate and kill is None else min(seconds, 10.0)
-            runs[name] = run(Path(home), catalog, lasting, at, processes if at == rate else 1, kill)
+            runs[name] = run(Path(home), new_catalog(), lasting, at, processes if at == rate else 1, kill)
     return runs
 
 
+@contextmanager
+def postgres() -> Iterator[Callable[[], str] | None]:
+    """Makes empty databases: on the server that PENSTOCK_TEST_POSTGRES names, or on one of the installed binaries.
+
+    None where there is neither.
+    """
+    from tests.support import postgres as servers
+
+    if named := os.environ.get("PENSTOCK_TEST_POSTGRES"):
+        yield servers.Postgres(named).new_database
+    elif servers.find_binaries() is None:
+        yield None
+    else:
+        with servers.own_postgres(durable=True) as server:
+            yield server.new_database
+
+
 def part(_bench: Bench) -> Page:
-    runs = measured(None, SECONDS, RATE, PROCESSES)
     yield from ("", "## Interactions", "")
     yield (
-        f"The writer alone, on SQLite: `interactions.record` of a search with {CANDIDATES} candidates, in processes of "
-        f"{THREADS} threads, each row waited for until it is on the disk. *From its time* counts from when it should "
-        "have begun. Killed: all processes at once, with `kill -9`."
+        f"The writer alone: `interactions.record` of a search with {CANDIDATES} candidates, in processes of {THREADS} "
+        "threads, each row waited for until it is on the disk. *From its time* counts from when it should have begun. "
+        "Killed: all processes at once, with `kill -9`."
     )
-    yield ""
+    yield from on("SQLite", measured(SECONDS, RATE, PROCESSES))
+    with postgres() as new_database:
+        if new_database is None:
+            yield from ("", "PostgreSQL: not measured, its server is not installed here.")
+        else:
+            yield from on("PostgreSQL, on the same machine", measured(SECONDS, RATE, PROCESSES, new_database))
+
+
+def on(store: str, runs: dict[str, dict[str, Any]]) -> Page:
+    yield from ("", f"### {store}", "")
     yield from table(runs)
     first = next(iter(runs.values()))
     yield from ("", f"An interaction takes {first['bytes_each'] / 1000:.1f} kB of the catalog.")
@@ -202,11 +241,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rate", type=float, default=float(RATE))
     parser.add_argument("--processes", type=int, default=PROCESSES)
-    parser.add_argument("--catalog", default=os.environ.get("PENSTOCK_CATALOG"), help="an empty database")
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, and not on SQLite")
     arguments = parser.parse_args()
-    runs = measured(arguments.catalog, arguments.seconds, arguments.rate, arguments.processes)
-    print("\n".join(table(runs)))
-    print(f"\n{next(iter(runs.values()))['bytes_each']:.0f} bytes each")
+    chosen = arguments.seconds, arguments.rate, arguments.processes
+    if not arguments.postgres:
+        print("\n".join(on("SQLite", measured(*chosen))))
+        return
+    with postgres() as new_database:
+        if new_database is None:
+            parser.error("no PostgreSQL: set PENSTOCK_TEST_POSTGRES, or install its server")
+        print("\n".join(on("PostgreSQL", measured(*chosen, new_database))))
 
 
 if __name__ == "__main__":

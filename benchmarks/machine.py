@@ -66,6 +66,21 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def memory_mb(pid: int) -> tuple[float, float]:
+    """What a process holds now in MiB: resident, and with what it shares counted in part (Linux)."""
+    found = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, size = line.partition(":")
+        found[name] = int(size.split()[0]) / 1024
+    return found["Rss"], found["Pss"]
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor time that a process has taken, all of its threads together (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def children_peak_mb() -> int:
     """Memory that one process below this one has held at most, of those still there, in MiB.
 

@@ -33,6 +33,7 @@ from benchmarks import (
     retrieval,
     scifact,
     searching,
+    serving,
     small_sync,
 )
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
@@ -223,6 +224,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "replay": (SITE, replay),
     "publishing": ("", publishing.part),
     "searching": ("", searching.part),
+    "serving": ("", serving.part),
     "small_sync": ("", small_sync.part),
     "interactions": ("", interactions.part),
     "growth": ("", growth.part),

@@ -114,7 +114,7 @@ def _loaded(server: Any, bare: str, rows: Sequence[Any]) -> Any:
     spent = {"bare client": 0.0, "penstock": 0.0}
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        objects = [to_object(row) for row in batch]
+        objects = [to_object(row, {}) for row in batch]
         turns: list[tuple[str, Callable[[], Any]]] = [
             ("bare client", lambda objects=objects: _inserted(beside, objects)),
             ("penstock", lambda batch=batch: writer.add(batch)),
