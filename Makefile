@@ -64,5 +64,5 @@ clean:
 	@touch $@ .venv/.core
 
 .venv/.all: .venv/.uv pyproject.toml requirements.txt
-	$(INSTALL) --editable '.[airflow,production,train,dev]'
+	$(INSTALL) --editable '.[airflow,production,train,judge,dev]'
 	@touch $@ .venv/.core .venv/.airflow

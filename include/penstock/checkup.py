@@ -107,6 +107,22 @@ def _embedders(settings: Settings) -> str:
     return "; ".join(said) or "no index is configured"
 
 
+def _rerankers(settings: Settings) -> str:
+    from penstock.reranking import open_reranker
+    from penstock.settings import LocalRerankerSettings
+
+    configured = {index.retrieval.rerank for index in settings.indexes.values() if index.retrieval.rerank}
+    said = []
+    for model in configured:
+        if isinstance(model, LocalRerankerSettings):
+            reranker = open_reranker(model)
+            reranker.rerank("What is it?", ["It is this.", "It is that."])
+            said.append(f"{reranker.name}: ranked 2 passages")
+        else:
+            said.append(f"{model.backend} {model.model}: not asked")
+    return "; ".join(sorted(said)) or "none is configured"
+
+
 def _gates(settings: Settings) -> str:
     for package in ("great_expectations", "ir_measures"):
         if importlib.util.find_spec(package) is None:
@@ -141,6 +157,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "index": _index,
     "parser": _parser,
     "embedder": _embedders,
+    "reranker": _rerankers,
     "gates": _gates,
 }
 

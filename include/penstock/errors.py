@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Iterable
 
 NAMES_SHOWN = 12
+LONGEST_NAME = 200
 
 
 class PenstockError(Exception):
@@ -39,7 +40,47 @@ class UnknownNameError(UsageError):
     """An index, source, release or document that does not exist; the message names the near ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, known)}")
+        super().__init__(f"unknown {kind} {shortened(name)!r}{did_you_mean(shortened(name), known)}")
+        self.kind = kind
+
+
+class UnreadableReleaseError(UsageError):
+    """A release that readers do not get: it was never published."""
+
+
+class PrunedReleaseError(UnreadableReleaseError):
+    """A release that readers got once; it was pruned."""
+
+
+class NothingPublishedError(UnreadableReleaseError):
+    """An index of which no release was published yet."""
+
+
+class UnknownInteractionError(UsageError):
+    """An interaction that was never recorded, or is kept no more."""
+
+
+class CredentialError(PenstockError):
+    """Who is asking is not known: no credential, or one that opens nothing. Never says more than its bearer knows."""
+
+
+class AccessError(UsageError):
+    """Somebody asks to be a reader, or a person, that their credential does not make them."""
+
+
+class FilterError(UsageError):
+    """A filter that cannot be read, or that does not fit the fields of its index. ``at`` is its character, from 0."""
+
+    def __init__(self, problem: str, at: int | None = None) -> None:
+        super().__init__(problem if at is None else f"filter, character {at + 1}: {problem}")
+        self.at = at
+
+
+class UnknownFieldError(FilterError):
+    """A filter names a field that the index does not have; the message names the near ones."""
+
+    def __init__(self, name: str, known: Iterable[str], at: int | None = None) -> None:
+        super().__init__(f"unknown field {shortened(name)!r}{did_you_mean(shortened(name), known)}", at)
 
 
 class TransientError(PenstockError):
@@ -106,6 +147,10 @@ class TransientModelError(ModelError, TransientError):
     retry_after_s: float | None = None
 
 
+class ModelTimeoutError(TransientModelError):
+    """A model's API was not done in the time that it was given."""
+
+
 class BudgetError(RefusedError):
     """What a run may spend is spent, or the next request might pass it; what was embedded is kept."""
 
@@ -120,6 +165,11 @@ def disk_is_full(error: BaseException) -> bool:
 
 def full_disk(store: str) -> DiskFullError:
     return DiskFullError(f"{store} could not be written: its disk is full; make room, then run it again")
+
+
+def shortened(name: str) -> str:
+    """A name as an error repeats it: no error is as long as what somebody sent."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

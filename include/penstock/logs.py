@@ -9,6 +9,20 @@ import sys
 import structlog
 
 
+class Through(logging.Handler):
+    """Hands what a library logs by itself to structlog: one form of line, and one level, for all of the log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger("penstock")
+        log.log(record.levelno, self.format(record), logger=record.name)
+
+
+def take_over(name: str) -> None:
+    """Have a library's own loggers write through structlog, and nowhere else."""
+    logger = logging.getLogger(name)
+    logger.handlers, logger.propagate = [Through()], False
+
+
 def configure() -> None:
     """Set up structlog once per process; ``PENSTOCK_LOG_LEVEL`` chooses the level (default WARNING)."""
     if structlog.is_configured():

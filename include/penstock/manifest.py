@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, select
 from sqlalchemy.engine import Row
 
 from penstock.catalog import Catalog
 from penstock.catalog.schema import entries, generations, pointers, releases
-from penstock.errors import UnknownNameError, UsageError
+from penstock.errors import NothingPublishedError, PrunedReleaseError, UnknownNameError, UnreadableReleaseError
 
 STAGING, WAITING, HELD, PUBLISHED = "staging", "waiting", "held", "published"
 REJECTED, SUPERSEDED, PRUNED = "rejected", "superseded", "pruned"
@@ -19,7 +19,7 @@ PENDING = (WAITING, HELD)
 """Staged whole, and waiting for a person or for the end of a hold."""
 
 
-def in_release(index: str, number: int) -> ColumnElement[bool]:
+def in_release(index: str | BindParameter[str], number: int | BindParameter[int]) -> ColumnElement[bool]:
     """Entries of one release. Beside named documents it costs what these cost, not what the release holds.
 
     Nearly every entry satisfies the two ranges. SQLite, which keeps no statistics, believes that hardly any does and
@@ -84,17 +84,51 @@ def serving(connection: Connection, index: str) -> int | None:
 def readable(connection: Connection, index: str, as_of: int | None) -> Row[Any]:
     """The release that a reader gets: the live one, or a kept one by number.
 
-    Raises ``UsageError`` where nothing was published yet, or the release is not (or no longer) readable.
+    Raises ``NothingPublishedError``; ``UnreadableReleaseError`` where the release was never published,
+    ``PrunedReleaseError`` where it is kept no more.
     """
     if as_of is None:
         live, _ = pointer(connection, index)
         if live is None:
-            raise UsageError(f"index {index!r} has no published release yet; run `penstock sync {index}`")
+            raise NothingPublishedError(f"index {index!r} has no published release yet; run `penstock sync {index}`")
         as_of = live
     row = release_row(connection, index, as_of)
-    if row.state not in KEPT:
-        raise UsageError(f"release {as_of} of {index!r} is {row.state}; readers see only published releases")
+    require_readable(row)
     return row
+
+
+_MADE_BY = and_(generations.c.index_name == releases.c.index_name, generations.c.number == releases.c.generation)
+_IS_LIVE = and_(pointers.c.index_name == releases.c.index_name, pointers.c.live == releases.c.number)
+_OPENED = (  # built once: building a statement costs as much as asking it
+    select(releases, generations.c.collection, generations.c.recipe, generations.c.embedder)
+    .join(generations, _MADE_BY)
+    .where(releases.c.index_name == bindparam("index"))
+)
+_LIVE, _NUMBERED = _OPENED.join(pointers, _IS_LIVE), _OPENED.where(releases.c.number == bindparam("number"))
+
+
+def opened(connection: Connection, index: str, number: int | None) -> Row[Any]:
+    """A release, the live one where no number is given, with collection, recipe and embedder of its generation.
+
+    One statement, whatever the release's state. Raises ``UsageError`` or ``UnknownNameError`` where there is none.
+    """
+    query, names = (_LIVE, {"index": index}) if number is None else (_NUMBERED, {"index": index, "number": number})
+    row = connection.execute(query, names).one_or_none()
+    if row is None:  # what follows says why; or it was published just now
+        there = readable(connection, index, None) if number is None else release_row(connection, index, number)
+        row = connection.execute(_NUMBERED, {"index": index, "number": there.number}).one()
+    return row
+
+
+def require_readable(release: Row[Any]) -> None:
+    """Raise ``UsageError`` for a release (a row of ``releases``) that readers may not, or no longer, ask for."""
+    if release.state not in KEPT:
+        number, index = release.number, release.index_name
+        if release.state == PRUNED:
+            raise PrunedReleaseError(f"release {number} of {index!r} is pruned; ask the live release (leave as_of out)")
+        raise UnreadableReleaseError(
+            f"release {number} of {index!r} is {release.state}; readers see only published releases"
+        )
 
 
 def collection_of(catalog: Catalog, index: str, generation: int) -> str:

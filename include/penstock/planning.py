@@ -417,7 +417,7 @@ def _rules(name: str, settings: SourceBase) -> Callable[[str], tuple[str, ...]] 
     return lambda key: rules.principals(key) or settings.when_silent
 
 
-def _declared(listing: Iterable[SourceObject], fields: tuple[str, ...]) -> Iterable[SourceObject]:
+def _declared(listing: Iterable[SourceObject], fields: Collection[str]) -> Iterable[SourceObject]:
     """Leave out metadata that the index does not declare: a change in it changes nothing here."""
     for item in listing:
         yield replace(item, fields={k: v for k, v in item.fields.items() if k in fields}) if item.fields else item

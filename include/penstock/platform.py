@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.engine import Row
 
@@ -20,10 +22,11 @@ from penstock.reranking.base import Reranker
 from penstock.settings import (
     WEAVIATE,
     AnyEmbedder,
+    AnyReranker,
     ApiEmbedderSettings,
     GeneratorSettings,
+    JudgeSettings,
     ParserSettings,
-    RerankerSettings,
     Settings,
     load,
 )
@@ -32,15 +35,21 @@ from penstock.spending import RunAccount
 
 if TYPE_CHECKING:
     from penstock.answers.base import Generator
+    from penstock.credentials.identify import Credentials
+    from penstock.evaluation.judging import Judge
     from penstock.index.weaviate_server import Server
     from penstock.interactions.recorder import Recorder
     from penstock.parsing import ParserPool
+    from penstock.retrieval.artefacts import Artefacts
+
+Key = TypeVar("Key")
+Part = TypeVar("Part")
 
 
 class Platform:
     """What every step is handed. ``connections`` resolves a connection's name to its parts (Airflow's, or the
-    environment's). Opening a platform opens nothing; each part opens on use. ``pools`` lends it parser children that
-    somebody else keeps: a child costs seconds to start.
+    environment's). Opening a platform opens nothing; each part opens on use, once for all threads. ``pools`` lends it
+    parser children that somebody else keeps: a child costs seconds to start.
     """
 
     def __init__(
@@ -53,7 +62,7 @@ class Platform:
         self.settings = settings or load()
         self._connections = connections
         self._embedders: dict[tuple[AnyEmbedder, int | None], Embedder] = {}
-        self._rerankers: dict[RerankerSettings, Reranker] = {}
+        self._rerankers: dict[AnyReranker, Reranker] = {}
         self._generators: dict[GeneratorSettings, Generator] = {}
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
@@ -61,6 +70,15 @@ class Platform:
         self.found_here_at = -math.inf
         """When the indexes were last seen to live in the configured store, by the monotonic clock."""
         self._owns_pools = pools is None
+        self._opening = RLock()
+
+    def _once(self, parts: dict[Key, Part], key: Key, open_it: Callable[[], Part]) -> Part:
+        """The part that is kept under ``key``; of threads that come together one opens it, and the others wait."""
+        if key not in parts:
+            with self._opening:
+                if key not in parts:
+                    parts[key] = open_it()
+        return parts[key]
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -74,8 +92,22 @@ class Platform:
         return Recorder(self.catalog)
 
     @cached_property
+    def credentials(self) -> Credentials:
+        """Tells the service's callers apart; one for all threads, as it remembers keys for a second."""
+        from penstock.credentials.identify import Credentials
+
+        return Credentials(self)
+
+    @cached_property
     def lake(self) -> Lake:
         return Lake(self.settings.lake_url)
+
+    @cached_property
+    def artefacts(self) -> Artefacts:
+        """What the lake holds of documents, a little of it kept in memory; one for all threads."""
+        from penstock.retrieval.artefacts import Artefacts
+
+        return Artefacts(self.lake)
 
     def source(self, name: str) -> Source:
         if name not in self._sources:
@@ -97,28 +129,25 @@ class Platform:
         if isinstance(settings, ApiEmbedderSettings) and run_id is not None:
             account = RunAccount(self.catalog, run_id, settings.budget_tokens)
         key = settings, run_id if account else None
-        if key not in self._embedders:
-            self._embedders[key] = open_embedder(settings, self._connections, account)
-        return self._embedders[key]
+        return self._once(self._embedders, key, lambda: open_embedder(settings, self._connections, account))
 
-    def reranker(self, settings: RerankerSettings) -> Reranker:
+    def reranker(self, settings: AnyReranker) -> Reranker:
         from penstock.reranking import open_reranker
 
-        if settings not in self._rerankers:
-            self._rerankers[settings] = open_reranker(settings, self._connections)
-        return self._rerankers[settings]
+        return self._once(self._rerankers, settings, lambda: open_reranker(settings, self._connections))
 
     def generator(self, settings: GeneratorSettings) -> Generator:
         from penstock.answers.generators import open_generator
 
-        if settings not in self._generators:
-            self._generators[settings] = open_generator(settings, self._connections)
-        return self._generators[settings]
+        return self._once(self._generators, settings, lambda: open_generator(settings, self._connections))
+
+    def judge(self, settings: JudgeSettings) -> Judge:
+        from penstock.evaluation.judging import Judge
+
+        return Judge(settings, self._connections)
 
     def collection(self, name: str) -> VectorIndex:
-        if name not in self._collections:
-            self._collections[name] = self.collection_at(self.settings.index_url, name)
-        return self._collections[name]
+        return self._once(self._collections, name, lambda: self.collection_at(self.settings.index_url, name))
 
     def collection_at(self, url: str, name: str) -> VectorIndex:
         """The collection in another store than the configured one."""

@@ -128,6 +128,8 @@ def trace(platform: Platform, chunk_id: str) -> dict[str, Any]:
                     select(chunkings).where(chunkings.c.key == entry.chunks_key)
                 ).one_or_none()
             place = locate(platform, generation.index_name, kept[-1], [row])[0]
+            if place is None:
+                continue
             return {
                 "chunk": {"id": row.id, "text": row.text, "headings": list(row.headings), "kind": row.kind},
                 "document": {"source": row.source, "key": row.key, "id": row.document_id, "title": row.title},

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.engine import Row
+
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.settings import (
     AnyEmbedder,
     ApiEmbedderSettings,
     ChunkerSettings,
+    DeclaredFields,
     EmbedderSettings,
     ParserSettings,
     Settings,
@@ -31,13 +34,18 @@ class Recipe(Section):
     parser: ParserSettings
     chunker: ChunkerSettings
     embedder: AnyEmbedder
-    fields: tuple[str, ...]
+    fields: DeclaredFields
 
     @classmethod
     def of(cls, settings: Settings, index: str) -> Recipe:
         """Today's recipe, as configured."""
         chosen = settings.index(index)
         return cls(parser=settings.parser, chunker=chosen.chunker, embedder=chosen.embedder, fields=chosen.fields)
+
+    @classmethod
+    def of_generation(cls, settings: Settings, generation: Row[Any]) -> Recipe:
+        """The recipe that made a generation (a row of ``generations``), under today's limits."""
+        return cls.model_validate(generation.recipe).with_runtime_of(cls.of(settings, generation.index_name))
 
     def require_room(self, embedder: Embedder) -> None:
         """Raise ``ConfigError`` where chunks may hold more than the embedder reads."""
@@ -62,7 +70,7 @@ class Recipe(Section):
             for section in ("parser", "chunker", "embedder")
             for key, value in theirs[section].items()
             if ours[section].get(key) != value
-        ] + ([f"fields: {ours['fields']} → {theirs['fields']}"] if ours["fields"] != theirs["fields"] else [])
+        ] + ([f"fields: {ours['fields']} → {theirs['fields']}"] if self.fields != today.fields else [])
 
     def _choices(self) -> dict[str, Any]:
         runtime = {*LOCAL_RUNTIME, *API_LIMITS, *API_PLACE} - {"backend"}

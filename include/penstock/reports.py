@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from sqlalchemy import ColumnElement, Connection, select
 
-from penstock import decisions, manifest, quality, runs, wording
+from penstock import decisions, manifest, metadata, quality, runs, wording
 from penstock.catalog.schema import documents, entries, releases
 from penstock.platform import Platform
 from penstock.quality import Gate
@@ -147,13 +147,14 @@ def _page(
     number: int | None,
     links: dict[str, str],
 ) -> str:
-    release, gates, decided, live = None, [], [], None
+    release, gates, decided, live, unread = None, [], [], None, []
     if number is not None:
         with platform.catalog.read() as connection:
             release = manifest.release_row(connection, index, number)
             gates = quality.verdicts(connection, index, number)
             live, _ = manifest.pointer(connection, index)
         decided = [one for one in decisions.history(platform.catalog, index) if one["release"] == number]
+        unread = metadata.unread(platform, index, number)
     return str(
         environment()
         .get_template("report.html")
@@ -168,6 +169,7 @@ def _page(
             release=release,
             gates=gates,
             decisions=decided,
+            unread=unread,
             live=live,
             **links,
         )
@@ -188,7 +190,10 @@ GROUPS = {
         "removed",
     ),
     "Spent": ("tokens_billed", "requests", "requests_retried", "tokens_unsure", "tokens_in_flight"),
-    "Work done": ("fetched", "fetched_bytes", "parsed", "texts", "embedded", "reused", "rows_added", "rows_removed"),
+    "Work done": (
+        *("fetched", "fetched_bytes", "parsed", "texts", "embedded", "reused", "rows_added", "rows_removed"),
+        "fields_unread",
+    ),
 }
 WORDS = {
     "work": "to be looked at",
@@ -203,6 +208,7 @@ WORDS = {
     "tokens_in_flight": "at most, under way",
     "rows_added": "rows added",
     "rows_removed": "rows retired",
+    "fields_unread": "documents with a value not of its type",
 }
 
 

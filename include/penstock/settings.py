@@ -14,19 +14,35 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from croniter import croniter
-from pydantic import Discriminator, Field, StringConstraints, Tag, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_mean
+from penstock.filters.values import BUILT_IN, FIELD_TYPES, FieldType, typed
 from penstock.http_settings import ApiSource, WebsiteSource, web_parts
 from penstock.interaction_settings import FeedbackSettings, InteractionSettings
 from penstock.records import NOBODY, PUBLIC
+from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
 
 DEFAULT_CONFIG = Path("include/config/penstock.toml")
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-BUILT_IN_FIELDS = ("source", "key", "kind")
-"""What every search may filter on, besides the fields that an index declares."""
+DeclaredFields = Annotated[
+    dict[Name, FieldType],
+    BeforeValidator(lambda value: checked_fields(typed(value))),
+    PlainSerializer(lambda value: list(value) if set(value.values()) <= {"text"} else value),
+]
+"""Name → type. Fields that are all text are written as the list of their names, as before there were types."""
 SCHEDULE_WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@once", "@continuous")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -130,15 +146,41 @@ class RerankerSettings(ApiSettings):
     backend: Literal["cohere"] = "cohere"
     model: str = Field(min_length=1)
 
+    @field_validator("backend", mode="before")
+    @classmethod
+    def _a_backend(cls, value: object) -> object:
+        if value != "cohere":
+            raise ValueError(f"{value!r} is no backend{did_you_mean(str(value), ('cohere', 'local'))}")
+        return value
+
+
+class LocalRerankerSettings(Section):
+    """A cross-encoder in a local folder (``package:NAME``: inside an installed package), run with OpenVINO."""
+
+    backend: Literal["local"]
+    model: str = Field(min_length=1)
+    threads: int = Field(default=0, ge=0, description="0 means all cores")
+
 
 def _where_it_runs(value: Any) -> str:
     backend = value.get("backend") if isinstance(value, dict) else getattr(value, "backend", None)
     return "<api>" if backend in API_BACKENDS else "<local>"
 
 
+def _where_it_reranks(value: Any) -> str:
+    backend = value.get("backend") if isinstance(value, dict) else getattr(value, "backend", None)
+    return "<local>" if backend == "local" else "<api>"
+
+
 AnyEmbedder = Annotated[
     Annotated[EmbedderSettings, Tag("<local>")] | Annotated[ApiEmbedderSettings, Tag("<api>")],
     Discriminator(_where_it_runs),
+]
+
+
+AnyReranker = Annotated[
+    Annotated[LocalRerankerSettings, Tag("<local>")] | Annotated[RerankerSettings, Tag("<api>")],
+    Discriminator(_where_it_reranks),
 ]
 
 
@@ -188,7 +230,7 @@ class RetrievalSettings(Section):
     candidates: int = Field(default=50, ge=1, le=1000)
     collapse: bool = True
     alike: Share = 0.9
-    rerank: RerankerSettings | None = None
+    rerank: AnyReranker | None = None
     rerank_depth: int = Field(default=30, ge=1, le=1000)
     neighbours: int = Field(default=1, ge=0, le=10, description="chunks joined to a hit on either side, to be read")
 
@@ -203,6 +245,15 @@ class GeneratorSettings(ApiSettings):
     model: str = Field(min_length=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=16, description="of an answer")
+
+
+class JudgeSettings(ApiSettings):
+    """A chat model whose opinion of answers is asked for: any behind OpenAI's chat completions that takes tools.
+
+    It is sent questions, answers and the passages that these rest on, so each index says for itself whom it trusts.
+    """
+
+    model: str = Field(min_length=1)
 
 
 class AnswerSettings(Section):
@@ -224,10 +275,16 @@ class AnswerSettings(Section):
         return f"{self.generator.backend} {self.generator.model}" if self.generator else "extractive"
 
 
+class TrainingSettings(Section):
+    """What tuning a model on what people said asks for."""
+
+    min_examples: int = Field(default=500, ge=1, description="of each kind, before a model is tuned on them")
+
+
 class IndexSettings(Section):
     sources: tuple[Name, ...] = Field(min_length=1)
     schedule: str | None = "@daily"
-    fields: tuple[Name, ...] = Field(default=(), description="metadata of documents that searches may filter on")
+    fields: DeclaredFields = Field(default={}, description="metadata that searches may filter on, and its types")
     chunker: ChunkerSettings = ChunkerSettings()
     embedder: AnyEmbedder = EmbedderSettings()
     gates: GateSettings = GateSettings()
@@ -235,6 +292,8 @@ class IndexSettings(Section):
     retrieval: RetrievalSettings = RetrievalSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     answer: AnswerSettings = AnswerSettings()
+    judge: JudgeSettings | None = Field(default=None, description="for `penstock evaluate --answers --judge`")
+    training: TrainingSettings = TrainingSettings()
 
     @field_validator("schedule")
     @classmethod
@@ -251,8 +310,8 @@ class IndexSettings(Section):
 
     @field_validator("fields")
     @classmethod
-    def _not_built_in(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        taken = sorted(set(value) & set(BUILT_IN_FIELDS))
+    def _not_built_in(cls, value: dict[str, FieldType]) -> dict[str, FieldType]:
+        taken = sorted(set(value) & set(BUILT_IN))
         if taken:
             raise ValueError(
                 f"{', '.join(map(repr, taken))} can be filtered on anyway; leave it out or name it otherwise"
@@ -338,6 +397,7 @@ class Settings(Section):
     weaviate: WeaviateSettings = WeaviateSettings()
     maintain: MaintainSettings = MaintainSettings()
     interactions: InteractionSettings = InteractionSettings()
+    service: ServiceSettings = ServiceSettings()
     prices: PriceSettings = PriceSettings()
     file: Path = Field(default=DEFAULT_CONFIG, exclude=True)
     home: Path = Field(default=Path(".penstock"), exclude=True)
@@ -407,6 +467,20 @@ def checked_store(written: str) -> str:
     if written != WEAVIATE and difflib.get_close_matches(written.lower(), [WEAVIATE], cutoff=0.85):
         raise ValueError(f"did you mean {WEAVIATE!r}? A folder of the name {written!r} is './{written}'")
     return written
+
+
+def checked_fields(value: object) -> object:
+    """Fields with their types, of which each is one that there is.
+
+    >>> checked_fields({"year": "number"})
+    {'year': 'number'}
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f'{value!r} will not do: write names, ["author"], or their types, {{ year = "number" }}')
+    for name, type_ in value.items():
+        if type_ not in FIELD_TYPES:
+            raise ValueError(f"{name}: {type_!r} is no type of a field{did_you_mean(str(type_), FIELD_TYPES)}")
+    return value
 
 
 def checked_schedule(value: str | None) -> str | None:
@@ -485,6 +559,10 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
             section[key] = str(_from(base, section[key]))
 
     sources, indexes = raw.get("sources"), raw.get("indexes")
+    service = raw.get("service")
+    token_keys = service.get("jwt") if isinstance(service, dict) else None
+    if isinstance(token_keys, dict) and "://" not in str(token_keys.get("jwks")):
+        anchor(token_keys, "jwks")
     for source in sources.values() if isinstance(sources, dict) else ():
         if isinstance(source, dict) and source.get("type") == "folder":
             anchor(source, "path")
@@ -494,11 +572,15 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
         anchor(embedder, "tokenizer")
         if isinstance(embedder, dict) and not _is_a_name(embedder):
             anchor(embedder, "model")
+        retrieval = index.get("retrieval") if isinstance(index, dict) else None
+        rerank = retrieval.get("rerank") if isinstance(retrieval, dict) else None
+        if isinstance(rerank, dict) and _where_it_reranks(rerank) == "<local>" and not _is_a_name(rerank):
+            anchor(rerank, "model")
 
 
-def _is_a_name(embedder: dict[str, Any]) -> bool:
+def _is_a_name(model: dict[str, Any]) -> bool:
     """Whether the model is named and not pointed to."""
-    return embedder.get("backend") in API_BACKENDS or str(embedder.get("model")).startswith(PACKAGE)
+    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith(PACKAGE)
 
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
@@ -538,6 +620,9 @@ def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
         case ["indexes", index, "embedder"]:
             backend = raw["indexes"][index]["embedder"].get("backend")
             return _fields(ApiEmbedderSettings if backend in API_BACKENDS else EmbedderSettings)
+        case ["indexes", index, "retrieval", "rerank"]:
+            where = _where_it_reranks(raw["indexes"][index]["retrieval"]["rerank"])
+            return _fields(LocalRerankerSettings if where == "<local>" else RerankerSettings)
         case ["indexes", _, *rest]:
             return _fields(_section(IndexSettings, rest))
         case _:

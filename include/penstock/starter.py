@@ -44,7 +44,8 @@ max_age_s = 172800                    # not listed for two days: stale
 [indexes.library]
 sources = ["documents"]
 # schedule = "@daily"                 # of its DAG in Airflow
-# fields = []                         # metadata of documents that searches may filter on with --where
+# fields = []                         # metadata of documents that searches may filter on with --where; with types:
+#                                     # fields = { author = "text", year = "number", day = "date", tags = "texts" }
 
 [indexes.library.chunker]
 # max_tokens = 200

@@ -23,6 +23,7 @@ from penstock.catalog.schema import documents, entries, revisions, source_states
 from penstock.delta import base_entries, compute_delta
 from penstock.embedding.cache import EmbeddingQueue, VectorCache
 from penstock.errors import UsageError
+from penstock.filters import unreadable
 from penstock.libraries import import_great_expectations
 from penstock.planning import Plan, Work, make_plan
 from penstock.platform import Platform
@@ -218,6 +219,8 @@ def stage(
             kept = {}  # another recipe may declare fields that were not asked of the source before
     delta = compute_delta(before, outcomes, removed, rebuild)
     run.counts.update({name: delta.counts[name] for name in DELTA_COUNTS})
+    if unread := sum(bool(unreadable(json.loads(one.fields), on.recipe.fields)) for one in delta.put):
+        run.counts["fields_unread"] = unread
     runs.save(platform, run)
     if not delta and on.base and not rebuild:
         cursors.keep(platform.catalog, run.index, on.base, kept, run.lease)

@@ -90,6 +90,22 @@ def test_the_stack_keeps_everything_where_each_worker_sees_it(
     assert settings.indexes
 
 
+def test_the_service_asks_who_comes_and_has_the_stores_secrets_alone(
+    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever breaks into the one that strangers reach finds no key of Airflow's there."""
+    one, worker = services["serve"], services["worker"]["environment"]
+    for key in ("PENSTOCK_CATALOG", "PENSTOCK_LAKE"):
+        monkeypatch.setenv(key, one["environment"][key])
+    settings = load(ROOT / one["environment"]["PENSTOCK_CONFIG"].removeprefix("/opt/penstock/"))
+    assert not settings.service.anonymous
+    assert one["ports"] == [f"127.0.0.1:{settings.service.port}:{settings.service.port}"]
+    assert one["healthcheck"]["test"][-1] == f"http://localhost:{settings.service.port}/healthz"
+    assert int(one["stop_grace_period"].removesuffix("s")) > settings.service.stop_s
+    shared = {name: value for name, value in one["environment"].items() if not name.startswith("FORWARDED")}
+    assert shared == {name: value for name, value in worker.items() if not name.startswith(("AIRFLOW", "OTEL"))}
+
+
 def test_each_password_of_postgresql_opens_one_database(compose: dict[str, Any], postgres: Postgres) -> None:
     """The script that the container runs once, on a real server, under names that this server does not have."""
     mark = uuid.uuid4().hex[:8]

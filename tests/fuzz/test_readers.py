@@ -19,11 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.index_rows import FIELDS, Store, row, vector
+from contract.index_rows import FIELDS, Store, equal, row, vector
 from fuzz.budget import short
 from fuzz.mutations import EDITS, TOKENS, Edit, edited
 from penstock import chunking
 from penstock.errors import ConfigError, StoreError, UsageError
+from penstock.filters import parse, parse_where
+from penstock.filters.values import BUILT_IN
 from penstock.index.base import VectorIndex
 from penstock.parsing import from_json, to_json
 from penstock.parsing.archives import check_archive
@@ -35,7 +37,6 @@ from penstock.parsing.refused import RefusedDocument
 from penstock.parsing.unpacking import ARCHIVES
 from penstock.parsing.xmlcheck import check_xml
 from penstock.records import Chunk, Element, Parsed, Query
-from penstock.retrieval import parse_where
 from penstock.settings import ChunkerSettings, Settings, load
 from penstock.sources.access import from_metadata, from_sidecar
 from penstock.sources.globs import Globs
@@ -158,8 +159,10 @@ def test_metadata_is_a_statement_or_a_problem(metadata: dict[str, str]) -> None:
 @short(300)
 @given(st.lists(st.text(string.printable, max_size=20), max_size=4))
 def test_a_filter_is_read_or_its_fault_named(conditions: list[str]) -> None:
+    text = parse_where(conditions)
+    assert (text is None) == (not conditions)
     with suppress(UsageError):
-        assert all(name.strip() == name != "" for name in parse_where(conditions))
+        parse(text or "", {**BUILT_IN, "year": "number", "day": "date", "tags": "texts"})
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +175,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> VectorIndex:
 @short(60)
 @given(st.sampled_from(("source", "key", "kind", *FIELDS)), st.text(max_size=30), st.sampled_from(("vector", "text")))
 def test_no_value_of_a_filter_breaks_out_of_it(index: VectorIndex, name: str, value: str, mode: str) -> None:
-    query = Query("text of a", vector("a"), 1, where={name: value}, mode=mode)
+    query = Query("text of a", vector("a"), 1, where=equal({name: value}), mode=mode)
     for hit in index.search(query):
         assert {"source": hit.row.source, "key": hit.row.key, "kind": hit.row.kind, **hit.row.fields}[name] == value
 

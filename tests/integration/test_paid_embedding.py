@@ -20,7 +20,7 @@ from penstock.previewing import plan
 from penstock.provenance import trace
 from penstock.retrieval import search
 from penstock.settings import ApiEmbedderSettings, PriceSettings
-from support.model_api import COHERE_MODEL, DIMENSION, KEY, OPENAI_MODEL, Fault, ModelApi, model_api
+from support.model_api import COHERE_MODEL, DIMENSION, KEY, OPENAI_MODEL, Fault, ModelApi, model_api, use_our_key
 from support.workspace import Workspace
 
 Make = Callable[..., Workspace]
@@ -29,10 +29,7 @@ SUBJECTS = ("barley", "canal", "dam", "eel", "flood", "gauge", "heron", "ice", "
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    for name in ("COHERE_API_KEY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CO_API_KEY", KEY)
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    use_our_key(monkeypatch)
     with model_api() as server:
         yield server
 

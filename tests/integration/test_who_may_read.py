@@ -12,8 +12,9 @@ import pytest
 
 from penstock import maintenance, release
 from penstock.errors import UsageError
+from penstock.index.rules import MODES
 from penstock.records import NOBODY, PUBLIC
-from penstock.retrieval import MODES, search
+from penstock.retrieval import search
 from support.workspace import WHO, Workspace
 
 N_DOCUMENTS, N_READERS = 32, 1000

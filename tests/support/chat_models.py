@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import Any
@@ -34,3 +35,23 @@ def obedient(body: Body) -> str:
         if order := ORDER.search(text):
             return claim(order[1], (number, order[1] + " indeed"), (99, order[1]))
     return honest(body)
+
+
+def judging(body: Body) -> str:
+    """A judge that takes for true what stands in the passages word for word, and for relevant what names barley."""
+    prompt = body["messages"][-1]["content"]
+    match body["tool_choice"]["function"]["name"]:
+        case "extract_statements":
+            return json.dumps({"statements": SENTENCE.findall(prompt.rpartition("\nanswer: ")[2])})
+        case "judge_statements":
+            context, _, listed = prompt.rpartition("\ncontext: ")[2].rpartition("\nstatements: ")
+            said = ast.literal_eval(listed.splitlines()[0])
+            verdicts = [{"statement": one, "verdict": int(one.strip() in context), "reason": "."} for one in said]
+            return json.dumps({"faithfulness": verdicts})
+        case _:
+            submission = prompt.partition("[Submission]: ")[2].partition("***")[0]
+            return json.dumps({"reasons": "It says so.", "choice": "Y" if "barley" in submission else "N"})
+
+
+def answering_and_judged(body: Body) -> str:
+    return judging(body) if "tools" in body else honest(body)

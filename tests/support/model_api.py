@@ -5,7 +5,7 @@ Shapes of requests, answers and errors, read on 2026-11-21:
   the Cohere SDK 7.3.1 that are generated from the same description;
 - https://docs.cohere.com/reference/chat (v2) and https://docs.cohere.com/docs/rag-citations;
 - https://docs.cohere.com/reference/errors for the messages of 400, 401, 404 and 429;
-- https://platform.openai.com/docs/api-reference/chat-streaming, as vLLM and Ollama answer it too;
+- https://platform.openai.com/docs/api-reference/chat and chat-streaming, as vLLM and Ollama answer it too;
 - https://platform.openai.com/docs/api-reference/embeddings, by OpenAI's own clients generated from its description.
 """
 
@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
+
+import pytest
 
 from penstock.embedding.hashing import HashingEmbedder
 from penstock.settings import EmbedderSettings
@@ -97,7 +99,8 @@ class ModelApi:
             case "/v1/embeddings":
                 return self._openai(asked.body)
             case "/v1/chat/completions" if asked.body["model"] == CHAT_MODEL:
-                return 200, completion(self.writes(asked.body))
+                text = self.writes(asked.body)
+                return 200, completion(text) if asked.body.get("stream") else whole_completion(text, asked.body)
             case "/v2/chat" if asked.body["model"] == CHAT_MODEL:
                 return 200, cohere_chat(self.writes(asked.body), self.cites)
             case "/v1/chat/completions" | "/v2/chat":
@@ -178,6 +181,15 @@ def completion(text: str) -> EventStream:
     return EventStream("".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode())
 
 
+def whole_completion(text: str, body: Body) -> Body:
+    """A chat completion in one piece; JSON is a call of the tool that was asked for, anything else is prose."""
+    message: Body = {"role": "assistant", "content": text}
+    if text.startswith("{") and "tool_choice" in body:
+        function = {"name": body["tool_choice"]["function"]["name"], "arguments": text}
+        message = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "function": function}]}
+    return {"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+
+
 def cohere_chat(text: str, cites: tuple[Cited, ...]) -> Body:
     citations = [
         {
@@ -192,6 +204,14 @@ def cohere_chat(text: str, cites: tuple[Cited, ...]) -> Body:
     message = {"role": "assistant", "content": [{"type": "text", "text": text}], "citations": citations}
     usage = {"billed_units": {"input_tokens": 10, "output_tokens": 5}}
     return {"id": "c14c80c3", "finish_reason": "COMPLETE", "message": message, "usage": usage}
+
+
+def use_our_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment in which the SDKs find the key of the server, and reach it through no proxy."""
+    for name in ("COHERE_API_KEY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("CO_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, KEY)
 
 
 @contextmanager

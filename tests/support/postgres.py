@@ -63,7 +63,8 @@ def start_postgres() -> Iterator[Postgres]:
 
 
 @contextmanager
-def own_postgres() -> Iterator[OwnPostgres]:
+def own_postgres(durable: bool = False) -> Iterator[OwnPostgres]:
+    """A server of the installed binaries. Where it is not ``durable`` it never waits for the disk, as tests like it."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL: set PENSTOCK_TEST_POSTGRES=postgresql://… or install its server binaries")
@@ -75,7 +76,8 @@ def own_postgres() -> Iterator[OwnPostgres]:
         port = free.getsockname()[1]
     data = folder / "data"
     _run(owner, [str(binaries / "initdb"), "-D", str(data), "-U", "penstock", "-A", "trust", "--no-sync"])
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    options += "" if durable else " -c fsync=off"
     control = [str(binaries / "pg_ctl"), "-D", str(data), "-w"]
     url = f"postgresql://penstock@127.0.0.1:{port}/postgres"
     server = OwnPostgres(url, owner, control, ["-o", options, "-l", str(folder / "log")])

@@ -61,3 +61,19 @@ def test_only_what_makes_other_vectors_or_chunks_asks_for_a_reindex(
 def test_a_recipe_is_read_back_as_it_was_written() -> None:
     for one in (recipe(), recipe(**PAID, tokenizer="/models/tokenizer.json")):
         assert Recipe.model_validate(one.model_dump(mode="json")) == one
+
+
+def with_fields(fields: Any) -> Recipe:
+    return recipe().model_copy(
+        update={"fields": Recipe.model_validate({**recipe().model_dump(), "fields": fields}).fields}
+    )
+
+
+def test_fields_that_are_text_are_written_as_ever_and_another_type_is_another_recipe() -> None:
+    names, told = with_fields(["url", "author"]), with_fields({"author": "text", "url": "text"})
+    assert names.model_dump(mode="json")["fields"] == ["url", "author"]
+    assert names.differences(told) == []
+    typed = with_fields({"url": "text", "author": "texts"})
+    assert typed.model_dump(mode="json")["fields"] == {"url": "text", "author": "texts"}
+    assert Recipe.model_validate(typed.model_dump(mode="json")) == typed
+    assert names.differences(typed) == ["fields: ['url', 'author'] → {'url': 'text', 'author': 'texts'}"]

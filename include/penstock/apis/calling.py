@@ -18,7 +18,7 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from penstock.apis.access import Access, Service
-from penstock.errors import ModelError, TransientModelError
+from penstock.errors import ModelError, ModelTimeoutError, TransientModelError
 from penstock.retry_after import retry_after_s, spread_s
 
 T = TypeVar("T")
@@ -75,7 +75,8 @@ class Caller:
             yield
         except httpx.TransportError as error:
             said = self.access.without_key(str(error)) or "nothing"
-            silent = TransientModelError(
+            kind = ModelTimeoutError if isinstance(error, httpx.TimeoutException) else TransientModelError
+            silent = kind(
                 f"{self.service.name} at {self.access.base_url} did not answer ({type(error).__name__}: {said}); "
                 "try again later, or check base_url"
             )

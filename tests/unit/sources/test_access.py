@@ -70,7 +70,11 @@ def test_a_sidecar_may_hold_fields_only() -> None:
         (b'{"principals": ["nobody", "user:a"]}', "'nobody' stands alone, not beside ['user:a']"),
         (b'{"principals": ["public"], "principals": ["user:a"]}', "the key 'principals' stands in it twice"),
         (b'{"principals": ["user:\\ud800"]}', "'user:\\ud800' holds a character that cannot be printed"),
-        (b'{"principals": ["public"], "fields": {"year": 2024}}', "'fields' is not an object whose values are strings"),
+        (b'{"principals": ["public"], "fields": ["year"]}', "'fields' is not an object"),
+        (
+            b'{"principals": ["public"], "fields": {"year": null}}',
+            "the field 'year' is not a string, a number or a list of printable strings",
+        ),
         (b'{"fields": {"": "x"}}', "a field has no name"),
         (b'{"principals": ["caf\xe9"]}', "it is not UTF-8"),
         (b"[" * 60_000, "it is nested too deeply"),
