@@ -9,6 +9,8 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
+from structlog.typing import EventDict
 
 from penstock.parsing import ParserPool
 from penstock.settings import ParserSettings
@@ -60,6 +62,13 @@ def make_workspace(tmp_path: Path, pools: dict[ParserSettings, ParserPool]) -> I
 @pytest.fixture
 def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
     return make_workspace()
+
+
+@pytest.fixture
+def log() -> Iterator[list[EventDict]]:
+    """What is logged, whoever set structlog up in this process before."""
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as events:
+        yield events
 
 
 @pytest.fixture(autouse=True)

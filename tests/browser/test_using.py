@@ -159,7 +159,8 @@ def test_a_copy_brings_the_citations_and_is_reported_once(server: PageServer, op
     tab = open_tab(permissions=["clipboard-read", "clipboard-write"])
     tab.goto(server.url)
     ask(tab, "Who?")
-    tab.get_by_role("button", name="Copy").click()
+    with tab.expect_response("**/v1/feedback"):
+        tab.get_by_role("button", name="Copy").click()
     expect(tab.get_by_text("Copied.")).to_be_visible()
     assert tab.evaluate("navigator.clipboard.readText()").splitlines() == [
         "He grinds barley. [1] [2]",
@@ -168,7 +169,7 @@ def test_a_copy_brings_the_citations_and_is_reported_once(server: PageServer, op
         "[2] The mill, page 3, release 7",
     ]
     tab.get_by_role("button", name="Copy").click()
-    assert [server.sent("/feedback")["kind"], len(server.asked("v1/feedback"))] == ["copied", 1]
+    assert [server.sent("v1/feedback")["kind"], len(server.asked("v1/feedback"))] == ["copied", 1]
 
 
 @pytest.mark.parametrize("options", [PHONE, {**PHONE, "color_scheme": "dark"}, {"color_scheme": "dark"}])
