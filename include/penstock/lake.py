@@ -32,6 +32,10 @@ class Kind(StrEnum):
     """Raw results of gates: figures and row ids, no text."""
     EVALUATIONS = "evaluations"
     """Questions that were asked of an index, and what each of them found, as Parquet."""
+    TRAINING = "training"
+    """Training sets, as Parquet."""
+    MODELS = "models"
+    """Files of models that were trained."""
     WORK = "work"
     """Hand-over between the tasks of one run; deleted when it ends."""
 
@@ -43,7 +47,7 @@ class AlteredObjectError(StoreError):
 SEALED = (Kind.PARSED, Kind.CHUNKS)
 """Kinds whose name says what they were made from and not what they are: a checksum goes before their bytes."""
 SEAL = b"penstock-sha256:"
-NAMED_BY_CONTENT = (Kind.BYTES, Kind.VECTORS, Kind.EVALUATIONS)
+NAMED_BY_CONTENT = (Kind.BYTES, Kind.VECTORS, Kind.EVALUATIONS, Kind.TRAINING, Kind.MODELS)
 
 
 class Lake:

@@ -12,7 +12,17 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from penstock.catalog.schema import chunkings, entries, evaluations, parses, revisions, source_states, texts
+from penstock.catalog.schema import (
+    chunkings,
+    entries,
+    evaluations,
+    models,
+    parses,
+    revisions,
+    source_states,
+    texts,
+    training_sets,
+)
 from penstock.catalog.schema import runs as runs_table
 from penstock.errors import StoreError
 from penstock.lake import Kind
@@ -63,6 +73,10 @@ def _known(platform: Platform) -> dict[Kind, set[str]]:
             Kind.CHUNKS: names(chunkings.c.key),
             Kind.VECTORS: names(texts.c.pack),
             Kind.EVALUATIONS: names(evaluations.c.questions, evaluations.c.results),
+            Kind.TRAINING: names(training_sets.c.data),
+            Kind.MODELS: {
+                name for files in connection.execute(select(models.c.files)).scalars() for name in files.values()
+            },
         }
 
 

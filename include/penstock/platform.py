@@ -124,17 +124,28 @@ class Platform:
         What a paid one bills is counted with ``run_id`` and held to its budget.
         """
         from penstock.embedding import open_embedder
+        from penstock.trained import on_disk
 
         account = None
         if isinstance(settings, ApiEmbedderSettings) and run_id is not None:
             account = RunAccount(self.catalog, run_id, settings.budget_tokens)
         key = settings, run_id if account else None
-        return self._once(self._embedders, key, lambda: open_embedder(settings, self._connections, account))
+
+        def opened() -> Embedder:
+            named = settings.model_copy(update={"model": on_disk(self, settings.model)})
+            return open_embedder(named, self._connections, account)
+
+        return self._once(self._embedders, key, opened)
 
     def reranker(self, settings: AnyReranker) -> Reranker:
         from penstock.reranking import open_reranker
+        from penstock.trained import on_disk
 
-        return self._once(self._rerankers, settings, lambda: open_reranker(settings, self._connections))
+        def opened() -> Reranker:
+            named = settings.model_copy(update={"model": on_disk(self, settings.model)})
+            return open_reranker(named, self._connections)
+
+        return self._once(self._rerankers, settings, opened)
 
     def generator(self, settings: GeneratorSettings) -> Generator:
         from penstock.answers.generators import open_generator

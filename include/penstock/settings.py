@@ -327,7 +327,7 @@ SQLITE = "sqlite:///"
 class StoreSettings(Section):
     """Where things are kept. ``{home}`` stands for the data folder."""
 
-    @field_validator("catalog", "lake", "index")
+    @field_validator("catalog", "lake", "index", "tracking")
     @classmethod
     def _only_home_stands_for_something(cls, value: str) -> str:
         in_home(value, "")
@@ -341,6 +341,9 @@ class StoreSettings(Section):
     catalog: str = "sqlite:///{home}/catalog.db"
     lake: str = "{home}/lake"
     index: str = "{home}/index"
+    tracking: str = Field(
+        default="sqlite:///{home}/mlflow.db", description="MLflow: where training is followed, and models are named"
+    )
     lease_s: float = Field(default=300.0, gt=0, description="a writer that is silent for longer has lost its turn")
     batch_mb: float = Field(default=16.0, gt=0, description="size of one mapped batch of documents")
 
@@ -425,6 +428,11 @@ class Settings(Section):
         written = os.environ.get("PENSTOCK_CATALOG") or in_home(self.store.catalog, self.home)
         path = written.removeprefix(SQLITE)
         return f"{SQLITE}{self._anchored(path)}" if path not in (written, "", ":memory:") else written
+
+    @property
+    def tracking_url(self) -> str:
+        """Where MLflow keeps its runs and the names of models: ``MLFLOW_TRACKING_URI``, as everywhere, overrides it."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or in_home(self.store.tracking, self.home)
 
     @property
     def lake_url(self) -> str:

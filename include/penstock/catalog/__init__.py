@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from penstock.errors import ConfigError, StoreError, TransientError, disk_is_full, full_disk
 
-HEAD = "0007"
+HEAD = "0008"
 """The migration that this code was written for; a test holds it against the migrations."""
 
 PASSING = ("locked", "connection", "starting up", "shutting down", "deadlock", "too many clients", "timeout")

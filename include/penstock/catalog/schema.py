@@ -184,6 +184,7 @@ pointers = Table(
     Column("live", Integer, comment="the one release that readers see"),
     Column("on_hold", Boolean, nullable=False),
     Column("moved_at", Float),
+    Column("models", JSON, nullable=False, server_default="{}", comment="champions that were trained, by purpose"),
 )
 
 gates = Table(
@@ -381,4 +382,104 @@ api_keys = Table(
     Column("expires_at", Float),
     Column("revoked_at", Float, comment="from then on it opens nothing; may lie ahead"),
     Index(None, "name", unique=True, sqlite_where=NOT_REVOKED, postgresql_where=NOT_REVOKED),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("interaction_id", String(32), primary_key=True),
+    Column("index_name", String(63), nullable=False),
+    Column("at", Float, nullable=False, comment="when it was judged, the last time"),
+    Column("cause", String(24), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("evidence", JSON, nullable=False, comment="the figures that decided; no text"),
+    Index(None, "index_name", "cause"),
+)
+
+question_splits = Table(
+    "question_splits",
+    metadata,
+    Column("index_name", String(63), primary_key=True),
+    Column("question", String(32), primary_key=True, comment="digest, as interactions have it"),
+    Column("split", String(16), nullable=False, comment="for ever: an example never moves"),
+    Column("group_name", String(32), nullable=False, comment="of its first training set"),
+    Column("at", Float, nullable=False),
+)
+
+training_sets = Table(
+    "training_sets",
+    metadata,
+    Column("id", String(16), primary_key=True, comment="of the hash of its content when it was frozen"),
+    Column("index_name", String(63), nullable=False),
+    Column("purpose", String(16), nullable=False, comment="embedder, reranker, generator"),
+    Column("at", Float, nullable=False),
+    Column("release", Integer, nullable=False, comment="that its passages are from; kept as long as the set"),
+    Column("data", String(64), comment="lake object, Parquet; null once nothing of it is left"),
+    Column("examples", Integer, nullable=False),
+    Column("options", JSON, nullable=False, comment="that it was built with"),
+    Column("card", JSON, nullable=False, comment="counts, sources, slices, licences; no text"),
+    Column("erased", Integer, nullable=False, comment="examples taken out since, because something was erased"),
+    Index(None, "index_name", "purpose"),
+)
+
+training_sources = Table(
+    "training_sources",
+    metadata,
+    Column("set_id", String(16), primary_key=True),
+    Column("example", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True, comment="interaction, feedback, document"),
+    Column("ref", String(32), primary_key=True, comment="id of what is behind the example"),
+    Index(None, "ref"),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", String(16), primary_key=True, comment="hash of its files"),
+    Column("index_name", String(63), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("base", Text, nullable=False, comment="the model that was tuned, as the settings name it"),
+    Column("set_id", String(16), nullable=False, comment="training set"),
+    Column("recipe", JSON, nullable=False, comment="how it was trained, seeds too"),
+    Column("files", JSON, nullable=False, comment="path → SHA-256, the lake's name of it"),
+    Column("size_bytes", Integer, nullable=False),
+    Column("figures", JSON, nullable=False, comment="of the training"),
+    Column("tracking", Text, comment="run of the experiment tracker"),
+    Column("tainted", JSON, nullable=False, comment="decisions that erased something it was trained on"),
+    Index(None, "index_name", "purpose"),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index_name", String(63), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("challenger", String(16), nullable=False),
+    Column("champion", String(16), comment="null: the model that the configuration names"),
+    Column("set_id", String(16), nullable=False, comment="whose frozen test split was looked at"),
+    Column("look", Integer, nullable=False, comment="the nth at a test split of this index and purpose"),
+    Column("release", Integer, comment="built by the challenger, that it was judged on; null where it needs none"),
+    Column("outcome", String(24), nullable=False),
+    Column("report", JSON, nullable=False, comment="gain, slices, guards, limits, reasons"),
+    Index(None, "index_name", "purpose"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("index_name", String(63), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("model", String(16), nullable=False),
+    Column("comparison", Integer, comment="null where a person promoted without one"),
+    Column("release", Integer, nullable=False, comment="live from then on"),
+    Column("before_release", Integer, nullable=False),
+    Column("before_models", JSON, nullable=False, comment="champions before, by purpose"),
+    Column("at", Float, nullable=False),
+    Column("decision_id", Integer, nullable=False),
+    Column("undone_at", Float, comment="when it was demoted"),
+    Index(None, "index_name", "id"),
 )

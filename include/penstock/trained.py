@@ -1,0 +1,141 @@
+"""Models that were trained here: kept in the lake, each file under its hash, and on disk where a runtime needs them.
+
+A model goes by the hash of its files, so that the same training gives the same name, and settings call it
+``trained:ID``. It is written to the lake first and to the catalog last: a model that has a row is whole.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import Row
+
+from penstock.catalog import insert_or_update
+from penstock.catalog.schema import models
+from penstock.errors import ModelError, UnknownNameError
+from penstock.ids import fingerprint, sha256
+from penstock.lake import Kind
+from penstock.platform import Platform
+
+PREFIX = "trained:"
+REFUSED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+"""Endings of files that can run code when they are loaded."""
+
+
+class Purpose(StrEnum):
+    """What a model is for. Stable names: they are stored."""
+
+    EMBEDDER = "embedder"
+    RERANKER = "reranker"
+    GENERATOR = "generator"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a model came to be: what was tuned, on which training set, how, and the figures of it."""
+
+    base: str
+    set_id: str
+    recipe: Mapping[str, Any]
+    figures: Mapping[str, Any]
+    tracking: str | None = None
+
+
+def keep(platform: Platform, index: str, purpose: Purpose, folder: Path, training: Training) -> str:
+    """Keep every file below ``folder`` as one model; return its id, 16 hex digits. Keeping it twice changes nothing.
+
+    Raises ``ModelError`` for a folder that is empty, or holds a file that can run code when it is loaded.
+    """
+    files: dict[str, str] = {}
+    size = 0
+    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix in REFUSED:
+            raise ModelError(f"{name} can run code when it is loaded; save the weights as safetensors")
+        data = path.read_bytes()
+        files[name] = sha256(data)
+        size += len(data)
+        platform.lake.put(Kind.MODELS, files[name], data)
+    if not files:
+        raise ModelError(f"{folder} holds no file, so there is no model to keep")
+    id_ = fingerprint(files)
+    with platform.catalog.write() as connection:
+        row = {
+            "id": id_,
+            "index_name": index,
+            "purpose": purpose,
+            "at": platform.catalog.now(connection),
+            "base": training.base,
+            "set_id": training.set_id,
+            "recipe": dict(training.recipe),
+            "files": files,
+            "size_bytes": size,
+            "figures": dict(training.figures),
+            "tracking": training.tracking,
+            "tainted": [],
+        }
+        insert_or_update(connection, models, [row], [])
+    return id_
+
+
+def model_row(connection: Connection, index: str, id_: str) -> Row[Any]:
+    """One model of an index, by its id or how that begins. Raises ``UnknownNameError`` naming those that there are."""
+    rows = connection.execute(select(models).where(models.c.index_name == index)).all()
+    found = [row for row in rows if id_ and row.id.startswith(id_)]
+    if len(found) != 1:
+        raise UnknownNameError(f"model of {index!r}:", id_, [row.id for row in rows])
+    return found[0]
+
+
+def of_index(connection: Connection, index: str, purpose: Purpose | None = None) -> list[Row[Any]]:
+    """The models of an index, the newest first."""
+    query = select(models).where(models.c.index_name == index).order_by(models.c.at.desc(), models.c.id)
+    return list(connection.execute(query if purpose is None else query.where(models.c.purpose == purpose)))
+
+
+def on_disk(platform: Platform, name: str) -> str:
+    """The folder of a model that settings name: one that was trained here is fetched from the lake, once a machine.
+
+    Any other name is returned as it is. Raises ``ModelError`` where no such model is kept, ``AlteredObjectError`` where
+    the lake holds something else under the name of a file.
+    """
+    if not name.startswith(PREFIX):
+        return name
+    id_ = name.removeprefix(PREFIX)
+    with platform.catalog.read() as connection:
+        files = connection.execute(select(models.c.files).where(models.c.id == id_)).scalar()
+    if files is None:
+        raise ModelError(f"{name!r} names no model of this catalog; `penstock models INDEX` lists them")
+    folder = platform.settings.home / "models" / id_
+    if not _whole(folder, files):
+        _fetch(platform, files, folder)
+    return str(folder)
+
+
+def _whole(folder: Path, files: Iterable[str]) -> bool:
+    return all((folder / name).is_file() for name in files)
+
+
+def _fetch(platform: Platform, files: Mapping[str, str], folder: Path) -> None:
+    """Written beside and moved: another process that looks meanwhile finds all of it or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+        whole = Path(beside) / "model"
+        for name, digest in files.items():
+            path = whole / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(platform.lake.get(Kind.MODELS, digest))
+        if folder.exists():
+            shutil.rmtree(folder)  # incomplete, as whoever called has seen
+        try:
+            whole.rename(folder)
+        except OSError:
+            if not _whole(folder, files):  # else another process was faster
+                raise
