@@ -38,7 +38,7 @@ def part(bench: Bench) -> Page:
         dags.append(run_dag(bench.work / f"airflow-{nth}"))
     last = dags[-1]
     more = median(one["seconds"] for one in dags) - median(alone)
-    yield from ("", "## 9. The ingest DAG", "")
+    yield from ("", "## The ingest DAG", "")
     yield (
         "The handbook of the samples, from empty stores, with the default model. `penstock sync` is a process, start, "
         "imports and loading the model inside the time. The DAG runs under `scripts/airflow-standalone.sh` (scheduler, "

@@ -28,7 +28,7 @@ def measure(platform: Any, _home: Path) -> dict[str, Any]:
 
 def part(bench: Bench) -> Page:
     few, many = (bench.made(documents, SECTIONS)[1] for documents in (FEW, MANY))
-    yield from ("", "## 7. Memory with ten times the documents", "")
+    yield from ("", "## Memory with ten times the documents", "")
     yield (
         "From empty stores to a published release, the hashing embedder in the place of a model. Peak resident memory "
         "of the process, imports and all (great-expectations and pandas with the gates), and of the largest parser "

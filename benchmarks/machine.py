@@ -13,19 +13,15 @@ FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf
 PACKAGES = ("penstock", "openvino", "lancedb", "unstructured", "great-expectations", "numpy")
 
 
-def lines() -> list[str]:
-    """Markdown list of CPU, memory and system."""
+def name() -> str:
+    """CPU with those of its features that matter, memory and system, in one line."""
     cpu = _cpuinfo()
-    has = cpu.get("flags", "").split()
-    yes, no = [f for f in FEATURES if f in has], [f for f in FEATURES if f not in has]
+    has = [feature for feature in FEATURES if feature in cpu.get("flags", "").split()]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    name, family, model = (cpu.get(key, "?") for key in ("model name", "cpu family", "model"))
-    system = f"{platform.system()} {platform.release()}; Python {platform.python_version()}"
-    return [
-        f"- CPU: {name}, family {family} model {model}, {cores} cores",
-        f"- features: {', '.join(yes) or 'none of those that matter'}; not: {', '.join(no) or 'none'}",
-        f"- memory: {_memory_gib():.0f} GiB; {system}",
-    ]
+    model, family, number = (cpu.get(key, "?") for key in ("model name", "cpu family", "model"))
+    chip = f"{model} (family {family} model {number}: {', '.join(has) or 'none of the features that matter'})"
+    system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
+    return f"{cores} cores of an {chip}, {_memory_gib():.0f} GiB, {system}"
 
 
 def software() -> str:

@@ -44,7 +44,7 @@ def timed_ms(call: Callable[[], Any]) -> float:
 def part(bench: Bench) -> Page:
     small, large = (bench.made(documents, SECTIONS) for documents in SIZES)
     runs = [(built["counts"]["rows_added"], bench.on_made("publishing", home)) for home, built in (small, large)]
-    yield from ("", "## 5. Publish and roll back", "")
+    yield from ("", "## Publish and roll back", "")
     yield (
         f"Medians of {ROUNDS} rounds. Published is a release that was staged and checked while the index was on hold: "
         "the time holds the counting of catalog, manifest and store against one another, and the transaction. The "

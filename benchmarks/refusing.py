@@ -219,7 +219,7 @@ def part(bench: Bench) -> Page:
         str(bench.every),
     ]
     result = measured("refusing", command)
-    yield from ("", "## 9. Refusing", "")
+    yield from ("", "## Refusing", "")
     yield (
         "The chance that an index holds the answer, from the search alone, against whether it does; beside it the best "
         f"cosine. Coverage is the share of the answerable questions that can be answered while {PRECISION:.0%} of what "

@@ -86,7 +86,7 @@ def part(bench: Bench) -> Page:
     home.mkdir()
     options = ["--home", str(home), "--every", str(bench.every)]
     found = measured("retrieval", [sys.executable, "-m", "benchmarks.retrieval", *options])
-    yield from ("", "## 9. What the defaults find", "")
+    yield from ("", "## What the defaults find", "")
     yield (
         "Test splits; documents by their best chunk; means over the questions with 95 % intervals (BCa bootstrap), in "
         "the last row of a set those of the differences of each question. The defaults were chosen on training splits."

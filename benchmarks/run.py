@@ -40,7 +40,7 @@ from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
 from benchmarks.results import RESULTS, Results, measured_now
 
-# 1, 4: the cold ingest and where its time goes
+# the cold ingest and where its time goes
 
 
 def cold(bench: Bench) -> Page:
@@ -50,7 +50,7 @@ def cold(bench: Bench) -> Page:
             ours.append(bench.cold())
         if nth < bench.peer_runs:
             theirs.append(bench.peer_cold())
-    yield from ("", "## 1. Cold ingest", "")
+    yield from ("", "## Cold ingest", "")
     last = ours[-1]
     yield (
         f"etcd documentation at its {FIRST_COMMIT}th commit, {last['counts']['listed']} files, from empty stores to a "
@@ -112,7 +112,7 @@ def stages(runs: list[dict[str, Any]]) -> Page:
     )
 
 
-# 2: nothing changed
+# nothing changed
 
 
 def unchanged(bench: Bench) -> Page:
@@ -125,7 +125,7 @@ def unchanged(bench: Bench) -> Page:
         ours.append(bench.penstock("unchanged"))
         if with_peer:
             theirs.append(bench.llamaindex("unchanged"))
-    yield from ("", "## 2. Unchanged sync", "")
+    yield from ("", "## Unchanged sync", "")
     yield (
         f"The same {ours[-1]['counts']['listed']} files, nothing changed, start-up excluded: for the peer also loading "
         "its stores into memory, for us opening the catalog is inside the first sync. Each process syncs "
@@ -149,7 +149,7 @@ def _unchanged_row(name: str, runs: list[dict[str, Any]], ended: str) -> str:
     return f"| {name} | {_first(runs):.3f} | {later:.3f} | {ended} |"
 
 
-# 3: history
+# history
 
 
 def replay(bench: Bench) -> Page:
@@ -164,7 +164,7 @@ def replay(bench: Bench) -> Page:
     wrong = [row for row in rows if row["embedded"] != row["new"]]
     ops = "".join(row["ops"] for row in rows)
     states = Counter(row["state"] for row in rows)
-    yield from ("", f"## 3. The last {len(rows)} commits, one sync each", "")
+    yield from ("", f"## The last {len(rows)} commits, one sync each", "")
     yield (
         f"{ops.count('A')} additions, {ops.count('M')} edits, {ops.count('R')} renames, {ops.count('D')} deletions. "
         "The new distinct texts are counted by the benchmark, from the folder before and after each commit with the "
@@ -229,11 +229,11 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "interactions": ("", interactions.part),
     "growth": ("", growth.part),
     "dag": ("", dag.part),
-    "embedding": ("", script("embedding", "4. Embedding")),
+    "embedding": ("", script("embedding", "Embedding")),
     "scifact": (scifact.DATA, scifact.part),
     "retrieval": (retrieval.DATA, retrieval.part),
     "refusing": (refusing.CLAPNQ, refusing.part),
-    "chunking": ("chunking", script("chunking", "8. Chunking", "--data", str(data_folder()))),
+    "chunking": ("chunking", script("chunking", "Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "Parsing", "--data", str(data_folder()))),
 }
 
@@ -264,7 +264,7 @@ def main() -> None:
     results = Results(RESULTS, PARTS)
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as work:
         bench = Bench(Path(work), max(1, arguments.runs), arguments.peer_runs, arguments.every, arguments.commits)
-        print("\n".join(machine.lines()))
+        print(machine.name())
         if bench.every > 1:
             print(f"- **every {bench.every}th file only: not figures to quote**, and none is kept")
         for name in only:

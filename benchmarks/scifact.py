@@ -50,7 +50,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def part(_bench: Bench) -> Page:
     result = measured("scifact", [sys.executable, "-m", "benchmarks.scifact"])
     runtime = f"{result['runtime']['library']} {result['runtime']['precision']}"
-    yield from ("", "## 4b. Retrieval with the default model", "")
+    yield from ("", "## Retrieval with the default model", "")
     texts = f"{result['documents']:,} abstracts, {result['queries']} test queries"
     yield f"SciFact: {texts}, exact search. The mark is 0.643."
     yield from ("", "| runtime | nDCG@10 | abstracts a second |", "|---|---|---|")

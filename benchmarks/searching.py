@@ -65,7 +65,7 @@ def measure(platform: Any, _home: Path) -> dict[str, Any]:
 def part(bench: Bench) -> Page:
     homes = [bench.made(documents, SECTIONS)[0] for documents in SIZES]
     runs = [bench.on_made("searching", home) for home in homes]
-    yield from ("", "## 6. Hybrid search with rights and release", "")
+    yield from ("", "## Hybrid search with rights and release", "")
     yield (
         f"{K} rows of {QUESTIONS} questions, {ROUNDS} rounds, the contenders in turn; milliseconds, medians. LanceDB's "
         "is its own hybrid query with reciprocal rank fusion, on the same table with the same search structures, and "

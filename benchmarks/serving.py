@@ -221,7 +221,7 @@ def part(bench: Bench) -> Page:
     home = bench.made(DOCUMENTS, SECTIONS)[0]
     command = [sys.executable, "-m", "benchmarks.serving", "--home", str(home)]
     options = ["--requests", str(REQUESTS // bench.every)]
-    yield from ("", "## 6c. Search through HTTP", "")
+    yield from ("", "## Search through HTTP", "")
     yield from page(measured(f"serving on {home.name}", [*command, *options]))
 
 

@@ -39,7 +39,7 @@ def measure(platform: Any, home: Path) -> dict[str, Any]:
 def part(bench: Bench) -> Page:
     small, large = (bench.made(documents, SECTIONS) for documents in SIZES)
     runs = [(built["counts"], bench.on_made("small_sync", home)["rounds"]) for home, built in (small, large)]
-    yield from ("", "## 6b. A sync of 100 changed documents", "")
+    yield from ("", "## A sync of 100 changed documents", "")
     yield (
         f"One section of each is edited, which is one chunk of {SECTIONS}. Medians of {ROUNDS} syncs in one process, "
         "the first left out. Listing costs by the document, not by the chunk, and has its own mark (2b). The mark is "
