@@ -19,8 +19,8 @@ from penstock.platform import Platform
 from penstock.retrieval.places import served
 from penstock.settings import AnswerSettings, FolderSource, GeneratorSettings, IndexSettings, ParserSettings, Settings
 from penstock.sync import sync
-from support.chat_models import claim, honest, obedient
-from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.chat_models import claim, obedient
+from support.model_api import CHAT_MODEL, Fault, ModelApi
 from support.workspace import WHO, Workspace
 
 SAMPLES = Path(__file__).parents[2] / "include" / "samples"
@@ -99,14 +99,6 @@ def test_a_reader_is_answered_from_what_this_reader_may_see(handbook: Platform) 
 
 
 # chat models
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = honest
-        yield server
 
 
 @pytest.fixture
