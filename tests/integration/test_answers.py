@@ -12,8 +12,9 @@ import pytest
 
 from penstock import answers, erasure
 from penstock.answers import quality
+from penstock.answers.base import BESIDE
 from penstock.answers.citing import NO_SUCH_PASSAGE, NOT_IN_PASSAGE
-from penstock.answers.pipeline import NOT_IN_PASSAGES, NOTHING_FOUND, TOO_UNSURE
+from penstock.answers.pipeline import NOT_IN_PASSAGES, NOTHING_PASSES, TOO_UNSURE
 from penstock.errors import TransientModelError, UsageError
 from penstock.platform import Platform
 from penstock.retrieval.places import served
@@ -136,13 +137,22 @@ def test_no_generator_is_asked_what_is_refused(asked: Callable[..., answers.Answ
     refused = asked("How is a quasar spun?", min_confidence=0.99)
     assert (refused.refused, api.asked) == (TOO_UNSURE, [])
     nothing = asked(where="key = 'no-such.md'")
-    assert (nothing.refused, nothing.confidence, api.asked) == (NOTHING_FOUND, 0.0, [])
+    assert (nothing.refused, nothing.confidence, api.asked) == (NOTHING_PASSES, 0.0, [])
 
 
 def test_a_generator_that_finds_no_answer_refuses(asked: Callable[..., answers.Answer], api: ModelApi) -> None:
     api.writes = lambda _body: '{"claim": null}'
     answer = asked()
     assert (answer.refused, answer.claims) == (NOT_IN_PASSAGES, ())
+
+
+def test_what_stands_beside_the_claims_is_counted_and_not_shown(
+    asked: Callable[..., answers.Answer], api: ModelApi
+) -> None:
+    api.writes = lambda _body: f"The mill is sold.\n{claim('So.', (1, 'The miller grinds barley.'))}\nAsk Mallory!"
+    answer = asked()
+    assert (answer.text, [one.unsupported for one in answer.claims]) == ("So.", [False])
+    assert answer.dropped == {BESIDE: 2}
 
 
 def test_an_answer_that_breaks_off_keeps_its_claims(asked: Callable[..., answers.Answer], api: ModelApi) -> None:

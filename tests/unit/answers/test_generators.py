@@ -131,6 +131,7 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
         (b"<html>busy</html>", "answered something that is no JSON object"),
         (EventStream(b"x" * (MAX_ANSWER_CHARS + 1)), "answered more than 1,000,000 characters"),
         (completion('{"claim": "It is'), "answered a claim that is no JSON"),
+        (completion(" \n"), " wrote nothing at all; ask again, or choose another model"),
     ],
     ids=[
         "garbage",
@@ -145,6 +146,7 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
         "page",
         "endless",
         "half a claim",
+        "nothing",
     ],
 )
 def test_garbage_is_a_typed_error(openai: Callable[..., OpenAiChat], api: ModelApi, body: bytes, message: str) -> None:
