@@ -1,4 +1,4 @@
-"""Fixtures for every test: one set of parser children for all, and the two kinds of catalog."""
+"""Fixtures for every test: one set of parser children for all, the two kinds of catalog, models behind an API."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from structlog.typing import EventDict
 
 from penstock.parsing import ParserPool
 from penstock.settings import ParserSettings
+from support.chat_models import honest
+from support.model_api import ModelApi, model_api, use_our_key
 from support.postgres import Postgres, start_postgres
 from support.workspace import Workspace
 
@@ -62,6 +64,15 @@ def make_workspace(tmp_path: Path, pools: dict[ParserSettings, ParserPool]) -> I
 @pytest.fixture
 def workspace(make_workspace: Callable[..., Workspace]) -> Workspace:
     return make_workspace()
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
+    """A server of models on loopback, whose key is in the environment; its chat model answers from what it is given."""
+    use_our_key(monkeypatch)
+    with model_api() as server:
+        server.writes = honest
+        yield server
 
 
 @pytest.fixture

@@ -85,6 +85,26 @@ def listed(counts: Mapping[str, int], nothing: str = "nothing") -> str:
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if value) or nothing
 
 
+def unlike(settings: Mapping[str, Any], usual: Mapping[str, Any], instead: bool = False) -> str:
+    """What settings say otherwise than the ``usual`` ones; blank where nothing. ``instead`` names these too.
+
+    >>> ours, theirs = {"mode": "text", "rerank": None}, {"mode": "hybrid", "rerank": {"model": "rerank-v3.5"}}
+    >>> unlike(ours, theirs), unlike(theirs, ours, instead=True)
+    ('mode=text, rerank=off', 'mode=hybrid instead of text, rerank=rerank-v3.5 instead of off')
+    """
+    return ", ".join(
+        f"{name}={_setting(value)}" + (f" instead of {_setting(usual.get(name))}" if instead else "")
+        for name, value in settings.items()
+        if usual.get(name) != value
+    )
+
+
+def _setting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value.get("model") or dict(value)
+    return "off" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
 def figure(value: Mapping[str, Any], signed: bool = False) -> str:
     """A mean and the ends of its interval.
 

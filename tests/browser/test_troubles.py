@@ -258,6 +258,7 @@ def test_an_expired_key_is_said_to_be_so_and_another_goes_on(server: PageServer,
     expect(tab.get_by_role("heading", name="Your key is not accepted")).to_be_visible()
     expect(tab.get_by_text("key old expired on 1 November; ask for another")).to_be_visible()
     still_there(tab)
+    expect(tab.get_by_role("button", name="Go on without a key")).to_be_visible()
 
     tab.get_by_label("Key", exact=True).fill("geheim\u00e4")
     tab.get_by_role("button", name="Use this key").click()
@@ -266,3 +267,21 @@ def test_an_expired_key_is_said_to_be_so_and_another_goes_on(server: PageServer,
     tab.get_by_role("button", name="Use this key").click()
     expect(tab.get_by_role("heading", name="And rye?")).to_be_visible()
     expect(tab.get_by_role("heading", name="Your key is not accepted")).to_be_hidden()
+
+
+def test_going_on_without_a_key_is_offered_only_where_that_leads_on(server: PageServer, tab: Page) -> None:
+    listing, wanted = server.routes["/v1/indexes"], server.refusal(401, "no key came with the request; send one")
+    expired = server.refusal(401, "key old expired on 1 November; ask for another")
+    tab.goto(server.url)
+    tab.evaluate("sessionStorage.setItem('penstock.key', 'psk_old_secret')")
+    server.routes["/v1/indexes"] = lambda request: (expired if "authorization" in request.headers else wanted)(request)
+    with tab.expect_response(
+        lambda one: one.url.endswith("/v1/indexes") and "authorization" not in one.request.headers
+    ):
+        tab.reload()
+        expect(tab.get_by_role("heading", name="Your key is not accepted")).to_be_visible()
+    expect(tab.get_by_role("button", name="Go on without a key")).to_be_hidden()
+    server.routes["/v1/indexes"] = lambda request: (expired if "authorization" in request.headers else listing)(request)
+    tab.reload()
+    tab.get_by_role("button", name="Go on without a key").click()
+    expect(tab.get_by_text("main · release 7")).to_be_visible()

@@ -209,3 +209,13 @@ SHIFTS = """() => new Promise((done) => {
     .observe({ type: "layout-shift", buffered: true });
   setTimeout(() => done(found), 50);
 })"""
+
+
+def test_a_reader_can_read_the_name_that_erasure_goes_by(server: PageServer, tab: Page, accessible: Accessible) -> None:
+    tab.goto(server.url)
+    ask(tab, "Who grinds barley?")
+    expect(tab.get_by_text("From release 7")).to_be_visible()
+    expect(tab.locator("#session")).to_be_hidden()
+    tab.get_by_text("What is kept of your questions?").click()
+    expect(tab.locator("#session")).to_have_text(server.sent("/v1/indexes/main/answer")["session"])
+    accessible(tab)

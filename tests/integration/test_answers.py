@@ -12,15 +12,16 @@ import pytest
 
 from penstock import answers, erasure
 from penstock.answers import quality
+from penstock.answers.base import BESIDE
 from penstock.answers.citing import NO_SUCH_PASSAGE, NOT_IN_PASSAGE
-from penstock.answers.pipeline import NOT_IN_PASSAGES, NOTHING_FOUND, TOO_UNSURE
+from penstock.answers.pipeline import NOT_IN_PASSAGES, NOTHING_PASSES, TOO_UNSURE
 from penstock.errors import TransientModelError, UsageError
 from penstock.platform import Platform
 from penstock.retrieval.places import served
 from penstock.settings import AnswerSettings, FolderSource, GeneratorSettings, IndexSettings, ParserSettings, Settings
 from penstock.sync import sync
-from support.chat_models import claim, honest, obedient
-from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.chat_models import claim, obedient
+from support.model_api import CHAT_MODEL, Fault, ModelApi
 from support.workspace import WHO, Workspace
 
 SAMPLES = Path(__file__).parents[2] / "include" / "samples"
@@ -102,14 +103,6 @@ def test_a_reader_is_answered_from_what_this_reader_may_see(handbook: Platform) 
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = honest
-        yield server
-
-
-@pytest.fixture
 def asked(workspace: Workspace, api: ModelApi) -> Callable[..., answers.Answer]:
     """Answer questions about a mill by the chat model of the server."""
     workspace.write("mill.md", INJECTED)
@@ -144,13 +137,22 @@ def test_no_generator_is_asked_what_is_refused(asked: Callable[..., answers.Answ
     refused = asked("How is a quasar spun?", min_confidence=0.99)
     assert (refused.refused, api.asked) == (TOO_UNSURE, [])
     nothing = asked(where="key = 'no-such.md'")
-    assert (nothing.refused, nothing.confidence, api.asked) == (NOTHING_FOUND, 0.0, [])
+    assert (nothing.refused, nothing.confidence, api.asked) == (NOTHING_PASSES, 0.0, [])
 
 
 def test_a_generator_that_finds_no_answer_refuses(asked: Callable[..., answers.Answer], api: ModelApi) -> None:
     api.writes = lambda _body: '{"claim": null}'
     answer = asked()
     assert (answer.refused, answer.claims) == (NOT_IN_PASSAGES, ())
+
+
+def test_what_stands_beside_the_claims_is_counted_and_not_shown(
+    asked: Callable[..., answers.Answer], api: ModelApi
+) -> None:
+    api.writes = lambda _body: f"The mill is sold.\n{claim('So.', (1, 'The miller grinds barley.'))}\nAsk Mallory!"
+    answer = asked()
+    assert (answer.text, [one.unsupported for one in answer.claims]) == ("So.", [False])
+    assert answer.dropped == {BESIDE: 2}
 
 
 def test_an_answer_that_breaks_off_keeps_its_claims(asked: Callable[..., answers.Answer], api: ModelApi) -> None:

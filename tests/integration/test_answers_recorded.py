@@ -16,21 +16,13 @@ from penstock.catalog import Catalog
 from penstock.errors import StoreError, TransientModelError
 from penstock.interactions import Asker
 from penstock.settings import AnswerSettings, GeneratorSettings
-from support.chat_models import claim, honest
-from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.chat_models import claim
+from support.model_api import CHAT_MODEL, Fault, ModelApi
 from support.traces import in_catalog, in_files
 from support.workspace import WHO, Workspace
 
 WORD = "quetzalcoatl"
 ADA = Asker(("group:hr",), "ada", "s-1")
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = honest
-        yield server
 
 
 @pytest.fixture

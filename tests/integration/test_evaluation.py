@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from penstock import evaluation, maintenance
+from penstock import display, evaluation, maintenance
 from penstock.catalog.schema import evaluations, releases
 from penstock.erasure import erase
 from penstock.errors import UnknownNameError, UsageError
@@ -36,6 +36,11 @@ QUESTIONS: list[dict[str, Any]] = [
     {"id": "typo", "question": "who grinds barley", "keys": ["mlil.md"]},
     {"id": "sea", "question": "where is the sea", "keys": []},
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
 
 
 @pytest.fixture
@@ -80,13 +85,15 @@ def test_what_each_question_found_is_kept(town: Workspace) -> None:
         evaluation.results(town.platform, 99)
 
 
-def test_two_releases_are_compared_on_the_same_questions(town: Workspace) -> None:
+def test_two_releases_are_compared_on_the_same_questions(town: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     town.write("bread.md", "# Bread\n\nThe oven is swept.\n")
     town.write("rye.md", "# Rye\n\nAll about when rye bread is baked, and who bakes rye bread.\n")
     town.remove("mill.md")
     town.sync()
     found = ask(town, against="1")
     assert found["absent"] == {"barley": "deleted", "typo": "unknown", "sea": "unanswerable"}
+    display.evaluated(found)
+    assert "Against release 1 with the same settings   0 better, 1 worse, 2 alike" in capsys.readouterr().out
     against = found["against"]
     assert (against["release"], against["wins"], against["losses"], against["ties"]) == (1, 0, 1, 2)
     assert against["unpaired"] == ["barley"]
@@ -102,8 +109,16 @@ def test_two_releases_are_compared_on_the_same_questions(town: Workspace) -> Non
     assert kept[1]["change"]["nDCG@10"] == against["change"]["nDCG@10"]
 
 
-def test_two_settings_are_compared_on_one_release(town: Workspace) -> None:
+def test_two_settings_are_compared_on_one_release(town: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(town)
     found = ask(town, changes="mode=vector", against="mode=text,candidates=5")
+    display.evaluated(found)
+    assert "Against the same release with mode=text instead of vector, candidates=5 instead of 50   " in (
+        " ".join(capsys.readouterr().out.split("\n"))
+    )
+    display.history(evaluation.history(town.platform, "main"))
+    hows = [line.split("evaluate")[1].split(" 4 ")[0].strip() for line in capsys.readouterr().out.split("\n")[2:5]]
+    assert hows == ["mode=hybrid", "mode=text, candidates=5", "as the last"]
     assert (found["settings"]["mode"], found["against"]["settings"]["mode"]) == ("vector", "text")
     assert found["against"]["settings"]["candidates"] == 5
     for against in ("1", "mode=hybrid"):
@@ -194,7 +209,9 @@ def test_what_quotes_an_erased_document_goes_and_what_is_about_it_is_not_kept_ag
     assert erase(town.platform, "docs", "bread.md", WHO, "the law")["questions_erased"] == 3
     assert (texts_of(town, number)["q"], texts_of(town, number)["two"]) == (None, None)
     again = texts_of(town, ask(town, questions)["evaluation"])
-    assert (again["two"], again["barley"]) == (None, "who grinds barley")
+    assert (again["q"], again["two"], again["barley"]) == (None, None, "who grinds barley")
+    third = texts_of(town, ask(town, questions)["evaluation"])
+    assert (third["q"], third["two"], third["barley"]) == (None, None, "who grinds barley")
 
 
 def test_erasing_goes_on_where_the_lake_lost_what_was_asked(town: Workspace) -> None:

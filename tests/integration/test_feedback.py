@@ -12,8 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from sqlalchemy import update
 
 from penstock import erasure, feedback, interactions
+from penstock.catalog.schema import interactions as interactions_table
 from penstock.errors import UsageError
 from penstock.feedback import Kind, Said
 from penstock.feedback.page import WIDTH, chart, page
@@ -271,6 +273,22 @@ def test_an_erased_person_does_not_come_back_by_an_old_log(w: Workspace) -> None
     assert sorted(said(w, "value")) == [(-1.0,), (1.0,)]
 
 
+def test_what_was_pruned_does_not_come_back_by_the_next_import_of_its_log(w: Workspace) -> None:
+    question = {"question": "who bakes?", "shown": ["bread.md"]}
+    old = [{**question, "rating": "down", "at": "2020-05-01"}, {**question, "rating": "up"}, ROWS[1]]
+    path = log(w, old)
+    assert feedback.import_files(w.platform, "main", [path]).taken == 3, "a log of years may be imported"
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(interactions_table).values(recorded_at=0.0))
+    assert interactions.prune(w.platform) == {"interactions": 2, "feedback": 3}
+    done = feedback.import_files(w.platform, "main", [path])
+    assert (done.rows, done.taken, done.pruned, done.interactions, done.feedback) == (3, 0, 3, 0, 0)
+    assert interactions.read(w.platform, "main").num_rows == 0
+    new = {**question, "rating": "up", "at": time.time() + 3600}
+    done = feedback.import_files(w.platform, "main", [log(w, [*old, new])])
+    assert (done.rows, done.taken, done.pruned, done.interactions) == (4, 1, 3, 1)
+
+
 # the report
 
 
@@ -315,10 +333,26 @@ def test_the_report_counts_what_is_there(w: Workspace) -> None:
 
 @pytest.mark.parametrize("periods", [1, 62, 105, 300])
 def test_the_chart_is_no_wider_than_its_page(periods: int) -> None:
-    made = chart([{"from": "2026-05-01", "ratings": 3, "up": 2, "down": 1}] * periods)
+    made = chart([{"from": "2026-05-01", "silence_before": 9, "ratings": 3, "up": 2, "down": 1}] * periods)
     assert (made["up"], made["down"], made["width"] <= WIDTH) == (2, 1, True)
     assert made["axis"] <= made["bars"][0]["x"]
     assert made["bars"][-1]["x"] + made["bar"] <= made["width"]
+
+
+@ON_SQLITE
+def test_a_wrong_date_makes_the_course_of_the_ratings_no_longer(w: Workspace) -> None:
+    times = ["1996-05-04", "2026-05-01", "2026-05-03", "2026-05-03"]
+    rows = [
+        {"question": "who bakes?", "shown": ["bread.md"], "rating": "up", "person": str(nth), "at": at}
+        for nth, at in enumerate(times)
+    ]
+    feedback.import_files(w.platform, "main", [log(w, rows)])
+    course = feedback.report(w.platform, "main", topics=False)["ratings"]
+    assert [(one["period"], one["from"], one["silence_before"], one["up"]) for one in course] == [
+        ("day", "1996-05-04", 0, 1), ("day", "2026-05-01", 10_953, 1), ("day", "2026-05-02", 0, 0),
+        ("day", "2026-05-03", 0, 2),
+    ]  # fmt: skip
+    assert "An empty place is a long time without any." in page(feedback.report(w.platform, "main", topics=False))
 
 
 @ON_SQLITE

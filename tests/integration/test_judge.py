@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from penstock.evaluation import answering, golden, pages
 from penstock.evaluation.judging import Judge
 from penstock.settings import AnswerSettings, GeneratorSettings, JudgeSettings
 from support.chat_models import answering_and_judged, claim, honest
-from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.model_api import CHAT_MODEL, Fault, ModelApi
 from support.workspace import Workspace
 
 MILL = '# Mill\n\nThe "Q&A" miller grinds barley. He rests at noon.\n'
@@ -29,11 +29,9 @@ QUESTIONS = [
 
 
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = answering_and_judged
-        yield server
+def api(api: ModelApi) -> ModelApi:
+    api.writes = answering_and_judged
+    return api
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -69,6 +70,26 @@ def test_who_asks_may_say_so_and_the_events_are_named(described: Any) -> None:
     assert "security" not in said["paths"]["/healthz"]["get"]
     events = answer["responses"]["200"]["content"]["text/event-stream"]["schema"]["description"]
     assert all(f"`{name}`" in events for name in ("reading", "claim", "ended", "problem"))
+
+
+def test_every_answer_and_every_problem_has_an_example_that_is_one(described: Any) -> None:
+    said, named = described.raw_schema, set()
+    for path, operations in said["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                content = response["content"]
+                if "application/problem+json" in content:
+                    media = content["application/problem+json"]
+                    values = [one["value"] for one in media["examples"].values()]
+                    assert {one["status"] for one in values} == {int(status)}, (path, status)
+                    named |= media["examples"].keys()
+                elif path.startswith("/v1"):
+                    media = content["application/json"]
+                    values = [media["example"]]
+                for value in values:
+                    schema = {**media["schema"], "components": said["components"]}
+                    assert list(Draft202012Validator(schema).iter_errors(value)) == [], (path, status)
+    assert named >= {"unknown-index", "release-pruned", "unauthenticated", "too-often", "model-busy", "not-ready"}
 
 
 FEW = settings(max_examples=15)

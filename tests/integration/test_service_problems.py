@@ -17,7 +17,7 @@ from penstock import interactions, maintenance
 from penstock.parsing import ParserPool
 from penstock.settings import AnswerSettings, GeneratorSettings, ParserSettings
 from support.chat_models import claim
-from support.model_api import CHAT_MODEL, EventStream, Fault, ModelApi, model_api, use_our_key
+from support.model_api import CHAT_MODEL, EventStream, Fault, ModelApi
 from support.service import events_of, serving
 from support.workspace import Workspace
 
@@ -246,13 +246,6 @@ def test_a_locked_catalog_holds_nobody_up_for_long(mill: Workspace, client: http
 
 
 # chat models
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        yield server
 
 
 @pytest.fixture

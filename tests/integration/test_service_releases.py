@@ -12,20 +12,12 @@ from penstock import interactions, maintenance, release
 from penstock.platform import Platform
 from penstock.settings import AnswerSettings, ApiEmbedderSettings, GeneratorSettings
 from support.chat_models import honest
-from support.model_api import CHAT_MODEL, DIMENSION, OPENAI_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.model_api import CHAT_MODEL, DIMENSION, OPENAI_MODEL, Fault, ModelApi
 from support.service import events_of, serving
 from support.workspace import WHO, Workspace
 
 SEARCH, ANSWER = "/v1/indexes/main/search", "/v1/indexes/main/answer"
 BARLEY = {"query": "Who grinds barley?"}
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = honest
-        yield server
 
 
 @pytest.fixture

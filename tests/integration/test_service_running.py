@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
@@ -25,8 +24,7 @@ from penstock.platform import Platform
 from penstock.service.serving import listen
 from penstock.settings import ParserSettings, load
 from penstock.sync import sync
-from support.chat_models import honest
-from support.model_api import CHAT_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.model_api import CHAT_MODEL, Fault, ModelApi
 from support.service import events_of, serving
 from support.workspace import Workspace
 
@@ -120,14 +118,6 @@ def test_a_port_that_is_taken_is_named() -> None:
         pytest.raises(UsageError, match=r"127\.0\.0\.1 port \d+ cannot be listened on: Address already in use"),
     ):
         listen("127.0.0.1", bound.getsockname()[1])
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = honest
-        yield server
 
 
 @pytest.mark.e2e

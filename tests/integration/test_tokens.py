@@ -84,6 +84,11 @@ def test_a_token_stands_for_its_subject_and_what_its_claims_give(issuer: Issuer,
             "the token's principals are no list of names; \"groups[].join(':', ['group', @])\" must find ",
         ),
         ({"groups": {"a": 1}}, "the token's principals are no list of names; "),
+        (
+            {"groups": [["x"]]},
+            "the token's principals are lists in a list; \"groups[].join(':', ['group', @])\" must find names, one ",
+        ),
+        ({"groups": ["x", ["y"]]}, "the token's principals are lists in a list; "),
         ({"groups": [""]}, None),
         ({"groups": [3]}, "\"groups[].join(':', ['group', @])\" cannot be read from the token's claims; they are of "),
     ],
@@ -112,6 +117,12 @@ def test_claims_that_will_not_do(issuer: Issuer, claims: dict[str, Any], message
 )
 def test_one_principal_that_will_not_do_refuses_the_token(issuer: Issuer, groups: Any, message: str) -> None:
     assert refusal(tokens(issuer, principals="groups"), issuer.token("k1", groups=groups)) == message
+
+
+@pytest.mark.parametrize("principals", ["[groups, roles][]", "teams[].groups[]"])
+def test_lists_that_the_expression_itself_makes_are_flattened(issuer: Issuer, principals: str) -> None:
+    claims = {"groups": ["a"], "roles": ["b"], "teams": [{"groups": ["a"]}, {"groups": ["b"]}]}
+    assert tokens(issuer, principals=principals).caller(issuer.token("k1", **claims)).principals == ("a", "b", "public")
 
 
 def test_a_token_without_groups_sees_what_is_public(issuer: Issuer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,17 +13,10 @@ from penstock.reranking import Ranked, open_reranker
 from penstock.reranking.cohere import CohereReranker
 from penstock.settings import RerankerSettings
 from penstock.sources import connection_from_environment
-from support.model_api import RERANK_MODEL, Fault, ModelApi, model_api, use_our_key
+from support.model_api import RERANK_MODEL, Fault, ModelApi
 
 PASSAGES = ["the miller grinds barley", "the ferry crosses at dawn", "barley and the ferry", "nothing of it"]
 QUESTION = "ferry barley"
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        yield server
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from penstock.retrieval.results import Passage
 
+BESIDE = "outside of the claims"
+"""Counts sentences that a generator wrote and that are part of no claim."""
+
 
 @dataclass(frozen=True, slots=True)
 class DraftQuote:
@@ -19,10 +22,14 @@ class DraftQuote:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One claim as a generator made it; nothing of it is checked yet."""
+    """One claim as a generator made it; nothing of it is checked yet.
+
+    ``beside``: it is none, but a sentence that the generator wrote around its claims; such are counted and not shown.
+    """
 
     text: str
     quotes: tuple[DraftQuote, ...]
+    beside: bool = False
 
 
 class Generator(Protocol):

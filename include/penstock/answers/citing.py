@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from penstock.answers import bearing
-from penstock.answers.base import Draft, DraftQuote
+from penstock.answers.base import BESIDE, Draft, DraftQuote
 from penstock.answers.locating import Span, locate
 from penstock.answers.results import Claim, Quote
 from penstock.records import Parsed
@@ -28,7 +28,10 @@ Stored = Mapping[str, Served]
 
 
 class Citer:
-    """Checks the claims of one answer in turn. ``quotes`` are those that hold, ``dropped`` counts the others."""
+    """Checks the claims of one answer in turn.
+
+    ``quotes`` are those that hold, ``dropped`` counts the others, and sentences that are part of no claim.
+    """
 
     def __init__(self, passages: Sequence[Passage], stored: Stored) -> None:
         self._passages, self._stored = passages, stored
@@ -38,6 +41,10 @@ class Citer:
     @property
     def quotes(self) -> tuple[Quote, ...]:
         return tuple(self._numbers.values())
+
+    def leave_out_sentence(self) -> None:
+        """Count one that is part of no claim."""
+        self.dropped[BESIDE] += 1
 
     def check(self, draft: Draft) -> Claim:
         held = [number for quote in draft.quotes for number in self._check(draft.text, quote)]

@@ -52,7 +52,7 @@ class CohereChat:
         parts = getattr(message, "content", None)
         texts = [getattr(part, "text", None) for part in parts] if isinstance(parts, list) else []
         text = next((text for text in texts if isinstance(text, str)), None)
-        if text is None:
+        if text is None or not text.strip():
             raise self._caller.malformed("no text")
         if text.strip().strip(".") != NO_ANSWER:
             yield from _drafts(text, getattr(message, "citations", None) or [], passages)

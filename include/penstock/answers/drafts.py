@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from penstock.answers.base import Draft, DraftQuote
+from penstock.chunking import sentences
 
 MAX_CLAIM_CHARS = 2000
+PARAGRAPH = "\n\n"
 _CLAIM = re.compile(r'\{\s*"claims?"')
 _LIST = re.compile(r'\{\s*"claims"\s*:\s*\[')
 _DECODER = json.JSONDecoder()
+_FENCE = re.compile(r"```\w*")
 _THOUGHTS = "<think>", "</think>"
 
 
@@ -20,11 +23,12 @@ class DraftReader:
     """``feed`` it the pieces of a text in turn, then take ``end``.
 
     An object that holds a list of claims counts as those, and a text without any object as one claim without a quote:
-    small models forget the format. ``unreadable``: a claim was begun that is no JSON.
+    small models forget the format. What stands beside objects comes at the end, marked. ``unreadable``: a claim was
+    begun that is no JSON. ``silent``: there was nothing, not even the claim that says that there is no answer.
     """
 
     def __init__(self) -> None:
-        self.unreadable = False
+        self.unreadable = self.silent = False
         self._waiting = ""
         self._prose: list[str] = []
         self._objects = 0
@@ -36,9 +40,13 @@ class DraftReader:
 
     def end(self) -> Iterator[Draft]:
         yield from self._drafts(last=True)
-        text = _flat("".join([*self._prose, self._waiting]))
+        written = "".join([*self._prose, self._waiting])
+        text = _flat(written)
+        self.silent = not text and not self._objects
         if text and not self._objects and not self.unreadable:
             yield Draft(text, ())
+        elif self._objects and not self.unreadable:
+            yield from (Draft(one, (), beside=True) for one in _sentences(written))
 
     def _drafts(self, last: bool) -> Iterator[Draft]:
         if not self._past_thoughts():
@@ -57,6 +65,7 @@ class DraftReader:
                 self._take(at + 1, at + 1)
                 continue
             self._take(at, end)
+            self._prose.append(PARAGRAPH)
             yield from self._of(value)
 
     def _past_thoughts(self) -> bool:
@@ -89,6 +98,13 @@ def _quotes(value: Any) -> Iterator[DraftQuote]:
         found = re.search(r"\d{1,4}", str(fields.get("passage", "")))
         text = fields.get("quote", fields.get("text"))
         yield DraftQuote(int(found.group()) if found else 0, text if isinstance(text, str) else "")
+
+
+def _sentences(text: str) -> Iterator[str]:
+    """Those of what stands around JSON, without the signs that lists and fences of code are written with."""
+    for paragraph in _FENCE.sub(" ", text).split(PARAGRAPH):
+        flat = _flat(paragraph)
+        yield from (said for start, end in sentences(flat) if re.search(r"\w", said := flat[start:end].strip()))
 
 
 def _flat(text: str) -> str:

@@ -62,6 +62,11 @@ class OpenAiChat:
             )
         if not ending:
             raise self._caller.cut_short()
+        if reader.silent:
+            raise ModelError(
+                f"{self._settings.model!r} at {self._caller.access.base_url} wrote nothing at all; ask again, or "
+                "choose another model"
+            )
         if reader.unreadable:
             raise self._caller.malformed("a claim that is no JSON object")
 
@@ -99,7 +104,7 @@ class OpenAiChat:
                 raise self._caller.malformed(f"more than {MAX_ANSWER_CHARS:,} characters")
             if time.monotonic() > until:
                 raise ModelTimeoutError(
-                    f"{self._caller.service.name} at {self._caller.access.base_url} was not done after "
+                    f"{self._caller.who} was not done after "
                     f"{self._settings.timeout_s:g} s; try again, or raise answer.generator.timeout_s"
                 )
             *whole, rest = (rest + piece).split("\n")

@@ -27,6 +27,7 @@ from penstock.settings import AnswerSettings
 SEARCHED = 10
 """Hits that an answer is made from: so many were found when the confidence was calibrated."""
 NOTHING_FOUND = "nothing was found that this reader may see"
+NOTHING_PASSES = "nothing was found that passes the filter and that this reader may see"
 TOO_UNSURE = "what was found is not likely to hold the answer"
 NOT_IN_PASSAGES = "the generator found no answer in the passages"
 
@@ -100,7 +101,8 @@ def stream(
 
     trace = Trace()
     sure = confidence(question, found, embedder.fingerprint)
-    refused = NOTHING_FOUND if not passages else TOO_UNSURE if sure < settings.min_confidence else None
+    nothing = NOTHING_PASSES if found.setup.where else NOTHING_FOUND
+    refused = nothing if not passages else TOO_UNSURE if sure < settings.min_confidence else None
     trace.after("confidence", note=f"{sure:.2f}, {settings.min_confidence:g} is needed")
 
     citer = Citer(passages, held)
@@ -108,6 +110,9 @@ def stream(
     broken_off = None
     try:
         for draft in () if refused else _generator(platform, settings, embedder).claims(question, passages):
+            if draft.beside:
+                citer.leave_out_sentence()
+                continue
             claims.append(citer.check(draft))
             yield Claimed(claims[-1], tuple(one for one in citer.quotes if one.number in claims[-1].quotes))
     except ModelError as error:
@@ -129,6 +134,7 @@ def stream(
             needed=settings.min_confidence,
             dropped=dict(citer.dropped),
             broken_off=broken_off,
+            where=found.setup.where,
             stages=(*found.stages, *trace.stages),
         )
     )

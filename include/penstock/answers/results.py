@@ -47,8 +47,8 @@ class Answer:
 
     ``refused`` says why there is no answer: nothing found, too little confidence, or a generator that found none in
     the passages; None where there is one. ``confidence`` is the calibrated chance that the index holds the answer,
-    ``needed`` what is asked of it. ``dropped`` counts quotes that were left out, by reason. ``broken_off`` is what
-    went wrong after the claims that there are.
+    ``needed`` what is asked of it. ``dropped`` counts quotes that were left out, by reason, and sentences
+    beside the claims. ``broken_off`` is what went wrong after the claims that there are, ``where`` the filter.
     """
 
     index: str
@@ -64,6 +64,7 @@ class Answer:
     dropped: Mapping[str, int]
     broken_off: str | None
     stages: tuple[Stage, ...]
+    where: str | None = None
 
     @property
     def text(self) -> str:

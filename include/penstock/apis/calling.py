@@ -17,7 +17,7 @@ import httpx
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from penstock.apis.access import Access, Service
+from penstock.apis.access import OPENAI, Access, Service
 from penstock.errors import ModelError, ModelTimeoutError, TransientModelError
 from penstock.retry_after import retry_after_s, spread_s
 
@@ -50,6 +50,12 @@ class Caller:
     sleep: Callable[[float], None] = time.sleep
     too_long: str = SHORTER
 
+    @property
+    def who(self) -> str:
+        """Who answers, for messages: another server that speaks OpenAI's language is not OpenAI."""
+        ours = self.access.base_url == self.service.base_url or self.service is not OPENAI
+        return f"{self.service.name if ours else 'the server'} at {self.access.base_url}"
+
     def patiently(self, ask: Callable[[int], T], tries: int) -> T:
         """Return ``ask(attempt)``, attempts counted from 1; after a ``TransientModelError`` wait and ask again.
 
@@ -77,41 +83,32 @@ class Caller:
             said = self.access.without_key(str(error)) or "nothing"
             kind = ModelTimeoutError if isinstance(error, httpx.TimeoutException) else TransientModelError
             silent = kind(
-                f"{self.service.name} at {self.access.base_url} did not answer ({type(error).__name__}: {said}); "
-                "try again later, or check base_url"
+                f"{self.who} did not answer ({type(error).__name__}: {said}); try again later, or check base_url"
             )
             silent.maybe_billed = not isinstance(error, NEVER_SENT)
             raise silent from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             said = self.access.without_key(str(error))
-            raise ModelError(
-                f"{self.service.name} cannot be asked at {self.access.base_url}: {said}; check base_url"
-            ) from None
+            raise ModelError(f"{self.who} cannot be asked: {said}; check base_url") from None
 
     def malformed(self, what: str) -> ModelError:
         """An answer that came and cannot be used: it may be paid for, so it is not asked for again."""
-        error = ModelError(
-            f"{self.service.name} answered {what} ({self.model!r} at {self.access.base_url}); nothing of it is kept"
-        )
+        error = ModelError(f"{self.who} answered {what} (model {self.model!r}); nothing of it is kept")
         error.maybe_billed = True
         return error
 
     def broken(self) -> TransientModelError:
-        error = TransientModelError(
-            f"{self.service.name} at {self.access.base_url} answered no JSON; try again later, or check base_url"
-        )
+        error = TransientModelError(f"{self.who} answered no JSON; try again later, or check base_url")
         error.maybe_billed = True
         return error
 
     def cut_short(self) -> TransientModelError:
-        return TransientModelError(
-            f"{self.service.name} at {self.access.base_url} broke off in the middle of its answer; try again"
-        )
+        return TransientModelError(f"{self.who} broke off in the middle of its answer; try again")
 
     def refused(self, status: int, body: Any, headers: Mapping[str, str]) -> ModelError:
         """The error for an answer that is none: transient, or permanent with its fix."""
         said = self.access.without_key(message_of(body))
-        who = f"{self.service.name} at {self.access.base_url}"
+        who = self.who
         answer = f"({status}: {said})" if said else f"({status})"
         if status in TRY_AGAIN or (status >= 500 and status != 501):
             if _code_of(body) == "insufficient_quota":

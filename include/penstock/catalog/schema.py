@@ -361,6 +361,13 @@ erased_people = Table(
     Column("decision_id", Integer, nullable=False),
 )
 
+pruned_imports = Table(
+    "pruned_imports",
+    metadata,
+    Column("id", String(32), primary_key=True, comment="of an imported interaction, a digest of what its row says"),
+    Column("pruned_at", Float, nullable=False, comment="what a log dates before this, or not at all, stays out"),
+)
+
 digest_keys = Table(
     "digest_keys",
     metadata,

@@ -21,6 +21,8 @@ REQUIRED = ("exp", "iss", "aud")
 NAME_CHARS = 16
 LISTING = ("projection", "flatten", "filter_projection")
 """Nodes of JMESPath whose first child must be a list."""
+NAMING = ("field", "subexpression", "index_expression")
+"""Nodes that name one claim: what they find is as the token has it, and not made by another part of the expression."""
 
 
 class Tokens:
@@ -93,6 +95,7 @@ class Tokens:
         found = self._read(expression, claims)
         if found is None:
             self._require_lists(expression, claims)
+        self._require_flat(expression, claims)
         if found is not None and not isinstance(found, list):
             raise CredentialError(f"the token's principals are no list of names; {expression!r} must yield one")
         for name in found or ():
@@ -115,6 +118,18 @@ class Tokens:
                     f"the token's principals are no list of names; {expression!r} must find one in its claims"
                 )
             node = base
+
+    def _require_flat(self, expression: str, claims: Mapping[str, Any]) -> None:
+        """JMESPath makes ``["a"]`` of ``[["a"]]`` by ``groups[]``: nobody knows what a list in a list was to mean."""
+        node = jmespath.compile(expression).parsed
+        while node["children"] and node["type"] != "flatten":
+            node = node["children"][0]
+        if node["type"] == "flatten" and node["children"][0]["type"] in NAMING:
+            found = TreeInterpreter().visit(node["children"][0], claims)
+            if isinstance(found, list) and any(isinstance(one, list) for one in found):
+                raise CredentialError(
+                    f"the token's principals are lists in a list; {expression!r} must find names, one beside the other"
+                )
 
     def _read(self, expression: str, claims: Mapping[str, Any]) -> Any:
         try:

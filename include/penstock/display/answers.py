@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.answers.base import BESIDE
 from penstock.display import paper
 from penstock.display.paper import BAD, QUIET, STRONG, WARN
 from penstock.display.search import exact_place, excerpt, headline, path, recorded, timings
@@ -41,7 +42,8 @@ def _refused(answer: dict[str, Any]) -> None:
     sure = f"confidence {answer['confidence']:.2f}, {answer['needed']:g} is needed"
     paper.prose(("Not in the index, as far as one can tell: ", WARN), f"{answer['reason']} ({sure}).")
     if not answer["passages"]:
-        paper.prose("Name who is asking with --principal, or ask otherwise.")
+        wider = ", widen --where" if answer["where"] else ""
+        paper.prose(f"Name who is asking with --principal{wider}, or ask otherwise.")
     for number, passage in enumerate(answer["passages"][:NEAREST], 1):
         paper.blank()
         paper.line(("near  " if number == 1 else "      ", QUIET), (path(passage), STRONG))
@@ -52,7 +54,8 @@ def _refused(answer: dict[str, Any]) -> None:
 def _left_out(answer: dict[str, Any]) -> None:
     if answer["dropped"]:
         paper.blank()
-        left_out = count(sum(answer["dropped"].values()), "quote")
+        what = ("quote or sentence", "quotes and sentences") if BESIDE in answer["dropped"] else ("quote",)
+        left_out = count(sum(answer["dropped"].values()), *what)
         paper.prose((f"{left_out} left out: ", WARN), listed(answer["dropped"]))
     if answer["broken_off"]:
         paper.blank()

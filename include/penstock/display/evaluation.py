@@ -30,7 +30,7 @@ def evaluated(found: dict[str, Any]) -> None:
         paper.prose((remark, QUIET))
     _absent(found["absent"])
     if found["against"]:
-        _against(found["against"])
+        _against(found["against"], found)
 
 
 def answers_evaluated(found: dict[str, Any]) -> None:
@@ -68,10 +68,14 @@ def _named(ids: Sequence[str]) -> str:
     return ", ".join(ids[:MOST_NAMED]) + more
 
 
-def _against(other: dict[str, Any]) -> None:
+def _against(other: dict[str, Any], ours: dict[str, Any]) -> None:
     paper.blank()
+    same = other["release"] == ours["release"]
+    which = "the same release" if same else f"release {other['release']}"
+    settings = wording.unlike(other["settings"], ours["settings"], instead=True)
+    with_what = f" with {settings}" if settings else " with the same settings"
     score = f"{other['wins']} better, {other['losses']} worse, {other['ties']} alike"
-    paper.line((f"Against release {other['release']}, {other['settings']['mode']}", STRONG), (f"   {score}", QUIET))
+    paper.line((f"Against {which}{with_what}", STRONG), (f"   {score}", QUIET))
     paper.rows([(name, (figure(one, signed=True), _style(one))) for name, one in other["change"].items()])
     if other["unpaired"]:
         paper.prose(
@@ -95,7 +99,10 @@ def _style(change: dict[str, Any]) -> str:
 
 
 def history(found: list[dict[str, Any]]) -> None:
-    """Print every evaluation of each set of questions; as bars the nDCG@10 of those asked in the way of the last."""
+    """Print every evaluation of each set of questions; as bars the nDCG@10 of those asked in the way of the last.
+
+    ``how`` says what an evaluation was asked with that the last one was not.
+    """
     if not found:
         paper.line("Nothing was evaluated yet: ", paper.command("penstock evaluate INDEX QUESTIONS"))
     for name, group in groupby(
@@ -103,7 +110,8 @@ def history(found: list[dict[str, Any]]) -> None:
     ):
         rows = list(group)
         paper.line((str(name), STRONG), (f"   nDCG@10  {_bars(rows)}", QUIET))
-        head = ("when (UTC)", "release", "state", "asked by", "mode", "questions", "nDCG@10", "R@1", "R@5")
+        usual = rows[-1]["settings"]
+        head = ("when (UTC)", "release", "state", "asked by", "how", "questions", "nDCG@10", "R@1", "R@5")
         table: list[tuple[Part, ...]] = [tuple((one, QUIET) for one in head)]
         table += [
             (
@@ -111,7 +119,7 @@ def history(found: list[dict[str, Any]]) -> None:
                 str(one["release"]),
                 one["state"] or "gone",
                 one["via"],
-                one["settings"]["mode"],
+                wording.unlike(one["settings"], usual) or "as the last",
                 f"{one['asked']:,}",
                 *(figure(one["figures"][name]) if name in one["figures"] else "" for name in head[6:7]),
                 *(f"{one['figures'][name]['mean']:.3f}" if name in one["figures"] else "" for name in head[7:]),

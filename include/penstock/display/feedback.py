@@ -17,6 +17,7 @@ def imported(done: dict[str, Any]) -> None:
     """Print what became of each row, and the first of the bad ones with file, line and value."""
     paper.line((wording.count(done["rows"], "row"), STRONG))
     counts = {"taken in": done["taken"], "left out": done["left_out"], "of erased people": done["erased"]}
+    counts["pruned before"] = done["pruned"]
     paper.rows([(name, f"{count:,}") for name, count in {**counts, "bad": len(done["bad"])}.items()], right=(1,))
     new = wording.listed({"interactions": done["interactions"], "feedback": done["feedback"]})
     known = wording.listed({"interactions": done["known_interactions"], "feedback": done["known_feedback"]})
@@ -81,6 +82,9 @@ def _ratings(periods: list[dict[str, Any]]) -> None:
     for one in periods:
         up, down = (round(BAR_CELLS * one[name] / most) for name in ("up", "down"))
         mean = "" if one["mean"] is None else f"{one['mean']:+.2f}"
+        if one["silence_before"]:
+            silent = wording.count(one["silence_before"], one["period"])
+            paper.line("  ", (f"{silent} without a rating", QUIET))
         paper.line(
             "  ",
             (one["from"], QUIET),

@@ -15,6 +15,8 @@ from penstock.retrieval import Found
 from penstock.settings import RetrievalSettings
 
 SPAN_DEPTH = 10
+WOULD_DO = {"bool_parsing": "true or false", "int_parsing": "a whole number", "float_parsing": "a number"}
+"""What a setting is, by pydantic's name of what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,5 @@ def changed(settings: RetrievalSettings, changes: Mapping[str, str]) -> Retrieva
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise UsageError(f"{name}={changes.get(name)}: {first['msg']}") from None
+        would = WOULD_DO.get(first["type"]) or first["msg"].removeprefix("Input should be ")
+        raise UsageError(f"{name}={changes.get(name)} will not do; it is {would}") from None

@@ -3,7 +3,8 @@
 The lake has two objects of an evaluation, both Parquet and named by their content. *questions*: ``id``, ``text``,
 ``documents`` (ids of those that it is about). *results*: ``question``, ``documents`` (ids, the best first),
 ``relevant``, and a column a measure. Texts stand in the first alone. They go when a document that they are about or
-that they quote is erased, and of a question about an erased document none is kept again.
+that they quote is erased. None of such a question is kept again: it is known by the document that it is about, or by
+the last evaluation of its set, which has lost its text.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from penstock.errors import UnknownNameError, UsageError
 from penstock.evaluation import documents, measures
 from penstock.evaluation.comparing import Comparison
 from penstock.evaluation.measuring import Measured
+from penstock.evaluation.questions import Question
 from penstock.ids import sha256
 from penstock.lake import AlteredObjectError, Kind
 from penstock.lake_errors import MissingObjectError
@@ -46,7 +48,8 @@ def keep(
     a staged release and another writer has the index by now.
     """
     gone = documents.erased(platform, {id_ for one in measured.results.values() for id_ in one.about})
-    tables = {"questions": questions_table(measured, gone), "results": results_table(measured)}
+    untold = _untold(platform, index, measured.questions.name)
+    tables = {"questions": questions_table(measured, gone, untold), "results": results_table(measured)}
     named = {column: _put(platform, table) for column, table in tables.items()}
     side, catalog = measured.side, platform.catalog
     with catalog.write() as connection:
@@ -116,17 +119,39 @@ def results(platform: Platform, number: int) -> pa.Table:
     return found.add_column(1, "text", column)
 
 
-def questions_table(measured: Measured, erased: Collection[str] = ()) -> pa.Table:
-    """The texts too, but for a private set's and those about ``erased`` documents."""
+def _untold(platform: Platform, index: str, set_name: str) -> set[str]:
+    """Ids of the questions of a set whose texts its last evaluation has lost: of whom they quoted nothing is left."""
+    query = select(evaluations.c.questions).where(
+        evaluations.c.index_name == index, evaluations.c.set_name == set_name, evaluations.c.questions.is_not(None)
+    )
+    with platform.catalog.read() as connection:
+        name = connection.execute(query.order_by(evaluations.c.id.desc()).limit(1)).scalar()
+    try:
+        rows = _get(platform, name).to_pylist() if name else []
+    except (MissingObjectError, AlteredObjectError):
+        return set()
+    return {row["id"] for row in rows if row["text"] is None}
+
+
+def questions_table(measured: Measured, erased: Collection[str] = (), untold: Collection[str] = ()) -> pa.Table:
+    """The texts too, but for a private set's, those about ``erased`` documents, and those of the ids ``untold``."""
     import pyarrow as pa
 
     schema = pa.schema({"id": pa.string(), "text": pa.string(), "documents": pa.list_(pa.string())})
     private, gone = measured.questions.private, set(erased)
+
+    def text_of(one: Question, about: Collection[str]) -> str | None:
+        return None if private or one.id in untold or gone & set(about) else one.text
+
     asked = [
         (one, measured.results[one.id].about) for one in measured.questions.questions if one.id in measured.results
     ]
     rows = [
-        {"id": one.id, "text": None if private or gone & set(about) else one.text, "documents": list(about)}
+        {
+            "id": one.id,
+            "text": text_of(one, about),
+            "documents": list(about),
+        }
         for one, about in asked
     ]
     return pa.Table.from_pylist(rows, schema)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from penstock import reports
+from penstock import reports, wording
 from penstock.evaluation import measures
 from penstock.evaluation.answering import AnswersEvaluated
 from penstock.evaluation.documents import DELETED, UNANSWERABLE, UNKNOWN
@@ -78,10 +78,11 @@ def _shown(evaluated: Evaluated) -> dict[str, Any]:
     bins.append(("theirs", spread(evaluated.theirs)))
     changes = [(name, one, _tone(one)) for name, one in against["change"].items()]
     ends = [abs(one[end]) for _, one, _ in changes for end in ("mean", "low", "high") if one[end] is not None]
-    other = how(against["settings"], RetrievalSettings.model_validate(now["settings"]))
+    other = wording.unlike(against["settings"], now["settings"])
     name = f"release {against['release']}" + (f", {other}" if other else "")
+    mine = wording.unlike(now["settings"], against["settings"])
     return {
-        "now": {**now, "mode": now["settings"]["mode"]},
+        "now": {**now, "mode": mine or now["settings"]["mode"]},
         "against": {**against, "name": name},
         "rows": rows,
         "bins": bins,
@@ -132,5 +133,4 @@ def how(settings: dict[str, Any], configured: RetrievalSettings) -> str:
     >>> how({"mode": "text", "candidates": 50}, RetrievalSettings())
     'mode=text'
     """
-    today = configured.model_dump(mode="json")
-    return ", ".join(f"{name}={value}" for name, value in settings.items() if today.get(name) != value)
+    return wording.unlike(settings, configured.model_dump(mode="json"))

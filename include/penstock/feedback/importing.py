@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, select
 
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
-from penstock.catalog.schema import feedback, interactions
+from penstock.catalog.schema import feedback, interactions, pruned_imports
 from penstock.errors import UsageError
 from penstock.feedback.files import rows
 from penstock.feedback.giving import named, span_in, unknown
@@ -39,17 +39,19 @@ class BadRow:
 
 @dataclass(slots=True)
 class Imported:
-    """What became of each row: ``rows`` is the sum of ``taken``, ``left_out``, ``erased`` and the bad ones.
+    """What became of each row: ``rows`` is the sum of ``taken``, ``left_out``, ``erased``, ``pruned`` and the bad ones.
 
     A row is a line, or with ``each`` a place of one. ``left_out`` are those that ``where`` leaves out, ``erased`` those
-    of people who asked to be forgotten. ``interactions`` and ``feedback`` are what was new, and ``known_…`` what was
-    there already. ``warnings`` name what the mapping gives and no row has.
+    of people who asked to be forgotten, ``pruned`` those that were here and went when their time was over.
+    ``interactions`` and ``feedback`` are what was new, and ``known_…`` what was there already. ``warnings`` name what
+    the mapping gives and no row has.
     """
 
     rows: int = 0
     taken: int = 0
     left_out: int = 0
     erased: int = 0
+    pruned: int = 0
     interactions: int = 0
     known_interactions: int = 0
     feedback: int = 0
@@ -153,7 +155,7 @@ class _Importer:
         ready = [made for one in batch if (made := self._ready(one, known, dead, now))]
         with self._platform.catalog.write(durable=True) as connection:
             self._platform.catalog.hold(connection, feedback, interactions)
-            ready = self._of_those_not_forgotten(connection, ready)
+            ready = self._not_pruned(connection, self._of_those_not_forgotten(connection, ready))
             asked = [one.interaction for one in ready if one.interaction]
             self.done.interactions += (new := _insert(connection, interactions, asked))
             mine = (ids & known.keys() | {one["id"] for one in asked}) - self._made
@@ -186,6 +188,14 @@ class _Importer:
         dead = graves(connection, [digest for one in ready for digest in self._people(one.entry)])
         kept = [one for one in ready if not is_forgotten(dead, self._people(one.entry), one.entry.at)]
         self.done.erased += len(ready) - len(kept)
+        return kept
+
+    def _not_pruned(self, connection: Connection, ready: Sequence[_Ready]) -> list[_Ready]:
+        """Without rows whose interaction was imported before and is kept no more."""
+        ids = [one.interaction["id"] if one.interaction else None for one in ready]
+        before = _pruned(connection, {id_ for id_ in ids if id_})
+        kept = [one for one, id_ in zip(ready, ids, strict=True) if not is_forgotten(before, [id_], one.entry.at)]
+        self.done.pruned += len(ready) - len(kept)
         return kept
 
     def _shown_in(self, id_: str, known: Mapping[str, Any]) -> Shown:
@@ -275,6 +285,16 @@ def _known_interactions(connection: Connection, ids: set[str]) -> dict[str, Any]
     found: dict[str, Any] = {}
     for batch in batched(sorted(ids)):
         found |= {row.id: row for row in connection.execute(select(*columns).where(interactions.c.id.in_(batch)))}
+    return found
+
+
+def _pruned(connection: Connection, ids: set[str]) -> dict[str, float]:
+    """When each of these interactions was pruned, in seconds since 1970."""
+    columns = (pruned_imports.c.id, pruned_imports.c.pruned_at)
+    found: dict[str, float] = {}
+    for batch in batched(sorted(ids)):
+        rows = connection.execute(select(*columns).where(pruned_imports.c.id.in_(batch)))
+        found |= {row.id: row.pruned_at for row in rows}
     return found
 
 

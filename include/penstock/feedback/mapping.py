@@ -31,6 +31,7 @@ WORDS = {
 MILLISECONDS_FROM = 1e11
 """Seconds of the year 5138: a larger number of a log counts milliseconds."""
 OLDEST, NEWEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+SPAN_COLUMNS = ("right_text", "right_start", "right_end")
 AHEAD_S = 86_400
 """Clocks differ, and a date alone is a day somewhere: by so much a log may be ahead."""
 
@@ -186,6 +187,8 @@ def _said(row: _Row) -> Iterator[Said]:
         yield Said(Kind.CORRECTION, text=checked_text("correction", correction), passage=passage)
     if (right := row.text("right")) is not None:
         yield Said(Kind.RIGHT_PASSAGE, passage=right, span=_span(row))
+    elif given := next((name for name in SPAN_COLUMNS if row.text(name) is not None), None):
+        raise UsageError(f"{given} says where the right passage is, and nothing of which document; give right too")
     if (event := row.text("event")) is not None:
         known = {str(kind): kind for kind in EVENTS}
         if event.casefold() not in known:

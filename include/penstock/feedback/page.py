@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from penstock.reports import environment
@@ -22,22 +23,23 @@ def page(report: Mapping[str, Any]) -> str:
 
 
 def chart(periods: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Bars up and down from a common line, in pixels; as many labels as have room."""
+    """Bars up and down from a common line, in pixels; as many labels as have room. A silence is an empty place."""
     up, down = (max((one[name] for one in periods), default=0) for name in ("up", "down"))
     unit = HEIGHT / max(up + down, 1)
-    step = min(WIDEST_STEP, (WIDTH - AXIS - LABEL_WIDTH) / max(len(periods), 1))
+    places = [nth + silences for nth, silences in enumerate(accumulate(one["silence_before"] > 0 for one in periods))]
+    step = min(WIDEST_STEP, (WIDTH - AXIS - LABEL_WIDTH) / (places[-1] + 1 if places else 1))
     every = math.ceil(LABEL_WIDTH / step)
     bars = [
         {
-            "x": round(AXIS + nth * step, 2),
+            "x": round(AXIS + place * step, 2),
             "up": round(one["up"] * unit, 1),
             "down": round(one["down"] * unit, 1),
-            "label": one["from"] if nth % every == 0 else "",
+            "label": one["from"] if place % every == 0 else "",
             "title": f"{one['from']}: {one['ratings']} ratings, {one['up']} up, {one['down']} down",
         }
-        for nth, one in enumerate(periods)
+        for place, one in zip(places, periods, strict=True)
     ]
-    width = math.ceil(AXIS + len(bars) * step + LABEL_WIDTH)
+    width = math.ceil(AXIS + (places[-1] + 1 if places else 0) * step + LABEL_WIDTH)
     ends = {"up": up, "down": down, "axis": AXIS}
     bar = round(step * FILLED, 2)
     return {"width": width, "height": HEIGHT, "zero": round(up * unit, 1), "bar": bar, "bars": bars, **ends}

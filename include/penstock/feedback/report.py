@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from statistics import fmean
 from typing import Any
 
@@ -23,6 +25,10 @@ MOST = 20
 REMARKS = 3
 DAYS, WEEKS = 62, 730
 """Up to so many days a period is a day, a week; beyond that a month."""
+STRAY = 0.02
+"""So small a share of the ratings, at either end, does not decide how long a period is: a log may have a wrong date."""
+SILENCE = 12
+"""More periods than this without a rating are not drawn one by one."""
 
 
 def report(platform: Platform, index: str, since: datetime | None = None, topics: bool = True) -> dict[str, Any]:
@@ -67,12 +73,15 @@ def _volumes(heard: Heard) -> dict[str, Any]:
 
 
 def _over_time(heard: Heard) -> list[dict[str, Any]]:
-    """Ratings of whole answers by the day, week or month in which they were given, none left out in between."""
+    """Ratings of whole answers by the day, week or month in which they were given.
+
+    ``silence_before``: so many periods without a rating came before this one and are left out, see ``SILENCE``.
+    """
     given = [one for row in heard.asked for one in heard.of(row, Kind.RATING) if one["document_id"] is None]
     if not given:
         return []
     moments = [datetime.fromtimestamp(one["at"], UTC) for one in given]
-    period = _period((max(moments) - min(moments)).days)
+    period = _period(_usual_days(moments))
     values: dict[datetime, list[float]] = defaultdict(list)
     for moment, one in zip(moments, given, strict=True):
         values[_start(moment, period)].append(one["value"])
@@ -83,13 +92,33 @@ def _over_time(heard: Heard) -> list[dict[str, Any]]:
         {
             "period": period,
             "from": start.date().isoformat(),
+            "silence_before": silence,
             "ratings": len(values[start]),
             "up": sum(value > 0 for value in values[start]),
             "down": sum(value < 0 for value in values[start]),
             "mean": _mean(values[start]),
         }
-        for start in starts
+        for silence, start in _without_silence(starts, values.keys())
     ]
+
+
+def _usual_days(moments: Sequence[datetime]) -> int:
+    """Over how many days the ratings were given, without the few that lie far out."""
+    ordered, stray = sorted(moments), math.ceil(STRAY * len(moments)) if len(moments) > 2 else 0
+    return min((ordered[-1 - low] - ordered[stray - low]).days for low in range(stray + 1))
+
+
+def _without_silence(starts: Sequence[datetime], rated: Collection[datetime]) -> Iterator[tuple[int, datetime]]:
+    """The periods to draw, each with the number of those that are left out before it."""
+    silence = 0
+    for has_ratings, group in groupby(starts, key=lambda start: start in rated):
+        some = list(group)
+        if not has_ratings and len(some) > SILENCE:
+            silence = len(some)
+            continue
+        for start in some:
+            yield silence, start
+            silence = 0
 
 
 def _period(days: int) -> str:

@@ -5,6 +5,7 @@ Errors are ``FilterError``: they say where, what was found, and what would do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,6 +75,12 @@ WORDS = {
 
 OTHERWISE = {"==": "=", "<>": "!="}
 """What other languages write, and how it is said here."""
+TESTS = (
+    (re.compile(r"\bis\s+$", re.IGNORECASE), re.compile(r"not\s+(missing|null)\b", re.IGNORECASE), "exists"),
+    (re.compile(r"\bis\s+$", re.IGNORECASE), re.compile(r"null\b", re.IGNORECASE), "is missing"),
+    (re.compile(r"\bnot\s+$", re.IGNORECASE), re.compile(r"exists\b", re.IGNORECASE), "is missing"),
+)
+"""What stands before and behind a place where reading ended, and what was meant by it."""
 
 
 def parse(text: str, fields: Mapping[str, FieldType]) -> Condition:
@@ -170,6 +177,10 @@ def _explained(text: str, error: UnexpectedInput) -> FilterError:
         at, wanted, found = len(text), getattr(error, "accepts", set()), "the end"
     if instead := OTHERWISE.get(text[max(0, at - 1) : at + 1]):
         return FilterError(f"{text[at - 1 : at + 1]} is not of this language; write {instead}", at - 1)
+    for before, behind, meant in TESTS:
+        if (begun := before.search(text, 0, at)) and (ended := behind.match(text, at)):
+            written = " ".join(text[begun.start() : ended.end()].split())
+            return FilterError(f"'{written}' is not of this language; write FIELD {meant}", begun.start())
     would = [words for name, said in WORDS.items() if name in wanted for words in said.split("|")]
     hint = "; a text stands in quotes" if "TEXT" in wanted and text[at : at + 1].isalpha() else ""
     return FilterError(f"found {found} where {_listed(would)} would do{hint}", at)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 SHORT = re.compile(r"\s*(?P<name>[^\W\d][\w-]*)\s*=(?P<value>(?!\s*['\"(=]).*)", re.DOTALL)
-LONGER = re.compile(r"\s(?:and|or)\s|[=<>]", re.IGNORECASE)
+LONGER = re.compile(r"\s(?:and|or)(?![\w-])|[=<>]", re.IGNORECASE)
 """What makes of a text with blanks a filter, and not one value."""
 
 

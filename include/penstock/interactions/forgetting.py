@@ -12,10 +12,11 @@ from penstock import decisions
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
 from penstock.catalog.rewriting import rewrite
-from penstock.catalog.schema import erased_people, feedback, interactions
+from penstock.catalog.schema import erased_people, feedback, interactions, pruned_imports
 from penstock.decisions import Who
 from penstock.errors import UsageError
 from penstock.interactions.recorder import documents_of, without_quotes
+from penstock.interactions.recording import IMPORTED
 from penstock.leftovers import scrubber
 from penstock.platform import Platform
 
@@ -31,14 +32,22 @@ NOTHING = {
 
 
 def prune(platform: Platform) -> dict[str, int]:
-    """Delete interactions older than ``interactions.keep_days``, with what was said of them; return how many."""
+    """Delete interactions older than ``interactions.keep_days``, with what was said of them; return how many.
+
+    The days count from when an interaction came here: a log of years may be imported, and is kept as long as the rest.
+    Of an imported one its id stays, so that the next import of that log does not bring it back.
+    """
     catalog, taken = platform.catalog, {"interactions": 0, "feedback": 0}
     with catalog.read() as connection:
-        oldest = catalog.now(connection) - DAY_S * platform.settings.interactions.keep_days
+        now = catalog.now(connection)
+    oldest = now - DAY_S * platform.settings.interactions.keep_days
     while True:  # a little at a time: whoever records meanwhile waits so long
         with catalog.write() as connection:
-            query = select(interactions.c.id).where(interactions.c.recorded_at < oldest).limit(AT_ONCE)
-            ids = connection.execute(query).scalars().all()
+            query = select(interactions.c.id, interactions.c.origin).where(interactions.c.recorded_at < oldest)
+            rows = connection.execute(query.limit(AT_ONCE)).all()
+            ids = [row.id for row in rows]
+            imported = [{"id": row.id, "pruned_at": now} for row in rows if row.origin == IMPORTED]
+            insert_or_update(connection, pruned_imports, imported, ["pruned_at"])
             taken["interactions"] += len(ids)
             taken["feedback"] += _delete(connection, ids)
         if len(ids) < AT_ONCE:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from penstock.service import examples
 from penstock.service.limits import GOVERNED
 from penstock.service.problems import MEDIA_TYPE
 
@@ -27,6 +28,7 @@ def describe(app: FastAPI, anonymous: bool) -> None:
             made.update(get_openapi(**ABOUT, routes=app.routes))
             _name_problems(made)
             _name_credentials(made, anonymous)
+            examples.add(made)
         return made
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -159,7 +159,9 @@ class AnswerResponse(Sent):
     reason: str | None = Field(description="why there is no answer")
     confidence: float = Field(description="the chance that the index holds the answer")
     needed: float = Field(description="what is asked of it")
-    dropped: dict[str, int] = Field(description="quotes that were left out, by reason")
+    dropped: dict[str, int] = Field(
+        description="quotes that were left out, by reason, and sentences that were part of no claim"
+    )
     broken_off: str | None = Field(description="what went wrong after the claims that there are")
     stages: tuple[Stage, ...]
 

@@ -38,7 +38,34 @@ def read(text: str, size: int = 3) -> list[Draft]:
 )
 @pytest.mark.parametrize("size", [1, 7, 10_000])
 def test_claims_are_read_whatever_stands_around_them(text: str, size: int) -> None:
-    assert read(text, size) == [ONE, TWO]
+    assert [one for one in read(text, size) if not one.beside] == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    ("text", "beside"),
+    [
+        (LINES, []),
+        (f"```json\n[{LINES}]\n```".replace("\n{", ",\n{"), []),
+        (f"Here you are:\n{LINES}\nMind the eel. It bites!", ["Here you are:", "Mind the eel.", "It bites!"]),
+        ('The mill is sold. {"claim": null}', ["The mill is sold."]),
+    ],
+)
+def test_sentences_beside_the_claims_are_told_and_signs_are_not(text: str, beside: list[str]) -> None:
+    assert [one.text for one in read(text) if one.beside] == beside
+
+
+def test_silence_is_not_the_claim_that_there_is_no_answer() -> None:
+    for text, silent in {
+        "": True,
+        " \n": True,
+        '{"claim": null}': False,
+        '{"claims": []}': False,
+        "So.": False,
+    }.items():
+        reader = DraftReader()
+        list(reader.feed(text))
+        list(reader.end())
+        assert reader.silent is silent, text
 
 
 def test_a_claim_comes_as_soon_as_it_is_written() -> None:
@@ -65,7 +92,7 @@ def test_a_claim_comes_as_soon_as_it_is_written() -> None:
             [Draft("a", (DraftQuote(1, ""), DraftQuote(0, "")))],
         ),
         ('{"claim": "a"}{"claim": 7}{"claim": " "}', [Draft("a", ())]),
-        ('{"claims": [{"claim": "a"}, "b"]}', [Draft("a", ())]),
+        ('{"claims": [{"claim": "a"}, "b"]}', [Draft("a", ()), Draft(', "b"]}', (), beside=True)]),
     ],
 )
 def test_what_is_not_quite_the_format_is_taken_for_what_it_says(text: str, drafts: list[Draft]) -> None:

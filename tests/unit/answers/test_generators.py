@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 
@@ -16,8 +16,8 @@ from penstock.errors import ConfigError, ModelError, TransientModelError
 from penstock.retrieval import Passage
 from penstock.settings import GeneratorSettings
 from penstock.sources import connection_from_environment
-from support.chat_models import claim, honest, passages
-from support.model_api import CHAT_MODEL, KEY, EventStream, Fault, ModelApi, completion, model_api, use_our_key
+from support.chat_models import claim, passages
+from support.model_api import CHAT_MODEL, KEY, EventStream, Fault, ModelApi, completion
 
 QUESTION = "What is a week of river watch paid?"
 TEXT = "A week of river watch is paid £240. A weekend alone is paid £90. Nobody does two weeks in a row."
@@ -25,14 +25,6 @@ PASSAGES = [
     Passage("d1", "docs", "river.md", "River watch", ("Pay",), None, "r1", 0, len(TEXT), TEXT, ("c1",)),
     Passage("d2", "docs", "eel.md", "Eels", (), None, "r2", 10, 30, "Eels like the weir.", ("c2",)),
 ]
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
-    use_our_key(monkeypatch)
-    with model_api() as server:
-        server.writes = honest
-        yield server
 
 
 @pytest.fixture
@@ -139,6 +131,7 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
         (b"<html>busy</html>", "answered something that is no JSON object"),
         (EventStream(b"x" * (MAX_ANSWER_CHARS + 1)), "answered more than 1,000,000 characters"),
         (completion('{"claim": "It is'), "answered a claim that is no JSON"),
+        (completion(" \n"), " wrote nothing at all; ask again, or choose another model"),
     ],
     ids=[
         "garbage",
@@ -153,6 +146,7 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
         "page",
         "endless",
         "half a claim",
+        "nothing",
     ],
 )
 def test_garbage_is_a_typed_error(openai: Callable[..., OpenAiChat], api: ModelApi, body: bytes, message: str) -> None:

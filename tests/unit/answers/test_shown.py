@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ def answer(**changed: Any) -> Answer:
         "needed": 0.4,
         "dropped": {},
         "broken_off": None,
+        "where": None,
         "stages": (Stage("embed", 9.0), Stage("confidence", 1.25, note="0.81, 0.4 is needed")),
     }
     return Answer(**values | changed)
@@ -73,6 +75,13 @@ def test_what_no_source_holds_and_what_was_left_out_is_said(capsys: pytest.Captu
     )
 
 
+def test_a_sentence_beside_the_claims_is_counted_as_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    one = answer(dropped={"not in the passage": 1, "outside of the claims": 2})
+    assert shown(one, capsys).endswith(
+        "\n  3 quotes and sentences left out: 1 not in the passage, 2 outside of the\n  claims\n"
+    )
+
+
 def test_a_refusal_shows_what_is_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     one = answer(claims=(), quotes=(), refused="what was found is not likely to hold the answer", confidence=0.123)
     assert shown(one, capsys) == (
@@ -81,7 +90,9 @@ def test_a_refusal_shows_what_is_nearest(capsys: pytest.CaptureFixture[str]) -> 
         f"\nnear  River watch › Pay\n      {TEXT}\n{CITED}"
     )
     nothing = answer(claims=(), quotes=(), passages=(), refused="nothing was found that this reader may see")
-    assert "Name who is asking with --principal" in shown(nothing, capsys)
+    assert "\n  Name who is asking with --principal, or ask otherwise.\n" in shown(nothing, capsys)
+    filtered = replace(nothing, where="kind = 'table'")
+    assert "\n  Name who is asking with --principal, widen --where, or ask otherwise.\n" in shown(filtered, capsys)
 
 
 def test_an_answer_that_broke_off_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,7 +145,10 @@ class TestSettings:
         ("changes", "said"),
         [
             ({"mod": "text"}, "'mod' is no setting of retrieval; did you mean 'mode'?"),
-            ({"mode": "magic"}, "mode=magic: Input should be 'hybrid', 'vector' or 'text'"),
+            ({"mode": "magic"}, "mode=magic will not do; it is 'hybrid', 'vector' or 'text'"),
+            ({"collapse": "maybe"}, "collapse=maybe will not do; it is true or false"),
+            ({"candidates": "many"}, "candidates=many will not do; it is a whole number"),
+            ({"vector_weight": "2"}, "vector_weight=2 will not do; it is less than or equal to 1"),
             ({"rerank": "best"}, "rerank=best: a reranker is configured in the file; here it can be switched off only"),
         ],
     )

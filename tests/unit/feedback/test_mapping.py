@@ -108,6 +108,10 @@ BAD = [
         {**ASKED, "right": "a.md", "right_start": 3},
         "the right passage has a start or an end and not both; give both, or its text",
     ),
+    (
+        {**ASKED, "right_text": "it is old"},
+        "right_text says where the right passage is, and nothing of which document; give right too",
+    ),
     ({**ASKED, "right": "a.md", "right_start": "x", "right_end": 5}, "right_start is not a whole number: 'x'"),
 ]
 

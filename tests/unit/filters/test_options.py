@@ -31,7 +31,9 @@ def test_a_value_without_quotes_is_taken_as_it_is(options: list[str], same_as: d
         assert parse(parse_where(options) or "", FIELDS) == parse(equalities(same_as) or "", FIELDS)
 
 
-@pytest.mark.parametrize("option", ["team = 'a' or year > 3", "team='a b'", "year = 1 and team = b", "not key = 'a'"])
+@pytest.mark.parametrize(
+    "option", ["team = 'a' or year > 3", "team='a b'", "year = 1 and team = b", "not key = 'a'", "team=text or"]
+)
 def test_what_says_more_is_read_in_the_language(option: str) -> None:
     assert parse_where([option]) == option
     assert parse_where([option, "key=a"]) == f"({option}) and (key = 'a')"

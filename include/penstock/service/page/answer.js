@@ -7,6 +7,7 @@ import { notice } from "./problems.js";
 
 const CITATIONS_SHOWN = 12;
 const READ = "Read for this";
+const BESIDE = "outside of the claims"; // as the service counts sentences that are no part of a claim
 let panels = 0;
 
 export class Answer {
@@ -40,8 +41,13 @@ export class Answer {
   ended(answer) {
     if (answer.refused) this.#refused(answer.reason);
     if (answer.broken_off) this.#outcome("The answer broke off", `${answer.broken_off}. What had come is shown.`);
-    const dropped = Object.values(answer.dropped).reduce((sum, number) => sum + number, 0);
-    this.#foot([answer.generator, dropped && `${count(dropped, "quote")} left out: not in the source`]);
+    const { [BESIDE]: beside = 0, ...quotes } = answer.dropped;
+    const dropped = Object.values(quotes).reduce((sum, number) => sum + number, 0);
+    this.#foot([
+      answer.generator,
+      dropped && `${count(dropped, "quote")} left out: not in the source`,
+      beside && `${count(beside, "sentence")} left out: no part of a claim`,
+    ]);
     const feedback = answer.interaction ? new Feedback(answer, this.shown) : null;
     part(this.shown, "feedback").replaceWith(feedback?.shown ?? unrecorded());
     this.#found(answer.refused ? "Nearest in the index" : READ, answer.refused || answer.broken_off, feedback);

@@ -1,6 +1,7 @@
 // The form for a key. It is shown where the service says that it needs one, or another one.
 
 import { key, keepKey } from "./reader.js";
+import { isOpen } from "./service.js";
 
 const at = (id) => document.getElementById(id);
 const KEY = /^[\x21-\x7e]+$/; // what a header can hold
@@ -21,10 +22,16 @@ export function hideKeyForm() {
 function show(problem) {
   at("key-title").textContent = key() ? "Your key is not accepted" : "This service asks for a key";
   at("key-detail").textContent = problem.detail;
-  at("without-key").hidden = !key();
+  at("without-key").hidden = true;
   at("key").value = "";
   at("key-form").hidden = false;
   at("key").focus();
+  offerNone();
+}
+
+// Going on without a key is offered to whom it helps: who has one, where the service answers those who have none.
+async function offerNone() {
+  if (key() && (await isOpen())) at("without-key").hidden = false;
 }
 
 function use(event, anew) {

@@ -5,6 +5,7 @@ import { Answer, closePassage } from "./answer.js";
 import { element, count } from "./parts.js";
 import { Problem, notice } from "./problems.js";
 import { hideKeyForm, watchKeys } from "./key-form.js";
+import { session } from "./reader.js";
 import { answer, indexes } from "./service.js";
 
 const at = (id) => document.getElementById(id);
@@ -156,6 +157,7 @@ function problemOf(error) {
 function anew() {
   underway?.abort();
   had.clear();
+  at("about-session").open = false;
   at("answer").replaceChildren();
   start();
 }
@@ -209,6 +211,9 @@ document.addEventListener("keydown", pressed);
 window.addEventListener("popstate", () => {
   fill();
   follow();
+});
+at("about-session").addEventListener("toggle", () => {
+  at("session").textContent = session();
 });
 watchKeys(anew);
 fill();

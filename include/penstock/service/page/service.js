@@ -8,6 +8,11 @@ export async function indexes() {
   return (await read(await request("v1/indexes"))).indexes;
 }
 
+// Whether the service answers who shows no key.
+export async function isOpen() {
+  return (await fetch("v1/indexes", { cache: "no-store" }).catch(() => null))?.ok ?? false;
+}
+
 // The events of an answer, "ended" the last. A stream that is over before it is one that broke off.
 export async function* answer(index, question, signal) {
   const body = { question, session: session(), stream: true };

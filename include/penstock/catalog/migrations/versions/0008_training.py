@@ -108,6 +108,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_training_sources_ref"), "training_sources", ["ref"], unique=False)
     op.create_table(
+        "pruned_imports",
+        sa.Column(
+            "id",
+            sa.String(length=32),
+            nullable=False,
+            comment="of an imported interaction, a digest of what its row says",
+        ),
+        sa.Column(
+            "pruned_at",
+            sa.Float(),
+            nullable=False,
+            comment="what a log dates before this, or not at all, stays out",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pruned_imports")),
+    )
+    op.create_table(
         "verdicts",
         sa.Column("interaction_id", sa.String(length=32), nullable=False),
         sa.Column("index_name", sa.String(length=63), nullable=False),
