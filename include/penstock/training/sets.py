@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -24,6 +24,8 @@ from penstock.platform import Platform
 from penstock.trained import Purpose
 from penstock.training.examples import AnyExample, digest, from_table, to_table
 from penstock.training.splits import Split
+
+SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +132,29 @@ def latest(platform: Platform, index: str, purpose: Purpose) -> TrainingSet:
         rows = of_index(connection, index, purpose)
     if not rows:
         raise UsageError(
-            f"index {index!r} has no training set for an {purpose}; run `penstock trainset build {index} --for "
+            f"index {index!r} has no training set to tune the {purpose} on; run `penstock trainset build {index} --for "
             f"{purpose}`"
         )
     return _read(platform, rows[0])
+
+
+def purpose_named(name: str) -> Purpose:
+    """Raises ``UnknownNameError`` naming those that there are."""
+    if name not in list(Purpose):
+        raise UnknownNameError("purpose", name, list(Purpose))
+    return Purpose(name)
+
+
+def named(platform: Platform, index: str, purpose: str, set_id: str | None) -> TrainingSet:
+    """The set of that id, or the newest for the purpose. Raises ``UsageError`` where it is for another; see ``load``."""
+    platform.settings.index(index)
+    wanted = purpose_named(purpose)
+    if set_id is None:
+        return latest(platform, index, wanted)
+    found = load(platform, index, set_id)
+    if found.purpose is not wanted:
+        raise UsageError(f"training set {found.id} is for the {found.purpose}; write --for {found.purpose}")
+    return found
 
 
 def of_index(connection: Connection, index: str, purpose: Purpose | None = None) -> list[Row[Any]]:
@@ -141,6 +162,49 @@ def of_index(connection: Connection, index: str, purpose: Purpose | None = None)
     query = select(training_sets).where(training_sets.c.index_name == index)
     query = query.order_by(training_sets.c.at.desc(), training_sets.c.id)
     return list(connection.execute(query if purpose is None else query.where(training_sets.c.purpose == purpose)))
+
+
+# as people see them
+
+
+def listed(platform: Platform, index: str) -> list[dict[str, Any]]:
+    """The sets of an index, the newest first, without their examples."""
+    platform.settings.index(index)
+    with platform.catalog.read() as connection:
+        rows = of_index(connection, index)
+    return [
+        {
+            "id": row.id,
+            "purpose": row.purpose,
+            "made_at": row.at,
+            "release": row.release,
+            "examples": row.examples,
+            "erased": row.erased,
+            "ready": row.card["ready"],
+        }
+        for row in rows
+    ]
+
+
+def summary(one: TrainingSet) -> dict[str, Any]:
+    """What a set is, and its card: no text."""
+    return {
+        "id": one.id,
+        "index": one.index,
+        "purpose": str(one.purpose),
+        "made_at": one.at,
+        "release": one.release,
+        "data": one.data,
+        "examples": len(one.examples),
+        "erased": one.erased,
+        "options": dict(one.options),
+        "card": dict(one.card),
+    }
+
+
+def shown(one: TrainingSet, count: int = SHOWN) -> list[dict[str, Any]]:
+    """The first examples as they are, for whoever looks at a set."""
+    return [asdict(example) for example in one.examples[:count]]
 
 
 def _read(platform: Platform, row: Row[Any]) -> TrainingSet:
