@@ -74,7 +74,7 @@ def build(
     if not examples:
         raise UsageError(f"nothing that was said of {index!r} makes an example to tune a model on; {maker.needs}")
     remembering.settle(platform, index, placed, {one.question for one in examples})
-    card = cards.card(material, purpose, examples, guards.sets)
+    card = cards.card(material, examples, guards.sets)
     return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock import wording
-from penstock.trained import Purpose
 from penstock.training.examples import AnyExample, EmbedderExample, GeneratorExample
 from penstock.training.material import Material
 from penstock.training.splits import Split
@@ -20,7 +19,7 @@ LICENCES = ("licence", "license")
 UNKNOWN = "not known"
 
 
-def card(material: Material, purpose: Purpose, examples: Sequence[AnyExample], guards: Sequence[str]) -> dict[str, Any]:
+def card(material: Material, examples: Sequence[AnyExample], guards: Sequence[str]) -> dict[str, Any]:
     lacking = wanting(examples, material.settings.min_examples)
     return {
         "ready": not lacking,

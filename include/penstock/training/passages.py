@@ -1,4 +1,4 @@
-"""The passages of a training set: the rows of one release, as texts and as vectors, and how near they are to a question.
+"""The passages of a training set: rows of one release, as texts and as vectors, and how near they are to a question.
 
 Texts are what the index embeds; their vectors are those that it has.
 """
