@@ -31,6 +31,7 @@ from penstock.lake_errors import MissingObjectError
 from penstock.leases import Lease
 from penstock.parsing import from_json
 from penstock.platform import Platform
+from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
@@ -57,7 +58,8 @@ class Finding:
 
 
 def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dict[str, int]:
-    """Forget releases but the newest ``keep``; never the live one, a pinned one, or one that waits.
+    """Forget releases but the newest ``keep``; never the live one, a pinned one, one that waits, or the one that a demotion
+    would go back to.
 
     Rows that no kept release sees are deleted, collections that none of them needs are dropped, and what the lake
     holds for nobody is swept. Returns what was taken.
@@ -77,6 +79,7 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
     with platform.catalog.write() as connection:
         leases.check(connection, platform.catalog, lease)
         live, _ = manifest.pointer(connection, index)
+        named = needed_releases(connection, index)
         rows = connection.execute(
             select(releases).where(releases.c.index_name == index).order_by(releases.c.number.desc())
         ).all()
@@ -84,7 +87,11 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
         kept = {
             row.number
             for row in rows
-            if row.number in published[:keep] or row.number == live or row.pinned or row.state in manifest.PENDING
+            if row.number in published[:keep]
+            or row.number == live
+            or row.number in named
+            or row.pinned
+            or row.state in manifest.PENDING
         }
         gone = [number for number in published if number not in kept]
         for batch in batched(gone):

