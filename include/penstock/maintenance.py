@@ -58,8 +58,8 @@ class Finding:
 
 
 def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dict[str, int]:
-    """Forget releases but the newest ``keep``; never the live one, a pinned one, one that waits, or the one that a demotion
-    would go back to.
+    """Forget releases but the newest ``keep``; never the live one, a pinned one, one that waits,
+    or the one that a demotion would go back to.
 
     Rows that no kept release sees are deleted, collections that none of them needs are dropped, and what the lake
     holds for nobody is swept. Returns what was taken.

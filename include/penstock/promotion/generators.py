@@ -1,8 +1,8 @@
 """Two generators answer the test prompts; what they write is held against the passages and the known answer.
 
-No model judges. Of an example that is to be answered the score is the F1 of its quotes' words against those of the known
-answer (as of SQuAD; Rajpurkar et al., 2016), times the share of the quotes that stand in the passages letter by letter:
-an invented quote costs what it would cost a reader. Of one that is to be refused it is whether it was.
+No model judges. Of an example that is to be answered the score is the F1 of its quotes' words against those of the
+known answer (as of SQuAD; Rajpurkar et al., 2016), times the share of the quotes that stand in the passages letter by
+letter: an invented quote costs what it would cost a reader. Of one that is to be refused it is whether it was.
 """
 
 from __future__ import annotations

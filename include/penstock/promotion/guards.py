@@ -42,17 +42,19 @@ def read(settings: GuardSettings) -> Domain:
 
 
 def _corpus(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
-            if line.strip():
-                row = json.loads(line)
-                found[str(row["_id"])] = " ".join(part for part in (row.get("title"), row["text"]) if part)
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; a guard needs the documents of its domain") from None
+    return dict(_document(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())
+
+
+def _document(line: str, place: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+        return str(row["_id"]), " ".join(part for part in (row.get("title"), row["text"]) if part)
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}, line {number}: a document is a JSON object with _id and text ({error!r})") from None
-    return found
+        raise UsageError(f"{place}: a document is a JSON object with _id and text ({error!r})") from None
 
 
 def compared(champion: Mapping[str, float], challenger: Mapping[str, float], max_loss: float) -> tuple[Gain, float]:
