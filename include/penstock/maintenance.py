@@ -31,6 +31,7 @@ from penstock.lake_errors import MissingObjectError
 from penstock.leases import Lease
 from penstock.parsing import from_json
 from penstock.platform import Platform
+from penstock.promotion import checking
 from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
@@ -175,7 +176,7 @@ def sweep(platform: Platform) -> dict[str, int]:
 
 
 def verify(platform: Platform, index: str) -> list[Finding]:
-    """Hold catalog, manifest, store and lake against one another by reading all of them; return every difference."""
+    """Hold catalog, manifest, store, lake and models against one another by reading all of them; return every difference."""
     platform.settings.index(index)
     findings: list[Finding] = []
     with platform.catalog.read() as connection:
@@ -188,6 +189,7 @@ def verify(platform: Platform, index: str) -> list[Finding]:
     findings += _verify_rows(platform, index, [row.number for row in rows])
     findings += _verify_attachments(platform, index)
     findings += _verify_lake(platform, index)
+    findings += [Finding(index, what, remedy) for what, remedy in checking.differences(platform, index)]
     return findings
 
 

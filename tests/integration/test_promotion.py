@@ -187,7 +187,9 @@ def test_the_release_before_a_promotion_is_kept_and_a_rollback_takes_its_model_a
     assert lab.pair() == (3, {"embedder": better})
     demote(w.platform, "main", WHO, "the ratings fell")
     assert lab.pair() == (1, {})
-    with pytest.raises(UsageError, match="^no model that was trained here serves 'main'; `penstock models main` lists"):
+    with pytest.raises(
+        UsageError, match=r"^no model that was trained here serves 'main'; `penstock models main` lists"
+    ):
         demote(w.platform, "main", WHO, "again")
 
 

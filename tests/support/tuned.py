@@ -31,6 +31,8 @@ WHO = Who("ann", "cli")
 HIDDEN, PLACES = 64, 128
 THINGS = [f"thing{n}" for n in range(40)]
 """Each stands in one document; a question names one."""
+MARKS = [f"mark{n}" for n in range(40)]
+"""One in each document and in no question, so that no two documents have one vector."""
 COMMON = "the what is of a in who where does stand it about page and".split()  # noqa: SIM905
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
@@ -38,10 +40,11 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 def model(path: Path, unknown: Collection[str] = (), seed: int = 0) -> Path:
     """Write a model that confuses the ``unknown`` words; two of different seeds differ in their vectors only."""
     (path / "1_Pooling").mkdir(parents=True)
-    words = [*SPECIAL, *COMMON, *THINGS]
+    words = [*SPECIAL, *COMMON, *MARKS, *THINGS]
     random = np.random.default_rng(seed)
     table = random.normal(size=(len(words), HIDDEN)).astype(np.float32)
     table[: len(SPECIAL) + len(COMMON)] *= 0.05
+    table[len(SPECIAL) + len(COMMON) : -len(THINGS)] *= 0.3
     same = [words.index(word) for word in unknown]
     table[same] = table[len(words) - 1] if same else table[same]
     save_file(_weights(table), path / "model.safetensors")
@@ -64,7 +67,7 @@ CONFIG = {
     "num_hidden_layers": 1,
     "num_attention_heads": 1,
     "hidden_act": "gelu",
-    "layer_norm_eps": 1e-12,
+    "layer_norm_eps": 1.0,  # or else each word would weigh the same
     "max_position_embeddings": PLACES,
 }
 MODULES = [
@@ -92,8 +95,8 @@ def _weights(table: np.ndarray) -> dict[str, np.ndarray]:
 
 def fill(w: Workspace) -> None:
     """A document for each thing."""
-    for thing in THINGS:
-        w.write(f"{thing}.md", f"# Page\n\nThe page is about {thing} and it does stand in a page of the {thing}.")
+    for thing, mark in zip(THINGS, MARKS, strict=True):
+        w.write(f"{thing}.md", f"# Page\n\nThe page is about {thing} and it does stand in a page of {mark}.")
 
 
 def configure(w: Workspace, base: Path, gate: dict[str, object] | None = None) -> None:
