@@ -1,4 +1,4 @@
-"""5: how long it takes to publish a release and to roll it back, to promote a model with its release and to demote it."""
+"""5: how long it takes to publish a release and to roll it back, to promote an embedder with one and to demote it."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def sweep(platform: Platform) -> dict[str, int]:
 
 
 def verify(platform: Platform, index: str) -> list[Finding]:
-    """Hold catalog, manifest, store, lake and models against one another by reading all of them; return every difference."""
+    """Hold catalog, manifest, store, lake and models against one another, all of each; return every difference."""
     platform.settings.index(index)
     findings: list[Finding] = []
     with platform.catalog.read() as connection:
