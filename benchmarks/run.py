@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks import (
     dag,
+    gate,
     growth,
     ingest,
     interactions,
@@ -227,6 +228,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "serving": ("", serving.part),
     "small_sync": ("", small_sync.part),
     "interactions": ("", interactions.part),
+    "gate": ("", gate.part),
     "growth": ("", growth.part),
     "dag": ("", dag.part),
     "embedding": ("", script("embedding", "Embedding")),

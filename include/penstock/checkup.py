@@ -93,12 +93,12 @@ def _parser(settings: Settings) -> str:
 
 
 def _embedders(settings: Settings) -> str:
-    from penstock.embedding import open_embedder
+    from penstock.platform import Platform
     from penstock.recipe import Recipe
 
-    said = []
+    said, platform = [], Platform(settings)
     for model in {index.embedder for index in settings.indexes.values()}:
-        embedder = open_embedder(model)
+        embedder = platform.embedder(model)
         for name, index in settings.indexes.items():
             if index.embedder == model:
                 Recipe.of(settings, name).require_room(embedder)

@@ -31,6 +31,7 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
     with platform.catalog.read() as connection:
         now = platform.catalog.now(connection)
         live, on_hold = manifest.pointer(connection, index)
+        champions = manifest.champions(connection, index)
         waiting = manifest.pending(connection, index)
         row = manifest.release_row(connection, index, live) if live else None
         names = dict.fromkeys([*platform.settings.index(index).sources, *_served_sources(connection, index, live)])
@@ -48,6 +49,7 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
         "waiting": {"release": waiting.number, "state": waiting.state} if waiting else None,
         "sources": sources,
         "last_run": last[0].to_dict() if last else None,
+        "champions": champions,
         "reindex_would_change": list(ground(platform, index).pending_changes),
     }
 

@@ -31,6 +31,8 @@ from penstock.lake_errors import MissingObjectError
 from penstock.leases import Lease
 from penstock.parsing import from_json
 from penstock.platform import Platform
+from penstock.promotion import checking
+from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
 from penstock.training.sets import releases_named
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
@@ -58,7 +60,8 @@ class Finding:
 
 
 def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dict[str, int]:
-    """Forget releases but the newest ``keep``; never the live one, one that is pinned or waits, or a training set's.
+    """Forget releases but the newest ``keep``; never the live one, one that is pinned or waits, a training set's,
+    or the one that a demotion would go back to.
 
     Rows that no kept release sees are deleted, collections that none of them needs are dropped, and what the lake
     holds for nobody is swept. Returns what was taken.
@@ -78,6 +81,7 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
     with platform.catalog.write() as connection:
         leases.check(connection, platform.catalog, lease)
         live, _ = manifest.pointer(connection, index)
+        named = needed_releases(connection, index) | releases_named(connection, index)
         rows = connection.execute(
             select(releases).where(releases.c.index_name == index).order_by(releases.c.number.desc())
         ).all()
@@ -85,8 +89,12 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
         kept = {
             row.number
             for row in rows
-            if row.number in published[:keep] or row.number == live or row.pinned or row.state in manifest.PENDING
-        } | releases_named(connection, index)
+            if row.number in published[:keep]
+            or row.number == live
+            or row.number in named
+            or row.pinned
+            or row.state in manifest.PENDING
+        }
         gone = [number for number in published if number not in kept]
         for batch in batched(gone):
             connection.execute(
@@ -169,7 +177,7 @@ def sweep(platform: Platform) -> dict[str, int]:
 
 
 def verify(platform: Platform, index: str) -> list[Finding]:
-    """Hold catalog, manifest, store and lake against one another by reading all of them; return every difference."""
+    """Hold catalog, manifest, store, lake and models against one another, all of each; return every difference."""
     platform.settings.index(index)
     findings: list[Finding] = []
     with platform.catalog.read() as connection:
@@ -182,6 +190,7 @@ def verify(platform: Platform, index: str) -> list[Finding]:
     findings += _verify_rows(platform, index, [row.number for row in rows])
     findings += _verify_attachments(platform, index)
     findings += _verify_lake(platform, index)
+    findings += [Finding(index, what, remedy) for what, remedy in checking.differences(platform, index)]
     return findings
 
 

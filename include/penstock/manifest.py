@@ -58,6 +58,11 @@ def pointer(connection: Connection, index: str) -> tuple[int | None, bool]:
     return (row.live, row.on_hold) if row else (None, False)
 
 
+def champions(connection: Connection, index: str) -> dict[str, str]:
+    """Purpose → id of the models that were trained here and serve the index."""
+    return dict(connection.execute(select(pointers.c.models).where(pointers.c.index_name == index)).scalar() or {})
+
+
 def release_row(connection: Connection, index: str, number: int) -> Row[Any]:
     """Raises ``UnknownNameError`` naming the releases that there are."""
     row = connection.execute(
@@ -98,17 +103,21 @@ def readable(connection: Connection, index: str, as_of: int | None) -> Row[Any]:
 
 
 _MADE_BY = and_(generations.c.index_name == releases.c.index_name, generations.c.number == releases.c.generation)
-_IS_LIVE = and_(pointers.c.index_name == releases.c.index_name, pointers.c.live == releases.c.number)
 _OPENED = (  # built once: building a statement costs as much as asking it
-    select(releases, generations.c.collection, generations.c.recipe, generations.c.embedder)
+    select(releases, generations.c.collection, generations.c.recipe, generations.c.embedder, pointers.c.models)
     .join(generations, _MADE_BY)
+    .outerjoin(pointers, pointers.c.index_name == releases.c.index_name)
     .where(releases.c.index_name == bindparam("index"))
 )
-_LIVE, _NUMBERED = _OPENED.join(pointers, _IS_LIVE), _OPENED.where(releases.c.number == bindparam("number"))
+_LIVE, _NUMBERED = (
+    _OPENED.where(pointers.c.live == releases.c.number),
+    _OPENED.where(releases.c.number == bindparam("number")),
+)
 
 
 def opened(connection: Connection, index: str, number: int | None) -> Row[Any]:
-    """A release, the live one where no number is given, with collection, recipe and embedder of its generation.
+    """A release, the live one where no number is given, with collection, recipe and embedder of its generation,
+    and the ``models`` that serve the index today.
 
     One statement, whatever the release's state. Raises ``UsageError`` or ``UnknownNameError`` where there is none.
     """

@@ -66,6 +66,7 @@ class Platform:
         self._generators: dict[GeneratorSettings, Generator] = {}
         self._collections: dict[str, VectorIndex] = {}
         self._sources: dict[str, Source] = {}
+        self._known: dict[str, str | None] = {}
         self._pools = pools if pools is not None else {}
         self.found_here_at = -math.inf
         """When the indexes were last seen to live in the configured store, by the monotonic clock."""
@@ -151,6 +152,10 @@ class Platform:
         from penstock.answers.generators import open_generator
 
         return self._once(self._generators, settings, lambda: open_generator(settings, self._connections))
+
+    def once_known(self, name: str, find: Callable[[Platform, str], str | None]) -> str | None:
+        """What ``find`` tells of a name that means the same for ever; each search would else ask the catalog again."""
+        return self._once(self._known, name, lambda: find(self, name))
 
     def judge(self, settings: JudgeSettings) -> Judge:
         from penstock.evaluation.judging import Judge

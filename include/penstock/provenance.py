@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import Row
 
 from penstock import chunking, manifest, wording
-from penstock.catalog.schema import chunkings, documents, entries, parses, releases, revisions
+from penstock.catalog.schema import (
+    chunkings,
+    documents,
+    entries,
+    models,
+    parses,
+    releases,
+    revisions,
+    training_sets,
+    training_sources,
+)
 from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import UnknownNameError, UsageError
 from penstock.ids import document_id
@@ -45,9 +55,11 @@ def explain(platform: Platform, source: str, key: str) -> dict[str, Any]:
             select(revisions).where(revisions.c.document_id == row.id).order_by(revisions.c.fetched_at)
         ).all()
         lives = {name: manifest.pointer(connection, name) for name in {one.index_name for one in found}}
+        taught = _taught(connection, row.id)
     sentences = [_fetch_sentence(one) for one in seen]
     for one in found:
         sentences.append(_entry_sentence(one))
+    sentences += taught
     return {
         "source": source,
         "key": key,
@@ -57,6 +69,24 @@ def explain(platform: Platform, source: str, key: str) -> dict[str, Any]:
         "history": sentences,
         "revisions": [one.sha256 for one in seen],
     }
+
+
+def _taught(connection: Connection, document: str) -> list[str]:
+    """Which training sets hold examples of a document, and which models were trained on those: a sentence each."""
+    query = (
+        select(training_sets.c.id, training_sets.c.index_name, training_sets.c.purpose, func.count().label("examples"))
+        .join(training_sources, training_sources.c.set_id == training_sets.c.id)
+        .where(training_sources.c.kind == "document", training_sources.c.ref == document)
+        .group_by(training_sets.c.id, training_sets.c.index_name, training_sets.c.purpose, training_sets.c.at)
+        .order_by(training_sets.c.at, training_sets.c.id)
+    )
+    said = []
+    for one in connection.execute(query).all():
+        names = connection.execute(select(models.c.id).where(models.c.set_id == one.id).order_by(models.c.at)).scalars()
+        trained = f", on which {', '.join(found)} was trained" if (found := list(names)) else ""
+        examples = wording.count(one.examples, "example")
+        said.append(f"{one.index_name}: in {examples} of training set {one.id} for {one.purpose}{trained}.")
+    return said
 
 
 def _unserved(row: Row[Any], seen: Any) -> str:

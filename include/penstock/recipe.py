@@ -13,6 +13,7 @@ from sqlalchemy.engine import Row
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.settings import (
+    TRAINED,
     AnyEmbedder,
     ApiEmbedderSettings,
     ChunkerSettings,
@@ -78,12 +79,17 @@ class Recipe(Section):
         return found | {"embedder": {k: v for k, v in found["embedder"].items() if k not in runtime}}
 
 
+def _may_run_alike(kept: EmbedderSettings, today: EmbedderSettings) -> bool:
+    """A model that was tuned here runs as the configured one does, whose place it takes."""
+    return kept.model == today.model or kept.model.startswith(TRAINED)
+
+
 def _runtime_choices(kept: AnyEmbedder, today: AnyEmbedder) -> tuple[str, ...]:
     """What a kept embedder takes on of today's: where it runs if that makes the same vectors, and today's limits."""
     if isinstance(kept, ApiEmbedderSettings) and isinstance(today, ApiEmbedderSettings):
         place = API_PLACE if kept.model == today.model else ()
         return (*API_LIMITS, *place) if kept.backend == today.backend else ()
-    if isinstance(kept, EmbedderSettings) and isinstance(today, EmbedderSettings) and kept.model == today.model:
+    if isinstance(kept, EmbedderSettings) and isinstance(today, EmbedderSettings) and _may_run_alike(kept, today):
         alike = kept.backend == today.backend or "hashing" not in (kept.backend, today.backend)
         return LOCAL_RUNTIME if alike else ()
     return ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Connection, select, update
 
-from penstock import decisions, leases, manifest, quality
+from penstock import champions, decisions, leases, manifest, quality
 from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import decisions as decisions_table
 from penstock.catalog.schema import pointers, releases
@@ -21,6 +21,9 @@ from penstock.index import knows_names
 from penstock.index.base import VectorIndex
 from penstock.leases import Lease
 from penstock.platform import Platform
+
+PROMOTION = "promotion"
+"""The gate of a release that a challenger built: no person's approval passes it, only its promotion."""
 
 log = structlog.get_logger("penstock")
 
@@ -48,9 +51,9 @@ def settle(platform: Platform, index: str, number: int, lease: Lease) -> str:
         _, on_hold = manifest.pointer(connection, index)
         passed = quality.passed(quality.verdicts(connection, index, number))
         state = manifest.WAITING if not passed else manifest.HELD if on_hold else manifest.PUBLISHED
-        _advance(connection, catalog, index, number, (manifest.STAGING,), state)
+        advance(connection, catalog, index, number, (manifest.STAGING,), state)
         if state == manifest.PUBLISHED:
-            _point(connection, catalog, index, number)
+            point(connection, catalog, index, number)
     if state == manifest.PUBLISHED:
         name_live(platform, index)
     return state
@@ -59,18 +62,20 @@ def settle(platform: Platform, index: str, number: int, lease: Lease) -> str:
 def approve(platform: Platform, index: str, number: int, who: Who, why: str) -> Moved:
     """Publish a release that waits, by a person's word; it also ends a hold.
 
-    Raises ``RefusedError`` naming who decided before, or what superseded it; ``UsageError`` for a blank reason.
+    Raises ``RefusedError`` naming who decided before, or what superseded it, or where it waits for the promotion of the
+    model that embedded it; ``UsageError`` for a blank reason.
     """
     why = decisions.reasoned(why)
     catalog = platform.catalog
     with catalog.read() as connection:
         _still_pending(connection, index, number)
+        _not_a_challengers(connection, index, number)
     reconcile(platform, index, number)
     with catalog.write() as connection:
         before, _ = manifest.pointer(connection, index)
         _still_pending(connection, index, number)
-        _advance(connection, catalog, index, number, manifest.PENDING, manifest.PUBLISHED)
-        _point(connection, catalog, index, number, on_hold=False)
+        advance(connection, catalog, index, number, manifest.PENDING, manifest.PUBLISHED)
+        point(connection, catalog, index, number, on_hold=False)
         decisions.record(connection, catalog, who, "approve", why, index, number)
     name_live(platform, index)
     return Moved(index, before, number, f"release {number} of {index} is live, approved by {who.name}")
@@ -86,7 +91,7 @@ def reject(platform: Platform, index: str, number: int, who: Who, why: str) -> M
         manifest.release_row(connection, index, number)
         live, _ = manifest.pointer(connection, index)
         _still_pending(connection, index, number)
-        _advance(connection, catalog, index, number, manifest.PENDING, manifest.REJECTED)
+        advance(connection, catalog, index, number, manifest.PENDING, manifest.REJECTED)
         undo_entries(connection, index, number)
         decisions.record(connection, catalog, who, "reject", why, index, number)
     return Moved(index, live, live, f"release {number} of {index} is rejected; release {live or 'none'} stays live")
@@ -116,7 +121,7 @@ def rollback(platform: Platform, index: str, who: Who, why: str, to: int | None 
         if target not in kept:
             manifest.release_row(connection, index, target)
             raise UsageError(f"release {target} of {index!r} cannot be read any more; kept: {_listed(kept)}")
-        _point(connection, catalog, index, target, on_hold=True)
+        point(connection, catalog, index, target, on_hold=True)
         decisions.record(connection, catalog, who, "rollback", why, index, target)
     name_live(platform, index)
     return Moved(
@@ -138,9 +143,10 @@ def resume(platform: Platform, index: str, who: Who, why: str) -> Moved:
             raise UsageError(f"index {index!r} is not on hold; release {live or 'none'} is live")
         held = manifest.pending(connection, index)
         if held is not None and held.state == manifest.HELD:
-            _advance(connection, catalog, index, held.number, (manifest.HELD,), manifest.PUBLISHED)
-        target = manifest.head(connection, index)
-        _point(connection, catalog, index, target, on_hold=False)
+            advance(connection, catalog, index, held.number, (manifest.HELD,), manifest.PUBLISHED)
+        newest = manifest.head(connection, index)
+        target = live if live and champions.demoted(connection, index, newest) else newest
+        point(connection, catalog, index, target, on_hold=False)
         decisions.record(connection, catalog, who, "resume", why, index, target)
     name_live(platform, index)
     return Moved(index, live, target, f"release {target} of {index} is live; syncs publish again")
@@ -152,9 +158,9 @@ def follow_head(platform: Platform, index: str) -> int | None:
     with catalog.write() as connection:
         live, on_hold = manifest.pointer(connection, index)
         newest = manifest.head(connection, index)
-        moved = not on_hold and newest not in (0, live)
+        moved = not on_hold and newest not in (0, live) and not champions.demoted(connection, index, newest)
         if moved:
-            _point(connection, catalog, index, newest)
+            point(connection, catalog, index, newest)
     name_live(platform, index)
     return newest if moved else None
 
@@ -235,7 +241,16 @@ def _still_pending(connection: Connection, index: str, number: int) -> None:
     raise RefusedError(f"release {number} of {index!r} is {row.state}; only a release that waits can be decided")
 
 
-def _advance(
+def _not_a_challengers(connection: Connection, index: str, number: int) -> None:
+    if any(gate.name == PROMOTION for gate in quality.verdicts(connection, index, number)):
+        model = champions.trained_embedder(connection, index, number)
+        raise RefusedError(
+            f"release {number} of {index!r} was built by the challenger {model}; only "
+            f"`penstock promote {index} {model} --why …` publishes it, together with the model"
+        )
+
+
+def advance(
     connection: Connection, catalog: Catalog, index: str, number: int, before: tuple[str, ...], after: str
 ) -> None:
     published = {"published_at": catalog.now(connection)} if after == manifest.PUBLISHED else {}
@@ -248,9 +263,23 @@ def _advance(
         raise RefusedError(f"release {number} of {index!r} is no longer {' or '.join(before)}: somebody was faster")
 
 
-def _point(connection: Connection, catalog: Catalog, index: str, live: int, on_hold: bool | None = None) -> None:
-    values = {"index_name": index, "live": live, "on_hold": bool(on_hold), "moved_at": catalog.now(connection)}
-    changing = ["live", "moved_at"] + (["on_hold"] if on_hold is not None else [])
+def point(
+    connection: Connection,
+    catalog: Catalog,
+    index: str,
+    live: int,
+    on_hold: bool | None = None,
+    models: champions.Models | None = None,
+) -> None:
+    """Lead readers to a release and the models that go with it; ``models`` are today's champions where it is None."""
+    values = {
+        "index_name": index,
+        "live": live,
+        "on_hold": bool(on_hold),
+        "moved_at": catalog.now(connection),
+        "models": champions.beside(connection, index, live, models),
+    }
+    changing = ["live", "moved_at", "models"] + (["on_hold"] if on_hold is not None else [])
     insert_or_update(connection, pointers, [values], changing)
 
 

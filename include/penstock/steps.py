@@ -57,6 +57,7 @@ def start(
     run = runs.begin(platform, index, kind, options, wait_s, external)
     with runs.closing(platform, run):
         on = ground(platform, index, rebuild)
+        rebuild = on.rebuilds
         removed: list[str] = []
         if rebuild:
             work = open_rebuild(platform, run, on)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from penstock import cursors, manifest, quality, release, runs, wording
+from penstock import champions, cursors, manifest, quality, release, runs, wording
 from penstock.access import apply_access
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import documents, entries, revisions, source_states
@@ -45,14 +45,18 @@ class Ground:
     recipe: Recipe
     pending_changes: tuple[str, ...] = ()
     """What the configuration says and the generation does not, in words; a reindex would apply it."""
+    rebuilds: bool = False
+    """Whether all of it is made anew: that was asked for, or the model that embedded the base was demoted."""
 
 
 def ground(platform: Platform, index: str, rebuild: bool = False) -> Ground:
-    today = Recipe.of(platform.settings, index)
+    today = champions.recipe(platform, index)
     with platform.catalog.read() as connection:
         base = manifest.head(connection, index)
         if base == 0 or rebuild:
-            return Ground(base, today)
+            return Ground(base, today, rebuilds=rebuild)
+        if champions.demoted(connection, index, base):
+            return Ground(base, today, rebuilds=True)
         row = manifest.release_row(connection, index, base)
         kept = Recipe.model_validate(manifest.generation_row(connection, index, row.generation).recipe)
     return Ground(base, kept.with_runtime_of(today), tuple(kept.differences(today)))
@@ -75,6 +79,8 @@ def sync(
     run = runs.begin(platform, index, "sync", {"source": only, "verify": verify}, wait_s)
     with runs.closing(platform, run):
         on = ground(platform, index)
+        if on.rebuilds:  # what changed in the sources comes with the next sync
+            return _rebuilt(platform, run, on, progress)
         progress.stage("list")
         plan = open_plan(platform, run, on, only, verify)
         outcomes = prepare_and_embed(platform, run, on.recipe, plan.work, progress)
@@ -89,10 +95,13 @@ def reindex(platform: Platform, index: str, wait_s: float = 0.0, progress: Progr
     progress = progress or Progress()
     run = runs.begin(platform, index, "reindex", {}, wait_s)
     with runs.closing(platform, run):
-        on = ground(platform, index, rebuild=True)
-        work = open_rebuild(platform, run, on)
-        outcomes = prepare_and_embed(platform, run, on.recipe, work, progress)
-        return conclude(platform, run, on, outcomes, [], rebuild=True, progress=progress)
+        return _rebuilt(platform, run, ground(platform, index, rebuild=True), progress)
+
+
+def _rebuilt(platform: Platform, run: Run, on: Ground, progress: Progress) -> RunReport:
+    work = open_rebuild(platform, run, on)
+    outcomes = prepare_and_embed(platform, run, on.recipe, work, progress)
+    return conclude(platform, run, on, outcomes, [], rebuild=True, progress=progress)
 
 
 def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify: bool) -> Plan:

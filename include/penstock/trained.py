@@ -23,8 +23,8 @@ from penstock.errors import ModelError, UnknownNameError
 from penstock.ids import fingerprint, sha256
 from penstock.lake import Kind
 from penstock.platform import Platform
+from penstock.settings import TRAINED
 
-PREFIX = "trained:"
 REFUSED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 """Endings of files that can run code when they are loaded."""
 
@@ -106,9 +106,9 @@ def on_disk(platform: Platform, name: str) -> str:
     Any other name is returned as it is. Raises ``ModelError`` where no such model is kept, ``AlteredObjectError`` where
     the lake holds something else under the name of a file.
     """
-    if not name.startswith(PREFIX):
+    if not name.startswith(TRAINED):
         return name
-    id_ = name.removeprefix(PREFIX)
+    id_ = name.removeprefix(TRAINED)
     with platform.catalog.read() as connection:
         files = connection.execute(select(models.c.files).where(models.c.id == id_)).scalar()
     if files is None:

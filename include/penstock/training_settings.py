@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from penstock.promotion_settings import PromotionSettings
 from penstock.records import NOBODY
 from penstock.source_settings import Section
 
@@ -28,6 +29,7 @@ class TrainingSettings(Section):
     implicit_weight: Part = Field(default=0.3, description="of what was only copied or cited; of words it is 1")
     negatives: int = Field(default=4, ge=0, le=50, description="passages that do not answer, of each question")
     negatives_below: Part = 0.95
+    gate: PromotionSettings = PromotionSettings()
     redact: bool = Field(default=False, description="take personal data out of what people wrote (extra train)")
 
     @model_validator(mode="after")

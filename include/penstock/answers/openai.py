@@ -44,7 +44,11 @@ class OpenAiChat:
         }
 
     def claims(self, question: str, passages: Sequence[Passage]) -> Iterator[Draft]:
-        asked = {**self._request, "messages": messages(question, passages)}
+        yield from self.drafts(messages(question, passages))
+
+    def drafts(self, prompt: Sequence[Mapping[str, str]]) -> Iterator[Draft]:
+        """The claims that a prompt is answered with. Raises as ``claims`` does."""
+        asked = {**self._request, "messages": list(prompt)}
         response = self._caller.patiently(lambda _attempt: self._open(asked), min(TRIES, self._settings.tries))
         reader, ending = DraftReader(), ""
         with closing(response), self._caller.translated():

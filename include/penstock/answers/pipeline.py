@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from penstock import manifest
+from penstock import champions, manifest
 from penstock.answers.base import Generator
 from penstock.answers.citing import Citer
 from penstock.answers.confidence import confidence
@@ -95,8 +95,9 @@ def stream(
     settings: AnswerSettings | None = None,
 ) -> Iterator[Event]:
     """The same as it comes: one ``Reading``, a ``Claimed`` for each claim, one ``Ended``. Raises as ``ask`` does."""
-    settings = settings or platform.settings.index(index).answer
-    found, passages, held, embedder = _material(platform, index, question, as_of, principals, where, settings)
+    asked = settings or platform.settings.index(index).answer
+    found, passages, held, embedder = _material(platform, index, question, as_of, principals, where, asked)
+    settings = settings or champions.answering(platform, index, found.champions)
     yield Reading(passages, found, settings.generator_name)
 
     trace = Trace()

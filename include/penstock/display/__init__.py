@@ -10,6 +10,7 @@ from penstock.display.evaluation import answers_evaluated, evaluated, history
 from penstock.display.feedback import feedback, imported
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.keys import key_made, key_revoked, keys
+from penstock.display.promotion import compared, models
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
 from penstock.display.search import excerpt, explained, found
@@ -24,6 +25,7 @@ __all__ = [
     "answered",
     "answers_evaluated",
     "checks",
+    "compared",
     "decisions",
     "diff",
     "evaluated",
@@ -38,6 +40,7 @@ __all__ = [
     "key_made",
     "key_revoked",
     "keys",
+    "models",
     "moved",
     "plan",
     "previews",

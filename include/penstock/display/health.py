@@ -54,6 +54,8 @@ def _index(one: dict[str, Any]) -> None:
         if run["counts"].get("requests"):
             paper.prose((f"billed {billed(run['counts'])}", QUIET), indent=4)
     _waits(one)
+    for purpose, model in one["champions"].items():
+        paper.line("  ", (f"{purpose} {model}, tuned here", QUIET))
     reindex_hint(index, one["reindex_would_change"])
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from penstock import manifest, wording
+from penstock import champions, manifest, wording
 from penstock.errors import NAMES_SHOWN, ConfigError, UsageError
 from penstock.evaluation import golden, keeping, measures
 from penstock.evaluation.asking import Side
@@ -42,7 +42,7 @@ def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gat
         collection = manifest.generation_row(connection, index, row.generation).collection
         live, _ = manifest.pointer(connection, index)
     platform.collection(str(collection)).settle()  # every search finds what was staged
-    retrieval = platform.settings.index(index).retrieval
+    retrieval = champions.retrieval(platform, index)
     try:
         staged = measure(platform, index, Side(number, retrieval, lease), questions)
     except UsageError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from penstock import manifest, whereabouts
+from penstock import champions, manifest, whereabouts
 from penstock.errors import UsageError
 from penstock.evaluation import asking, documents, keeping
 from penstock.evaluation.asking import Side
@@ -124,7 +124,7 @@ def sides(
     Raises ``UsageError``.
     """
     whereabouts.require_here(platform)
-    configured = platform.settings.index(index).retrieval
+    configured = champions.retrieval(platform, index)
     ours = Side(_release(platform, index, as_of), asking.changed(configured, assignments(changes.split(","), "--with")))
     if against is None:
         return ours, None

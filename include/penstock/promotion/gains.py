@@ -53,7 +53,7 @@ def gain(differences: Sequence[float], groups: Sequence[str], alpha: float, mini
     Needs two groups or more. Deterministic. Raises ``ValueError`` where the two lists are not of one length, or hold
     less.
     """
-    sums, sizes = _by_group(differences, groups)
+    sums, sizes = by_group(differences, groups)
     if len(sums) < 2:
         raise ValueError(f"{len(sums)} groups tell nothing of luck; there must be 2 at least")
     low, high = _interval(sums, sizes, alpha)
@@ -105,7 +105,8 @@ def _flipped(excess: NDArray[np.float64], resamples: int, seed: int) -> tuple[in
     return int((null >= float(excess.sum()) * (1 - 1e-12)).sum()), len(null)
 
 
-def _by_group(differences: Sequence[float], groups: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def by_group(differences: Sequence[float], groups: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The sum of the differences of each group, and how many it has."""
     if len(differences) != len(groups):
         raise ValueError(f"{len(differences)} differences and {len(groups)} groups; each example has one of both")
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Row
 
-from penstock import leases, manifest, whereabouts
+from penstock import champions, leases, manifest, whereabouts
 from penstock.chunking import embedding_text
 from penstock.errors import ModelError, PrunedReleaseError, TransientModelError, UsageError
 from penstock.filters import Condition, parse
@@ -48,21 +48,23 @@ def search(
 ) -> Found:
     """Find the ``k`` best chunks of the live release, or of release ``as_of``.
 
-    ``mode`` and ``retrieval`` are the index's own where they are None.
+    ``mode`` and ``retrieval`` are the index's own where they are None, with its champion reranker; release and
+    champions are read together.
 
     A reader sees what ``principals`` may see, and always what is public. Who may read is today's, whatever the release.
     ``where`` is a filter, in the language of ``penstock.filters``, on the fields that the release has.
     Raises ``UsageError`` for a blank question or a release that cannot be read, ``FilterError``;
     ``PrunedReleaseError`` also where release ``as_of`` was pruned before the search ended.
     """
-    settings = retrieval or platform.settings.index(index).retrieval
-    if mode is not None:
-        settings = settings.model_copy(update={"mode": mode})
-    _check(text, k, settings.mode, principals)
+    configured = retrieval or platform.settings.index(index).retrieval
+    _check(text, k, mode or configured.mode, principals)
     whereabouts.require_here(platform, max_age_s=1.0)
     with platform.catalog.read() as connection:
         release = manifest.opened(connection, index, as_of)
     manifest.require_readable(release)
+    settings = retrieval or champions.retrieval(platform, index, release.models or {})
+    if mode is not None:
+        settings = settings.model_copy(update={"mode": mode})
     try:
         return _search_kept(platform, release, text, principals, where, k, settings)
     except PrunedReleaseError:
@@ -137,7 +139,17 @@ def _search(
     reranker = platform.reranker(settings.rerank).name if settings.rerank and found and not left_out else None
     written = where if isinstance(where, str) else None
     setup = Setup(settings.mode, settings.fingerprint(), str(release.embedder), reranker, written)
-    return Found(release.index_name, release.number, text, hits, passages, tuple(trace.stages), scored, setup)
+    return Found(
+        index=release.index_name,
+        release=release.number,
+        query=text,
+        hits=hits,
+        passages=passages,
+        stages=tuple(trace.stages),
+        candidates=scored,
+        setup=setup,
+        champions=dict(release.models or {}),
+    )
 
 
 def put_forward(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from penstock.retrieval.trace import Stage
@@ -102,6 +102,8 @@ class Found:
     stages: tuple[Stage, ...]
     candidates: tuple[Candidate, ...]
     setup: Setup
+    champions: Mapping[str, str] = field(default_factory=dict)
+    """Models trained here that served the index, by purpose, in the moment in which the release was chosen."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

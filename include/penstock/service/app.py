@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +22,7 @@ from penstock.service.health import warm_up
 from penstock.service.limits import Limits
 from penstock.service.metrics import Metrics
 from penstock.service.routes import Service
+from penstock.service.warming import keep_warm
 from penstock.service.watching import Watch
 
 PAGE = Path(__file__).parent / "page"
@@ -37,7 +39,10 @@ def create_app(platform: Platform) -> FastAPI:
         threads = platform.settings.service.limits.at_once + SPARE_THREADS
         anyio.to_thread.current_default_thread_limiter().total_tokens = threads
         await anyio.to_thread.run_sync(warm_up, platform)
-        yield
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(keep_warm, platform)
+            yield
+            beside.cancel_scope.cancel()
 
     app = FastAPI(**description.ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = Service(platform, metrics)

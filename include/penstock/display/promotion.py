@@ -1,0 +1,60 @@
+"""Champions and challengers, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock import wording
+from penstock.display import paper
+from penstock.display.paper import QUIET, STRONG
+
+
+def compared(found: dict[str, Any]) -> None:
+    """Print the verdict, the gain, then guards, limits and slices."""
+    champion = found["champion"] or "the configured model"
+    look = f"look {found['look']}" if found["look"] else "no look"
+    paper.line((found["outcome"], STRONG), f"  {found['purpose']} {found['challenger']} against {champion}")
+    paper.line((f"  comparison {found['comparison']}, test split of set {found['set']}, {look}", QUIET))
+    for reason in found["reasons"]:
+        paper.prose(reason, indent=2)
+    for remark in found["remarks"]:
+        paper.line("  ", (remark, QUIET))
+    if "gain" not in found:
+        return
+    paper.blank()
+    gain, means = found["gain"], found["means"]
+    paper.line(f"  {means['champion']:.3f} → {means['challenger']:.3f}, gain ", (_interval(gain), STRONG))
+    asked = f"{wording.count(gain['n'], 'example')} in {wording.count(gain['groups'], 'group')}"
+    paper.line(f"  p {gain['p']:.4f}, {found['alpha']:.4f} is asked; {asked}")
+    rows = [
+        (f"guard: {name}", _interval(one), f"may lose {one['tolerated']:g}") for name, one in found["guards"].items()
+    ]
+    rows += [(name, f"{one['value']:.3g}", f"at most {one['most']:g}") for name, one in found["limits"].items()]
+    rows += [(name, _interval(one), f"{one['n']}") for name, one in found["slices"].items()]
+    paper.rows(rows)
+    if found["release"] and found["outcome"] == "promote":
+        paper.blank()
+        paper.line("  Publish it with its release: ", paper.command(f"penstock promote {found['index']} …"))
+
+
+def models(found: dict[str, Any]) -> None:
+    """Print who serves, then every model."""
+    for purpose, one in found["champions"].items():
+        trained = f"{one['trained']}, tuned here" if one["trained"] else "as configured"
+        paper.line((purpose, STRONG), f"  {one['configured'] or 'none'}  ", (trained, QUIET))
+    paper.blank()
+    if not found["models"]:
+        paper.line("No model was trained for this index yet.")
+    for one in found["models"]:
+        paper.line((one["model"], STRONG), f"  {one['purpose']}  {one['state']}")
+        paper.line("    ", (f"tuned from {one['base']} on set {one['set']}, {one['size_bytes'] / 2**20:.1f} MB", QUIET))
+        if one["gain"]:
+            paper.line("    gain ", _interval(one["gain"]))
+        for reason in one["reasons"]:
+            paper.prose(reason, indent=4)
+        if one["tainted"]:
+            paper.prose("something that it was trained on was erased since: train it again without it", indent=4)
+
+
+def _interval(gain: dict[str, Any]) -> str:
+    return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"

@@ -1,0 +1,177 @@
+"""Champion and challenger on the frozen test split: measured, decided, and written down with every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from penstock import manifest, trained
+from penstock.errors import UsageError
+from penstock.platform import Platform
+from penstock.progress import Progress
+from penstock.promotion import embedders, generators, guards, looks, records, rerankers
+from penstock.promotion.gains import gain
+from penstock.promotion.gate import Limit, Outcome, Verdict, decide
+from penstock.promotion.measured import Sides
+from penstock.promotion.questions import TestSet, by_slice, test_set
+from penstock.promotion.records import Look
+from penstock.promotion_settings import PromotionSettings
+from penstock.trained import Purpose
+
+Measure = Callable[[Platform, str, Row[Any], TestSet, Look, Progress], Sides]
+MEASURES: Mapping[Purpose, Measure] = {
+    Purpose.EMBEDDER: embedders.compare,
+    Purpose.RERANKER: rerankers.compare,
+    Purpose.GENERATOR: generators.compare,
+}
+MB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One comparison as it is kept. ``release``: what the challenger built and waits with; ``report``: every figure."""
+
+    number: int
+    index: str
+    purpose: str
+    challenger: str
+    champion: str | None
+    set_id: str
+    look: int
+    release: int | None
+    outcome: str
+    report: Mapping[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.outcome == Outcome.PROMOTE else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "comparison": self.number,
+            "index": self.index,
+            "purpose": self.purpose,
+            "challenger": self.challenger,
+            "champion": self.champion,
+            "set": self.set_id,
+            "look": self.look,
+            "release": self.release,
+            "outcome": self.outcome,
+            **self.report,
+        }
+
+
+def compare(platform: Platform, index: str, challenger: str, progress: Progress | None = None) -> Compared:
+    """Compare a model that was trained here with today's champion, and keep what came out.
+
+    Each comparison is a look at the test examples of the index, and the more looks there were, the surer a gain must
+    be. With fewer examples than the settings ask for nothing is looked at. Raises ``UsageError`` for a model that
+    serves already or where there is no training set, ``RefusedError`` where the index cannot be built anew now.
+    """
+    settings = platform.settings.index(index).training.gate
+    with platform.catalog.read() as connection:
+        model = trained.model_row(connection, index, challenger)
+        champion = manifest.champions(connection, index).get(model.purpose)
+    if champion == model.id:
+        raise UsageError(f"{model.purpose} {model.id} is the champion of {index!r} already; name a challenger")
+    purpose = Purpose(model.purpose)
+    test = test_set(platform, index, purpose)
+    if len(test) < settings.min_test_examples:
+        return _too_few(platform, index, model, test, settings)
+    for guard in settings.guards.values():
+        guards.read(guard)  # what is wrong with it is said before a look is spent
+    look = Look(platform, index, purpose, model.id, test.id)
+    sides = MEASURES[purpose](platform, index, model, test, look, progress or Progress())
+    verdict, report = judge(sides, model, test, look.alpha, settings)
+    with platform.catalog.write() as connection:
+        records.end(connection, look.number, verdict.outcome, report, sides.release)
+    return kept(platform, index, look.number)
+
+
+def judge(
+    sides: Sides, model: Row[Any], test: TestSet, alpha: float, settings: PromotionSettings
+) -> tuple[Verdict, dict[str, Any]]:
+    """What the figures come to, and the report of them. Pure."""
+    differences = sides.differences
+    groups = [test.groups[one] for one in differences]
+    if len(set(groups)) < 2:
+        why = (
+            f"{len(differences)} of {len(test)} examples could be asked, in {len(set(groups))} groups: too few to tell"
+        )
+        return Verdict(Outcome.TOO_FEW, (why,)), {"reasons": [why], "remarks": list(sides.remarks)}
+    found = gain(list(differences.values()), groups, alpha, settings.min_gain)
+    limits = {**sides.limits, "its size in MB": Limit(model.size_bytes / MB, settings.max_size_mb)}
+    verdict = decide(found, alpha, sides.guards, limits, settings.min_test_examples)
+    if sides.stops or (sides.release is None and model.purpose == Purpose.EMBEDDER):
+        outcome = Outcome.KEEP if verdict.outcome is Outcome.PROMOTE else verdict.outcome
+        verdict = Verdict(outcome, (*verdict.reasons, *sides.stops))
+    report = {
+        "gain": found.to_dict(),
+        "alpha": alpha,
+        "means": {
+            "champion": mean(sides.champion[one] for one in differences),
+            "challenger": mean(sides.challenger[one] for one in differences),
+        },
+        "slices": {name: one.to_dict() for name, one in by_slice(differences, test).items()},
+        "guards": {name: {**one.to_dict(), "tolerated": most} for name, (one, most) in sides.guards.items()},
+        "limits": {name: {"value": one.value, "most": one.most} for name, one in limits.items()},
+        "reasons": list(verdict.reasons),
+        "remarks": list(sides.remarks),
+        **sides.figures,
+    }
+    return verdict, report
+
+
+def _too_few(platform: Platform, index: str, model: Row[Any], test: TestSet, settings: PromotionSettings) -> Compared:
+    """Nothing is looked at, and no look is spent."""
+    least = settings.min_test_examples
+    why = f"{len(test)} test examples are fewer than {least}: nothing was compared"
+    seen = f"{len(test)} would show a gain of about {resolvable(len(test)):.2f}, {least} one of {resolvable(least):.2f}"
+    report = {"reasons": [why, seen], "remarks": []}
+    with platform.catalog.write() as connection:
+        number = records.unseen(
+            connection, platform.catalog, index, Purpose(model.purpose), model.id, test.id, Outcome.TOO_FEW, report
+        )
+    return kept(platform, index, number)
+
+
+TYPICAL_DEVIATION = 0.28
+"""Of a question's difference in nDCG@10 between a model and a tuned one (FeedbackQA, 1,518 questions)."""
+
+
+def resolvable(n: int) -> float:
+    """The gain that a first look at ``n`` examples would find in four of five cases, were they independent.
+
+    >>> f"{resolvable(100):.3f}"
+    '0.078'
+    """
+    from scipy.stats import norm
+
+    sure = float(norm.ppf(1 - looks.FIRST) + norm.ppf(0.8))
+    return sure * TYPICAL_DEVIATION / max(n, 1) ** 0.5
+
+
+def kept(platform: Platform, index: str, number: int) -> Compared:
+    """A comparison as the catalog has it."""
+    with platform.catalog.read() as connection:
+        row = next(one for one in records.of_index(connection, index) if one.id == number)
+    return of_row(row)
+
+
+def of_row(row: Row[Any]) -> Compared:
+    return Compared(
+        number=row.id,
+        index=row.index_name,
+        purpose=row.purpose,
+        challenger=row.challenger,
+        champion=row.champion,
+        set_id=row.set_id,
+        look=row.look,
+        release=row.release,
+        outcome=row.outcome,
+        report=row.report,
+    )

@@ -1,0 +1,63 @@
+"""The models of an index, for people: what each is, how it did, and which of them serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from penstock import manifest, trained
+from penstock.catalog.schema import promotions
+from penstock.platform import Platform
+from penstock.promotion import records
+from penstock.trained import Purpose
+
+
+def models(platform: Platform, index: str) -> dict[str, Any]:
+    """Champion by purpose (``configured`` where none was trained), then every model, the newest first."""
+    configured = platform.settings.index(index)
+    names = {
+        Purpose.EMBEDDER: configured.embedder.model,
+        Purpose.RERANKER: configured.retrieval.rerank.model if configured.retrieval.rerank else None,
+        Purpose.GENERATOR: configured.answer.generator.model if configured.answer.generator else None,
+    }
+    with platform.catalog.read() as connection:
+        serving = manifest.champions(connection, index)
+        live, _ = manifest.pointer(connection, index)
+        compared = records.of_index(connection, index)
+        rows = trained.of_index(connection, index)
+        moved = connection.execute(select(promotions).where(promotions.c.index_name == index)).all()
+    last = {one.challenger: one for one in reversed(compared)}
+    undone = {one.model for one in moved if one.undone_at is not None}
+    return {
+        "index": index,
+        "live": live,
+        "champions": {
+            purpose: {"trained": serving.get(purpose), "configured": name} for purpose, name in names.items()
+        },
+        "models": [
+            {
+                "model": row.id,
+                "purpose": row.purpose,
+                "at": row.at,
+                "base": row.base,
+                "set": row.set_id,
+                "size_bytes": row.size_bytes,
+                "tracking": row.tracking,
+                "tainted": row.tainted,
+                "state": _state(row.id, serving.values(), undone, last),
+                "comparison": last[row.id].id if row.id in last else None,
+                "gain": last[row.id].report.get("gain") if row.id in last else None,
+                "reasons": last[row.id].report.get("reasons", []) if row.id in last else [],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _state(model: str, serving: Any, undone: set[str], last: dict[str, Any]) -> str:
+    if model in serving:
+        return "champion"
+    if model in undone:
+        return "demoted"
+    return f"compared: {last[model].outcome}" if model in last else "challenger"

@@ -1,0 +1,117 @@
+"""What the catalog keeps of comparisons and promotions: who was looked at how often, who serves since when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.engine import Row
+
+from penstock import manifest
+from penstock.catalog import Catalog
+from penstock.catalog.schema import comparisons, promotions
+from penstock.platform import Platform
+from penstock.promotion import looks
+from penstock.trained import Purpose
+
+LOOKING = "not-finished"
+"""Outcome of a comparison that saw figures and did not come to its end: its look is spent."""
+
+
+@dataclass
+class Look:
+    """One look at the test examples of an index: ``begin`` it right before the first figure is seen.
+
+    ``number`` is the comparison's, ``alpha`` what the look may spend; both are there once it began.
+    """
+
+    platform: Platform
+    index: str
+    purpose: Purpose
+    challenger: str
+    set_id: str
+    number: int = 0
+    alpha: float = 0.0
+
+    def begin(self) -> float:
+        """Write it down, so that a comparison that is killed counts as well; return its alpha."""
+        catalog = self.platform.catalog
+        with catalog.write() as connection:
+            mine = comparisons.c.index_name == self.index, comparisons.c.purpose == self.purpose
+            before = connection.execute(select(func.count()).where(*mine, comparisons.c.look > 0)).scalar_one()
+            arguments = self.index, self.purpose, self.challenger, self.set_id, int(before) + 1, LOOKING, {}
+            self.number = _insert(connection, catalog, *arguments)
+        self.alpha = looks.alpha(int(before) + 1)
+        return self.alpha
+
+
+def unseen(
+    connection: Connection,
+    catalog: Catalog,
+    index: str,
+    purpose: Purpose,
+    challenger: str,
+    set_id: str,
+    outcome: str,
+    report: Mapping[str, Any],
+) -> int:
+    """Write down a comparison that ended before anything was looked at: it spends no look."""
+    return _insert(connection, catalog, index, purpose, challenger, set_id, 0, outcome, report)
+
+
+def _insert(
+    connection: Connection,
+    catalog: Catalog,
+    index: str,
+    purpose: Purpose,
+    challenger: str,
+    set_id: str,
+    look: int,
+    outcome: str,
+    report: Mapping[str, Any],
+) -> int:
+    values = {
+        "index_name": index,
+        "purpose": purpose,
+        "at": catalog.now(connection),
+        "challenger": challenger,
+        "champion": manifest.champions(connection, index).get(purpose),
+        "set_id": set_id,
+        "look": look,
+        "release": None,
+        "outcome": outcome,
+        "report": dict(report),
+    }
+    return int(connection.execute(insert(comparisons).values(**values).returning(comparisons.c.id)).scalar_one())
+
+
+def end(connection: Connection, id_: int, outcome: str, report: Mapping[str, Any], release: int | None) -> None:
+    values = {"outcome": outcome, "report": dict(report), "release": release}
+    connection.execute(update(comparisons).where(comparisons.c.id == id_).values(**values))
+
+
+def last_comparison(connection: Connection, index: str, challenger: str) -> Row[Any] | None:
+    query = select(comparisons).where(comparisons.c.index_name == index, comparisons.c.challenger == challenger)
+    return connection.execute(query.order_by(comparisons.c.id.desc()).limit(1)).one_or_none()
+
+
+def of_index(connection: Connection, index: str) -> list[Row[Any]]:
+    """Every comparison of an index, the newest first."""
+    query = select(comparisons).where(comparisons.c.index_name == index)
+    return list(connection.execute(query.order_by(comparisons.c.id.desc())))
+
+
+def in_force(connection: Connection, index: str, purpose: Purpose | None = None) -> Row[Any] | None:
+    """The newest promotion that was not undone."""
+    query = select(promotions).where(promotions.c.index_name == index, promotions.c.undone_at.is_(None))
+    if purpose is not None:
+        query = query.where(promotions.c.purpose == purpose)
+    return connection.execute(query.order_by(promotions.c.id.desc()).limit(1)).one_or_none()
+
+
+def needed_releases(connection: Connection, index: str) -> set[int]:
+    """Releases that a demotion would go back to: they are kept."""
+    found = (in_force(connection, index, purpose) for purpose in Purpose)
+    return {int(row.before_release) for row in found if row is not None}

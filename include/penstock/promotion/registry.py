@@ -1,0 +1,151 @@
+"""MLflow's model registry follows the catalog: it shows people and tools what serves, and decides nothing.
+
+One registered model for each index and purpose, ``penstock-INDEX-PURPOSE``; one version for each model that was trained
+here, its source the address in the lake; the aliases ``champion`` and ``challenger`` (the newest one that was not
+compared yet, or that waits for its promotion). The configured model is no version: without a trained champion there is
+no such alias.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from penstock import manifest, trained
+from penstock.errors import TransientError
+from penstock.lake import Kind
+from penstock.platform import Platform
+from penstock.promotion import records
+from penstock.promotion.gate import Outcome
+from penstock.trained import Purpose
+
+log = structlog.get_logger("penstock")
+
+MODEL = "penstock.model"
+"""Tag of a version: the id that the catalog has of it."""
+CHAMPION, CHALLENGER = "champion", "challenger"
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""By default MLflow's client tries a server that is down for minutes; nobody waits for a registry here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the registry should hold under one name: ids of models, the oldest first, and alias → id."""
+
+    name: str
+    versions: tuple[str, ...]
+    aliases: Mapping[str, str]
+    sources: Mapping[str, str]
+
+
+def follow(platform: Platform, index: str) -> None:
+    """Write the registry, if it can be reached: the catalog has decided, and `penstock models --sync` makes it good."""
+    try:
+        write(platform, index)
+    except TransientError as error:
+        log.warning("registry.behind", index=index, error=str(error), remedy=f"penstock models {index} --sync")
+
+
+def write(platform: Platform, index: str) -> None:
+    """Have the registry say what the catalog says. Raises ``TransientError`` where it cannot be written."""
+    client, failure = _client(platform)
+    try:
+        for wanted in _wanted(platform, index):
+            held, aliases = _held(client, wanted.name)
+            if held is None:
+                client.create_registered_model(wanted.name)
+                held = {}
+            for id_ in wanted.versions:
+                if id_ not in held:
+                    made = client.create_model_version(wanted.name, wanted.sources[id_], tags={MODEL: id_})
+                    held[id_] = str(made.version)
+            for alias in (CHAMPION, CHALLENGER):
+                version = held.get(wanted.aliases.get(alias, ""))
+                if version is None and alias in aliases:
+                    client.delete_registered_model_alias(wanted.name, alias)
+                elif version is not None and aliases.get(alias) != version:
+                    client.set_registered_model_alias(wanted.name, alias, version)
+    except failure as error:
+        raise _unreachable(platform, error) from error
+
+
+def differences(platform: Platform, index: str) -> list[str]:
+    """Where the registry says something else than the catalog, in words. Raises ``TransientError``, see ``write``."""
+    client, failure = _client(platform)
+    found: list[str] = []
+    try:
+        for wanted in _wanted(platform, index):
+            held, aliases = _held(client, wanted.name)
+            names = {version: id_ for id_, version in (held or {}).items()}
+            missing = [id_ for id_ in wanted.versions if id_ not in (held or {})]
+            if missing:
+                found.append(f"registered model {wanted.name} has no version of {', '.join(missing)}")
+            for alias in (CHAMPION, CHALLENGER):
+                there, should = names.get(aliases.get(alias, "")), wanted.aliases.get(alias)
+                if there != should:
+                    found.append(f"{alias} of {wanted.name} is {there or 'none'}; the catalog has {should or 'none'}")
+    except failure as error:
+        raise _unreachable(platform, error) from error
+    return found
+
+
+def in_use(platform: Platform, index: str) -> bool:
+    """Whether any model was trained for the index: else there is nothing to register."""
+    with platform.catalog.read() as connection:
+        return bool(trained.of_index(connection, index))
+
+
+def _wanted(platform: Platform, index: str) -> Iterator[Wanted]:
+    with platform.catalog.read() as connection:
+        champions = manifest.champions(connection, index)
+        compared = {one.challenger: one.outcome for one in reversed(records.of_index(connection, index))}
+        rows = {purpose: trained.of_index(connection, index, purpose) for purpose in Purpose}
+    for purpose, models in rows.items():
+        if not models:
+            continue
+        hopeful = (row.id for row in models if compared.get(row.id, Outcome.PROMOTE) == Outcome.PROMOTE)
+        challenger = next((id_ for id_ in hopeful if id_ != champions.get(purpose)), None)
+        aliases = {CHAMPION: champions.get(purpose), CHALLENGER: challenger}
+        yield Wanted(
+            f"penstock-{index}-{purpose}",
+            tuple(row.id for row in reversed(models)),
+            {name: id_ for name, id_ in aliases.items() if id_},
+            {row.id: f"{platform.settings.lake_url}/{Kind.MODELS}#{row.id}" for row in models},
+        )
+
+
+def _held(client: Any, name: str) -> tuple[dict[str, str] | None, dict[str, str]]:
+    """Id → version and alias → version under a name; ``None`` for a name that is not registered."""
+    registered = client.search_registered_models(filter_string=f"name = '{name}'")
+    if not registered:
+        return None, {}
+    versions = client.search_model_versions(f"name = '{name}'")
+    held = {one.tags[MODEL]: str(one.version) for one in versions if MODEL in one.tags}
+    return held, {alias: str(version) for alias, version in dict(registered[0].aliases).items()}
+
+
+def _client(platform: Platform) -> tuple[Any, type[Exception]]:
+    """MLflow's client, and what it raises. Raises ``TransientError`` where MLflow is not installed, or has no store."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    try:
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+    except ImportError:
+        raise TransientError(
+            "MLflow is not installed; its registry is not written (the extra `train` has it)"
+        ) from None
+    url = platform.settings.tracking_url
+    try:
+        return MlflowClient(tracking_uri=url, registry_uri=url), MlflowException
+    except MlflowException as error:
+        raise _unreachable(platform, error) from error
+
+
+def _unreachable(platform: Platform, error: Exception) -> TransientError:
+    said = str(error).splitlines()[0]
+    return TransientError(f"MLflow at {platform.settings.tracking_url} does not answer ({said}); check store.tracking")

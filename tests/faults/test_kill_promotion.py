@@ -1,0 +1,87 @@
+"""11: kill -9 before every statement that a promotion and a demotion make: never a model with another's index."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from penstock import champions, maintenance, manifest
+from penstock.platform import Platform
+from penstock.promotion.comparing import compare
+from penstock.promotion.promoting import demote, promote
+from penstock.settings import Settings
+from support import tuned
+from support.tuned import THINGS, WHO
+from support.victim import server
+from support.workspace import Workspace
+
+
+def _die_before(statement: int, settings: str, what: str, model: str) -> None:
+    """Do the deed in this process, which is killed before its statement of that number."""
+    platform = Platform(Settings.model_validate_json(settings))
+    left = [statement]
+
+    def count(*_: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(platform.catalog.engine, "before_cursor_execute", count)
+    event.listen(platform.catalog.engine, "commit", count)
+    if what == "promote":
+        promote(platform, "main", model, WHO, "it finds more")
+    else:
+        demote(platform, "main", WHO, "the ratings fell")
+
+
+def killed_before(w: Workspace, statement: int, what: str, model: str) -> bool:
+    """Whether it was killed; else it came to its end."""
+    whole = json.dumps(w.settings.model_dump(mode="json") | {"home": str(w.settings.home)})
+    process = server().Process(target=_die_before, args=(statement, whole, what, model))
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    return process.exitcode != 0
+
+
+def pair(w: Workspace) -> tuple[int | None, dict[str, str]]:
+    platform = w.open()
+    with platform.catalog.read() as connection:
+        live, _ = manifest.pointer(connection, "main")
+        found = manifest.champions(connection, "main")
+        assert live is not None
+        assert champions.trained_embedder(connection, "main", live) == found.get("embedder")
+    platform.close()
+    return live, found
+
+
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_a_promotion_and_a_demotion_that_are_killed_moved_all_or_nothing(
+    workspace: Workspace, tmp_path: Path, stride: int
+) -> None:
+    w, base = workspace, tuned.model(tmp_path / "base", THINGS[:20])
+    tuned.configure(w, base)
+    tuned.fill(w)
+    w.sync()
+    better = tuned.keep_model(w.platform, tuned.model(tmp_path / "better", seed=1), base, tuned.freeze(w))
+    assert compare(w.platform, "main", better).outcome == "promote"
+    for what, before, after in (
+        ("promote", (1, {}), (2, {"embedder": better})),
+        ("demote", (2, {"embedder": better}), (1, {})),
+    ):
+        statement, kills = 1, 0
+        while killed_before(w, statement, what, better):
+            kills += 1
+            if pair(w) == after:
+                break  # killed after the transaction: what is left to do is told, not decided
+            assert pair(w) == before
+            statement += stride
+        assert kills >= 16 / stride, "it was killed all along the way"
+        assert pair(w) == after
+    assert maintenance.verify(w.platform, "main")[1:] == []

@@ -1,0 +1,150 @@
+"""A tuned reranker and a tuned generator take their place beside the release, and give it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock import answers, champions, manifest
+from penstock.errors import RefusedError, UsageError
+from penstock.ids import hash_of
+from penstock.promotion.comparing import compare
+from penstock.promotion.generators import read, score
+from penstock.promotion.promoting import demote, promote
+from penstock.retrieval import search
+from penstock.settings import GeneratorSettings
+from penstock.trained import Purpose
+from penstock.training import sets
+from penstock.training.examples import GeneratorExample, content_id
+from penstock.training.splits import Split
+from support import cross_encoders, tuned
+from support.chat_models import claim
+from support.model_api import ModelApi, model_api, use_our_key
+from support.tuned import THINGS, WHO
+from support.workspace import Workspace
+
+PASSAGE = "The miller grinds barley at dawn."
+KNOWN = claim("The miller grinds barley.", (1, PASSAGE))
+
+
+def example(nth: int, refusal: bool = False) -> GeneratorExample:
+    fields: dict[str, Any] = {
+        "question": hash_of(str(nth))[:32],
+        "query": f"who grinds barley, {nth}?",
+        "group": str(nth),
+        "split": Split.TEST,
+        "weight": 1.0,
+        "source": "docs",
+        "language": "",
+        "release": 1,
+        "interactions": (),
+        "feedback": (),
+        "documents": (),
+        "chunks": (),
+        "messages": (
+            {"role": "system", "content": "Write one JSON object a line."},
+            {"role": "user", "content": f"passage 1\n{'' if refusal else PASSAGE}\n\nThe question: number {nth}"},
+        ),
+        "answer": json.dumps({"claim": None}) if refusal else KNOWN,
+        "rejected": None,
+        "refusal": refusal,
+    }
+    return GeneratorExample(id=content_id(Purpose.GENERATOR, fields), **fields)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said", "expected"),
+    [
+        (False, KNOWN, 1.0),
+        (False, claim("The miller grinds.", (1, "The miller grinds barley")), 0.8),
+        (False, claim("The miller grinds.", (1, PASSAGE), (1, "The miller is paid.")), 0.5 * 0.75),
+        (False, claim("The miller grinds barley."), 0.0),
+        (False, '{"claim": null}', 0.0),
+        (True, '{"claim": null}', 1.0),
+        (True, KNOWN, 0.0),
+    ],
+)
+def test_an_answer_is_scored_by_its_quotes_and_by_what_it_refuses(refusal: bool, said: str, expected: float) -> None:
+    assert score(example(0, refusal), read(said)) == pytest.approx(expected)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
+    use_our_key(monkeypatch)
+    with model_api() as server:
+        yield server
+
+
+def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
+    workspace: Workspace, api: ModelApi, tmp_path: Path
+) -> None:
+    w = workspace
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(b"tuned")
+    w.write("mill.md", f"# Mill\n\n{PASSAGE}\n")
+    index = w.settings.indexes["main"]
+    generator = GeneratorSettings(backend="openai", model="small-chat", base_url=f"{api.url}/v1", tries=1)
+    gate = index.training.gate.model_copy(update={"min_test_examples": 20, "max_latency_ratio": 50.0})
+    w.change_index(
+        answer=index.answer.model_copy(update={"generator": generator, "min_confidence": 0.0}),
+        training=index.training.model_copy(update={"gate": gate}),
+    )
+    w.sync()
+    examples = [example(nth, refusal=nth % 4 == 0) for nth in range(24)]
+    set_id = sets.freeze(w.platform, "main", Purpose.GENERATOR, 1, examples, {}, {}).id
+    better = tuned.keep_model(w.platform, tmp_path / "adapter", "small-chat", set_id, Purpose.GENERATOR)
+
+    def writes(body: dict[str, Any]) -> str:
+        if body["model"] != champions.SERVED_AS + better:
+            return "It is ground by the miller."
+        return KNOWN if PASSAGE in body["messages"][-1]["content"] else '{"claim": null}'
+
+    api.writes = writes
+    found = compare(w.platform, "main", better)
+    assert (found.outcome, found.report["means"]) == ("promote", {"champion": 0.0, "challenger": 1.0})
+    assert found.report["kinds"]["challenger"] == {"answered": 1.0, "refused": 1.0}
+    promote(w.platform, "main", better, WHO, "it cites")
+    answer = answers.ask(w.platform, "main", "who grinds barley?")
+    assert (answer.generator, [quote.text for quote in answer.quotes]) == (f"openai penstock-{better}", [PASSAGE])
+    demote(w.platform, "main", WHO, "the ratings fell")
+    assert answers.ask(w.platform, "main", "who grinds barley?").generator == "openai small-chat"
+
+
+def test_a_reranker_serves_beside_the_release_that_is_live(workspace: Workspace, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    w, base = workspace, tuned.model(tmp_path / "base")
+    tuned.configure(w, base)
+    tuned.fill(w)
+    w.sync()
+    encoder = cross_encoders.write(tmp_path / "encoder", "Bert")
+    set_id = tuned.freeze(w, Purpose.RERANKER)
+    model = tuned.keep_model(w.platform, encoder, "package:some_reranker", set_id, Purpose.RERANKER)
+    found = compare(w.platform, "main", model)
+    assert (found.outcome, found.champion, found.release) == ("keep-champion", None, None)
+    with pytest.raises(RefusedError, match=r"^comparison 1 keeps the champion of 'main'"):
+        promote(w.platform, "main", model, WHO, "a try")
+    moved = promote(w.platform, "main", model, WHO, "a try", override=True)
+    assert moved.message == f"reranker {model} serves main, with release 1, promoted by ann"
+    served = search(w.platform, "main", f"what is {THINGS[0]}")
+    assert (served.champions, served.release) == ({"reranker": model}, 1)
+    assert served.setup.reranker is not None
+    w.write("new.md", "# Page\n\nThe page is about the page.")
+    assert w.sync().release == 2
+    with w.platform.catalog.read() as connection:
+        assert manifest.champions(connection, "main") == {"reranker": model}
+    demote(w.platform, "main", WHO, "it was slow", Purpose.RERANKER)
+    after = search(w.platform, "main", f"what is {THINGS[0]}")
+    assert (after.champions, after.release, after.setup.reranker) == ({}, 2, None), "only an embedder moves a release"
+
+
+def test_without_a_training_set_there_is_nothing_to_compare_on(workspace: Workspace, tmp_path: Path) -> None:
+    w = workspace
+    w.write("mill.md", f"# Mill\n\n{PASSAGE}\n")
+    w.sync()
+    model = tuned.keep_model(w.platform, tuned.model(tmp_path / "model"), "base", "0" * 16)
+    with pytest.raises(UsageError, match=r"^index 'main' has no training set for an embedder; run `penstock trainset"):
+        compare(w.platform, "main", model)

@@ -1,0 +1,218 @@
+"""11: model and index go together, whoever moves them, and nothing is promoted that was not proved to be better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from penstock import champions, inspection, maintenance, manifest, release
+from penstock.catalog.schema import comparisons
+from penstock.errors import RefusedError, UsageError
+from penstock.promotion.comparing import compare
+from penstock.promotion.promoting import demote, promote
+from penstock.retrieval import search
+from support import tuned
+from support.tuned import THINGS, WHO
+from support.workspace import Workspace
+
+Make = Callable[..., Workspace]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """``base`` tells half of the things from one another; ``better`` all, ``same`` the same half, ``worse`` none."""
+    at = tmp_path_factory.mktemp("models")
+    return {
+        "base": tuned.model(at / "base", THINGS[:20]),
+        "better": tuned.model(at / "better", (), seed=1),
+        "best": tuned.model(at / "best", (), seed=2),
+        "same": tuned.model(at / "same", THINGS[:20], seed=3),
+        "worse": tuned.model(at / "worse", THINGS, seed=4),
+    }
+
+
+class Lab:
+    def __init__(self, w: Workspace, models: dict[str, Path]) -> None:
+        self.w = w
+        tuned.configure(w, models["base"])
+        tuned.fill(w)
+        assert w.sync().state == "published"
+        self.set_id = tuned.freeze(w)
+        self.ids = {
+            name: tuned.keep_model(w.platform, folder, models["base"], self.set_id)
+            for name, folder in models.items()
+            if name != "base"
+        }
+
+    def pair(self) -> tuple[int | None, dict[str, str]]:
+        """The live release and the champions beside it."""
+        with self.w.platform.catalog.read() as connection:
+            live, _ = manifest.pointer(connection, "main")
+            found = manifest.champions(connection, "main")
+            assert live is not None
+            own = champions.trained_embedder(connection, "main", live)
+            assert found.get("embedder") == own, "a model with another's index"
+        return live, found
+
+
+@pytest.fixture
+def lab(workspace: Workspace, models: dict[str, Path]) -> Lab:
+    return Lab(workspace, models)
+
+
+def test_a_better_embedder_is_promoted_with_its_release_and_demoted_with_it(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    before = w.found("what is thing3", k=1)
+    compared = compare(w.platform, "main", better)
+    assert (compared.outcome, compared.look, compared.release, compared.report["reasons"]) == ("promote", 1, 2, [])
+    assert compared.report["gain"]["n"] == len(THINGS)
+    assert lab.pair() == (1, {}), "nobody sees it before it is promoted"
+    moved = promote(w.platform, "main", better, WHO, "it finds more")
+    assert moved.message == f"embedder {better} serves main, with release 2, promoted by ann"
+    assert lab.pair() == (2, {"embedder": better})
+    assert w.found("what is thing3", k=1) == ["thing3.md"]
+    assert maintenance.verify(w.platform, "main") == []
+    assert inspection.status(w.platform, "main")[0]["reindex_would_change"] == []
+    back = demote(w.platform, "main", WHO, "the ratings fell")
+    assert back.message == (
+        "the embedder of the configuration serves main again, with release 1; syncs publish nothing until `resume`"
+    )
+    assert lab.pair() == (1, {})
+    assert w.found("what is thing3", k=1) == before
+    assert [one["what"] for one in inspection.log(w.platform, "main")] == ["demote", "promote"]
+
+
+def test_what_is_no_better_is_kept_out(lab: Lab) -> None:
+    w = lab.w
+    same = compare(w.platform, "main", lab.ids["same"])
+    assert same.outcome == "keep-champion"
+    assert lab.pair() == (1, {})
+    worse = compare(w.platform, "main", lab.ids["worse"])
+    assert (worse.outcome, worse.look, worse.release) == ("keep-champion", 2, None)
+    assert worse.report["remarks"] == ["judged on the pooled passages of the test questions; no index was built"]
+    with pytest.raises(RefusedError, match=r"^comparison 2 keeps the champion of 'main' \(.*\); --override by --why$"):
+        promote(w.platform, "main", lab.ids["worse"], WHO, "I want it")
+    with pytest.raises(
+        RefusedError, match=r"^comparison 2 ended before a release was built, so that none can go live$"
+    ):
+        promote(w.platform, "main", lab.ids["worse"], WHO, "I want it", override=True)
+
+
+def test_after_a_sync_a_tuned_embedder_goes_on_and_its_release_cannot_be_approved(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    with pytest.raises(RefusedError) as refused:
+        release.approve(w.platform, "main", 2, WHO, "looks good")
+    assert str(refused.value) == (
+        f"release 2 of 'main' was built by the challenger {better}; only `penstock promote main {better} --why …` "
+        "publishes it, together with the model"
+    )
+    w.write("thing3.md", "# Page\n\nThe thing3 is about thing3.")
+    assert w.sync().release == 3
+    with pytest.raises(RefusedError) as late:
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert str(late.value) == (
+        f"release 2 of 'main', which {better} was judged on, is superseded by now; run `penstock compare main {better}`"
+        " (what it embedded is kept)"
+    )
+    assert compare(w.platform, "main", better).release == 4
+    promote(w.platform, "main", better, WHO, "it finds more")
+    w.write("thing5.md", "# Page\n\nThe thing5 is about thing5.")
+    assert w.sync().release == 5
+    assert lab.pair() == (5, {"embedder": better}), "a sync keeps to the champion"
+    assert w.reindex().release == 6
+    assert lab.pair() == (6, {"embedder": better}), "and so does a reindex"
+    demote(w.platform, "main", WHO, "the ratings fell")
+    assert lab.pair() == (3, {})
+    assert w.sync().state == "held"
+    release.resume(w.platform, "main", WHO, "go on")
+    assert lab.pair() == (7, {}), "what is built after a demotion is built by the model before"
+    assert w.found("thing5", k=1, mode="text") == ["thing5.md"]
+
+
+def test_without_a_sync_a_resume_does_not_bring_back_what_was_demoted(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    demote(w.platform, "main", WHO, "the ratings fell")
+    release.resume(w.platform, "main", WHO, "go on")
+    assert lab.pair() == (1, {})
+    with pytest.raises(RefusedError, match="a challenger is judged beside the newest release"):
+        compare(w.platform, "main", better)
+    assert w.sync().release == 3
+    assert lab.pair() == (3, {})
+    with pytest.raises(RefusedError) as used:
+        promote(w.platform, "main", better, WHO, "again")
+    assert str(used.value).startswith("comparison 1 led to a promotion before, which was undone")
+
+
+def test_the_first_decision_wins_and_a_comparison_is_with_todays_champion(lab: Lab) -> None:
+    w, better, best = lab.w, lab.ids["better"], lab.ids["best"]
+    with pytest.raises(RefusedError) as none:
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert str(none.value) == (
+        f"embedder {better} was not compared with the champion of 'main'; run `penstock compare main {better}`"
+    )
+    compare(w.platform, "main", best)
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    with pytest.raises(RefusedError) as twice:
+        promote(w.platform, "main", better, WHO, "I too")
+    assert str(twice.value) == (
+        f"embedder {better} serves 'main' already: promoted by ann (embedder {better}: it finds more)"
+    )
+    with pytest.raises(RefusedError) as other:
+        promote(w.platform, "main", best, WHO, "it is best")
+    assert str(other.value) == (
+        f"comparison 1 was with the configured model, and the champion of 'main' is {better} now; "
+        f"run `penstock compare main {best}`"
+    )
+    with pytest.raises(UsageError, match=f"^embedder {better} is the champion of 'main' already; name a challenger$"):
+        compare(w.platform, "main", better)
+
+
+def test_the_release_before_a_promotion_is_kept_and_a_rollback_takes_its_model_along(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    w.write("thing3.md", "# Page\n\nThe thing3 is about thing3.")
+    w.sync()
+    maintenance.prune(w.platform, "main", 1)
+    release.rollback(w.platform, "main", WHO, "back to the oldest", to=1)
+    assert lab.pair() == (1, {})
+    release.resume(w.platform, "main", WHO, "and on")
+    assert lab.pair() == (3, {"embedder": better})
+    demote(w.platform, "main", WHO, "the ratings fell")
+    assert lab.pair() == (1, {})
+    with pytest.raises(
+        UsageError, match=r"^no model that was trained here serves 'main'; `penstock models main` lists"
+    ):
+        demote(w.platform, "main", WHO, "again")
+
+
+def test_too_few_examples_spend_no_look(lab: Lab) -> None:
+    w = lab.w
+    tuned.configure(w, Path(w.settings.indexes["main"].embedder.model), {"min_test_examples": 100})
+    found = compare(w.platform, "main", lab.ids["better"])
+    assert (found.outcome, found.look, found.release) == ("too-few-examples", 0, None)
+    assert found.report["reasons"] == [
+        "40 test examples are fewer than 100: nothing was compared",
+        "40 would show a gain of about 0.12, 100 one of 0.08",
+    ]
+    with w.platform.catalog.read() as connection:
+        assert connection.execute(select(comparisons.c.look)).scalars().all() == [0]
+
+
+def test_a_question_that_began_before_a_promotion_ends_on_the_pair_before(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    old = search(w.platform, "main", "what is thing3", as_of=1)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    again = search(w.platform, "main", "what is thing3", as_of=1)
+    new = search(w.platform, "main", "what is thing3")
+    assert [hit.chunk_id for hit in again.hits] == [hit.chunk_id for hit in old.hits]
+    assert (again.setup.embedder, new.release) == (old.setup.embedder, 2)
+    assert new.setup.embedder == w.platform.embedder(champions.embedder(w.settings, "main", better)).fingerprint

@@ -1,0 +1,75 @@
+"""MLflow's registry follows the catalog, and nothing waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.typing import EventDict
+
+from penstock import maintenance
+from penstock.promotion import registry
+from penstock.promotion.comparing import compare
+from penstock.promotion.promoting import demote, promote
+from support import tuned
+from support.tuned import THINGS, WHO
+from support.workspace import Workspace
+
+Make = Callable[..., Workspace]
+
+
+def promoted(w: Workspace, tmp_path: Path) -> str:
+    base = tuned.model(tmp_path / "base", THINGS[:20])
+    tuned.configure(w, base)
+    tuned.fill(w)
+    w.sync()
+    better = tuned.keep_model(w.platform, tuned.model(tmp_path / "better", seed=1), base, tuned.freeze(w))
+    assert compare(w.platform, "main", better).outcome == "promote"
+    return better
+
+
+def aliases(client: Any) -> dict[str, str]:
+    (found,) = client.search_registered_models()
+    assert found.name == "penstock-main-embedder"
+    versions = {str(one.version): one.tags["penstock.model"] for one in client.search_model_versions()}
+    return {alias: versions[str(version)] for alias, version in found.aliases.items()}
+
+
+def test_the_registry_names_who_serves_and_verify_what_differs(workspace: Workspace, tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    registry.write(w.platform, "main")
+    client = mlflow.MlflowClient(registry_uri=w.settings.tracking_url, tracking_uri=w.settings.tracking_url)
+    assert aliases(client) == {"challenger": better}
+    promote(w.platform, "main", better, WHO, "it finds more")
+    assert [one.what for one in maintenance.verify(w.platform, "main")] == [
+        f"champion of penstock-main-embedder is none; the catalog has {better}",
+        f"challenger of penstock-main-embedder is {better}; the catalog has none",
+    ]
+    registry.follow(w.platform, "main")
+    assert aliases(client) == {"champion": better}
+    assert maintenance.verify(w.platform, "main") == []
+    demote(w.platform, "main", WHO, "the ratings fell")
+    registry.write(w.platform, "main")
+    registry.write(w.platform, "main")
+    assert registry.differences(w.platform, "main") == []
+    assert len(client.search_model_versions()) == 1
+
+
+def test_without_a_registry_a_promotion_stands(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: list[EventDict]
+) -> None:
+    pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    promote(w.platform, "main", better, WHO, "it finds more")
+    registry.follow(w.platform, "main")
+    (said,) = [one for one in log if one["event"] == "registry.behind"]
+    assert said["error"].startswith("MLflow at http://127.0.0.1:9 does not answer (")
+    assert said["remedy"] == "penstock models main --sync"
+    assert w.found("what is thing3", k=1) == ["thing3.md"]
