@@ -86,7 +86,7 @@ class GeneratorRecipe(RecipeBase):
     beta: float = Field(default=0.1, gt=0)
     answer_tokens: int = Field(default=512, ge=1, description="of an answer that is written to be measured")
     measured: int = Field(default=50, ge=1, description="validation prompts that are answered to be measured")
-    four_bit: bool = Field(default=True, description="the base in 4 bits, where a GPU is; never with method = \"full\"")
+    four_bit: bool = Field(default=True, description='the base in 4 bits, where a GPU is; never with method = "full"')
     merge: bool = Field(default=True, description="keep the merged weights beside the adapter")
 
 

@@ -15,6 +15,7 @@ from penstock.display.running import Bars, run
 from penstock.display.search import excerpt, explained, found
 from penstock.display.tree import tree
 from penstock.display.triage import advised, triaged
+from penstock.display.tuning import trained
 
 __all__ = [
     "Bars",
@@ -46,6 +47,7 @@ __all__ = [
     "run",
     "started",
     "status",
+    "trained",
     "tree",
     "triaged",
 ]

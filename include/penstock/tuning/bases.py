@@ -83,7 +83,7 @@ def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
 def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
     if recipe.base is None:
         raise UsageError(
-            "no base is named for a generator: write [recipes.NAME] with purpose = \"generator\" and base = the "
+            'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the '
             "folder of a chat model, and name it with --recipe NAME"
         )
     path = locate(on_disk(platform, recipe.base))

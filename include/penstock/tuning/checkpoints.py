@@ -33,11 +33,15 @@ def resumable(trainer: type[Any]) -> type[Any]:
         def create_model_card(self, *_: Any, **__: Any) -> None:
             """Penstock writes its own."""
 
+        def add_model_card_callback(self, *_: Any, **__: Any) -> None:
+            """sentence-transformers' would embed examples for a page of its own."""
+
     return Resumable
 
 
 def trainable(model: Any) -> dict[str, Any]:
-    return {name: one for name, one in model.named_parameters() if one.requires_grad}
+    """By name. TRL's copy of an adapter, "ref", is what another is held near, and stands still."""
+    return {name: one for name, one in model.named_parameters() if one.requires_grad and ".ref." not in name}
 
 
 def save(model: Any, path: Path) -> None:
