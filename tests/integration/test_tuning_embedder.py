@@ -11,7 +11,6 @@ from penstock.settings import EmbedderSettings
 from penstock.trained import Purpose, model_row, on_disk
 from penstock.tuning.running import train
 from penstock.tuning_settings import EmbedderRecipe
-
 from support import tuning
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")

@@ -1,4 +1,4 @@
-"""Models of a few thousand random weights, as real ones are saved: to be tuned in seconds. Those who call need torch."""
+"""Models of a few thousand random weights, saved as real ones are: to be tuned in seconds. They need torch."""
 
 from __future__ import annotations
 

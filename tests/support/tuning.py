@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,6 @@ from penstock.training import sets
 from penstock.training.examples import AnyExample, EmbedderExample, GeneratorExample, Graded, RerankerExample
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
-
 from support import tiny_models
 from support.workspace import place_empty_catalog
 
@@ -40,6 +41,16 @@ def texts() -> list[str]:
     return [text for question, passage, _ in facts() for text in (question, passage)]
 
 
+@functools.cache
+def empty_tracking() -> bytes:
+    """MLflow's database without a run: making one takes as long as a training."""
+    from mlflow import MlflowClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        MlflowClient(tracking_uri=f"sqlite:///{folder}/mlflow.db").search_experiments()
+        return (Path(folder) / "mlflow.db").read_bytes()
+
+
 def platform(root: Path, **recipes: Any) -> Platform:
     """``root/model`` is the embedder of the index ``main``; ``recipes`` are of the configuration."""
     if not (root / "model").exists():
@@ -56,6 +67,8 @@ def platform(root: Path, **recipes: Any) -> Platform:
         home=root / "home",
     )
     place_empty_catalog(settings.catalog_url)
+    if not (settings.home / "mlflow.db").exists():
+        (settings.home / "mlflow.db").write_bytes(empty_tracking())
     return Platform(settings)
 
 
@@ -129,3 +142,11 @@ def frozen(platform: Platform, purpose: Purpose) -> TrainingSet:
         Purpose.GENERATOR: generator_examples,
     }[purpose]()
     return sets.freeze(platform, "main", purpose, 1, made, {}, {})
+
+
+def curve(platform: Platform, run: str) -> list[float]:
+    """The losses of a run, a step each."""
+    from mlflow import MlflowClient
+
+    found = MlflowClient(tracking_uri=platform.settings.tracking_url).get_metric_history(run, "loss")
+    return [one.value for one in found]

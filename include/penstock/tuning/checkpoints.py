@@ -21,7 +21,7 @@ def resumable(trainer: type[Any]) -> type[Any]:
     """The trainer, with checkpoints of this kind. One class for all, since each library has a way of its own."""
 
     class Resumable(trainer):  # type: ignore[misc]
-        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        def _save(self, output_dir: str | None = None, **_: Any) -> None:
             save(self.model, Path(output_dir or self.args.output_dir) / TRAINED)
 
         def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
@@ -82,6 +82,9 @@ def fit(trainer: Any, folder: Path) -> None:
 
     Raises ``DiskFullError`` where a checkpoint cannot be written, and what callbacks raise.
     """
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)  # stdout is the command's own
     try:
         trainer.train(resume_from_checkpoint=last(folder))
     except (OSError, RuntimeError) as error:

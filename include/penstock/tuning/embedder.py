@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from random import Random
 from typing import Any
+
+import numpy as np
 
 from penstock.embedding import open_embedder
 from penstock.embedding.folder import ModelFolder, open_folder
@@ -41,7 +42,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     folder = open_folder(str(job.base.folder))
     learn, chosen_on = examples(job, Split.TRAIN), examples(job, Split.VALIDATION)
     rows = columns(job, recipe, learn) + replayed(job, recipe)
-    Random(recipe.seed).shuffle(rows)
+    rows = [rows[place] for place in np.random.default_rng(recipe.seed).permutation(len(rows))]
     model = SentenceTransformer(
         str(folder.path), local_files_only=True, model_kwargs={"use_safetensors": True, "dtype": "float32"}
     )
@@ -78,12 +79,12 @@ def examples(job: Job, split: Split) -> list[EmbedderExample]:
 
 def columns(job: Job, recipe: EmbedderRecipe, learn: Sequence[EmbedderExample]) -> list[dict[str, Any]]:
     """A row an example, all of one width: where too few negatives were mined, other groups' passages stand in."""
-    draw, passages = Random(recipe.seed), list(dict.fromkeys((one.positive, one.group) for one in learn))
+    draw, passages = np.random.default_rng(recipe.seed), list(dict.fromkeys((one.positive, one.group) for one in learn))
     rows = []
     for one in learn:
         negatives = list(one.negatives[: recipe.negatives])
         while len(negatives) < recipe.negatives:
-            passage, group = draw.choice(passages)
+            passage, group = passages[draw.integers(len(passages))]
             if group != one.group:
                 negatives.append(passage)
         question, embedder = job.embedder.query_prompt + one.query, job.embedder
@@ -96,14 +97,14 @@ def replayed(job: Job, recipe: EmbedderRecipe) -> list[dict[str, Any]]:
     if recipe.replay is None:
         return []
     pairs, more = ranking.read_pairs(recipe.replay, "recipes.replay")
-    draw, passages = Random(recipe.seed), list(dict.fromkeys([*(right for _, right in pairs), *more]))
+    draw, passages = np.random.default_rng(recipe.seed), list(dict.fromkeys([*(right for _, right in pairs), *more]))
     if len(passages) < 2:
         raise ConfigError(f"recipes.replay: {recipe.replay} holds one passage, so there is no wrong one")
     rows = []
     for question, right in pairs:
         negatives: list[str] = []
         while len(negatives) < recipe.negatives:
-            passage = draw.choice(passages)
+            passage = passages[draw.integers(len(passages))]
             if passage != right:
                 negatives.append(passage)
         prompt = job.embedder.document_prompt

@@ -54,10 +54,13 @@ def key(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> str:
     return fingerprint({"set": set_.id, "data": set_.data, "recipe": recipe.fingerprint(), "base": base.fingerprint})
 
 
-def import_torch() -> Any:
-    """torch, or a ``ModelError`` that says what to install."""
+def check_libraries() -> None:
+    """Raise ``ModelError`` unless training is installed, and keep its libraries from drawing bars of their own."""
     try:
-        import torch
+        import datasets
+        import torch  # noqa: F401 - looked for
+        import transformers
     except ImportError as error:
         raise ModelError(f"training is not installed ({error}); run `pip install penstock[train]`") from None
-    return torch
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()

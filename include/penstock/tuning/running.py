@@ -21,7 +21,7 @@ from penstock.training import sets
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.tuning import bases, cards, estimates, tracking
-from penstock.tuning.job import Job, Tuned, import_torch, key
+from penstock.tuning.job import Job, Tuned, check_libraries, key
 from penstock.tuning_settings import RECIPES, AnyRecipe, EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "peft", "trl")
@@ -63,7 +63,7 @@ def train(
     recipe = chosen(platform, purpose, recipe_name)
     set_ = sets.load(platform, index, set_id) if set_id else sets.latest(platform, index, purpose)
     check_set(set_, purpose, settings.training.min_examples)
-    import_torch()
+    check_libraries()
     base = bases.find(platform, index, purpose, recipe)
     embedder = settings.embedder if isinstance(settings.embedder, EmbedderSettings) else EmbedderSettings()
     with working(platform, index, purpose, key(set_, recipe, base)) as folder:
@@ -95,14 +95,14 @@ def chosen(platform: Platform, purpose: Purpose, name: str | None) -> AnyRecipe:
     if name not in known:
         raise UnknownNameError("recipe", name, known)
     if known[name].purpose != purpose:
-        raise UsageError(f"recipe {name!r} is for an {known[name].purpose}, not for an {purpose}; name another")
+        raise UsageError(f"recipe {name!r} is for {a(known[name].purpose)}, and this is for {a(purpose)}; name another")
     return known[name]
 
 
 def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
     """Raise ``UsageError`` or ``RefusedError`` unless something can be learned from the set."""
     if set_.purpose is not purpose:
-        raise UsageError(f"training set {set_.id} is for an {set_.purpose}, not for an {purpose}; name another")
+        raise UsageError(f"training set {set_.id} is for {a(set_.purpose)}, and this is for {a(purpose)}; name another")
     if len(set_.examples) < least:
         raise RefusedError(
             f"training set {set_.id} holds {len(set_.examples)} examples, and {least} are asked for; collect more "
@@ -150,7 +150,7 @@ def working(platform: Platform, index: str, purpose: Purpose, name: str) -> Iter
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LeaseHeldError(
-                f"another training of an {purpose} for index {index!r} runs on this machine; wait until it ends"
+                f"another training of {a(purpose)} for index {index!r} runs on this machine; wait until it ends"
             ) from None
         for old in home.iterdir():
             if old.is_dir() and old.name != name:
@@ -158,6 +158,10 @@ def working(platform: Platform, index: str, purpose: Purpose, name: str) -> Iter
         folder = home / name
         folder.mkdir(exist_ok=True)
         yield folder
+
+
+def a(purpose: str) -> str:
+    return f"{'an' if purpose == Purpose.EMBEDDER else 'a'} {purpose}"
 
 
 def tune(job: Job) -> Tuned:

@@ -7,6 +7,7 @@ checkpoints stay, and running it again has only the end left to do: no model is 
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import time
@@ -99,6 +100,7 @@ def _client(url: str) -> Any:
         beside(url).mkdir(parents=True, exist_ok=True)
     from mlflow import MlflowClient
 
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # how it makes its tables
     with translated(url):
         return MlflowClient(tracking_uri=url)
 

@@ -1,4 +1,4 @@
-"""What a chat model writes, measured: whether it keeps to the format, quotes what it was shown, and which it prefers."""
+"""What a chat model writes, measured: does it keep to the format, quote what it was shown, and prefer what is right."""
 
 from __future__ import annotations
 
