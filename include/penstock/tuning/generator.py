@@ -29,7 +29,6 @@ def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
 
     Raises ``RefusedError`` where no example is short enough, ``ModelError`` for a broken loss.
     """
-    import torch
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(job.base.folder, local_files_only=True)
@@ -39,7 +38,6 @@ def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
             f"training set {job.set.id} holds no example of at most {recipe.max_length} tokens to train on and one to "
             "choose by; raise max_length in the recipe"
         )
-    torch.manual_seed(recipe.seed)
     model = lora.wrapped(opened(job.base.folder, recipe), recipe, EVERY_PRODUCT)
     asked = choose[: recipe.measured]
     figures: dict[str, Any] = {

@@ -15,7 +15,10 @@ ENCODER = r".*encoder\.layer\..*\.(query|key|value|dense)"
 
 def wrapped(model: Any, recipe: AnyRecipe, targets: str, whole: list[str] | None = None) -> Any:
     """The model with an adapter, or itself where every weight is tuned. ``whole`` are parts that are trained whole."""
+    import torch
+
     without_dropout(model)
+    torch.manual_seed(recipe.seed)  # of the adapter's first weights; those of the batches are the trainer's to draw
     if recipe.method == "full":
         return model
     from peft import LoraConfig, get_peft_model
