@@ -36,6 +36,7 @@ from benchmarks import (
     searching,
     serving,
     small_sync,
+    tuning,
 )
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
@@ -235,6 +236,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "scifact": (scifact.DATA, scifact.part),
     "retrieval": (retrieval.DATA, retrieval.part),
     "refusing": (refusing.CLAPNQ, refusing.part),
+    "tuning": (tuning.DATA, tuning.part),
     "chunking": ("chunking", script("chunking", "Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "Parsing", "--data", str(data_folder()))),
 }

@@ -22,13 +22,14 @@ DATA = "ir/scifact"
 DEPTH = 10
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def measure(folder: Path, settings: Any = None) -> dict[str, Any]:
+    """``settings`` are an embedder's; the default one's unless they are named."""
     from penstock import evaluation
     from penstock.embedding import open_embedder
     from penstock.evaluation import measures as figures
     from penstock.settings import EmbedderSettings
 
-    embedder = open_embedder(EmbedderSettings())
+    embedder = open_embedder(settings or EmbedderSettings())
     corpus, queries = lines(folder / "corpus.jsonl"), evaluation.read(folder, "test").questions
     begun = time.perf_counter()
     documents = embedder.embed_documents([f"{one['title']} {one['text']}" for one in corpus])

@@ -34,6 +34,7 @@ from penstock.records import NOBODY, PUBLIC
 from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
 from penstock.training_settings import TrainingSettings
+from penstock.tuning_settings import RECIPES, RecipeSettings
 
 DEFAULT_CONFIG = Path("include/config/penstock.toml")
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -77,6 +78,8 @@ class ChunkerSettings(Section):
 
 
 PACKAGE, TRAINED = "package:", "trained:"
+NOT_PATHS = (PACKAGE, TRAINED)
+"""How names of models begin that are no paths of folders."""
 LOCAL_BACKENDS, API_BACKENDS = ("openvino", "sentence-transformers", "hashing"), ("cohere", "openai")
 
 
@@ -400,6 +403,7 @@ class Settings(Section):
     interactions: InteractionSettings = InteractionSettings()
     service: ServiceSettings = ServiceSettings()
     prices: PriceSettings = PriceSettings()
+    recipes: dict[Name, RecipeSettings] = Field(default={}, description="how models are tuned, by name")
     file: Path = Field(default=DEFAULT_CONFIG, exclude=True)
     home: Path = Field(default=Path(".penstock"), exclude=True)
 
@@ -584,6 +588,12 @@ def _anchor_paths(raw: dict[str, Any], base: Path) -> None:
         rerank = retrieval.get("rerank") if isinstance(retrieval, dict) else None
         if isinstance(rerank, dict) and _where_it_reranks(rerank) == "<local>" and not _is_a_name(rerank):
             anchor(rerank, "model")
+    recipes = raw.get("recipes")
+    for recipe in recipes.values() if isinstance(recipes, dict) else ():
+        for key in ("replay", "guard"):
+            anchor(recipe, key)
+        if isinstance(recipe, dict) and not str(recipe.get("base")).startswith(NOT_PATHS):
+            anchor(recipe, "base")
 
 
 def _guards(index: Any) -> list[Any]:
@@ -595,19 +605,23 @@ def _guards(index: Any) -> list[Any]:
 
 def _is_a_name(model: dict[str, Any]) -> bool:
     """Whether the model is named and not pointed to."""
-    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith((PACKAGE, TRAINED))
+    return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith(NOT_PATHS)
 
 
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     # pydantic puts the tag of a discriminated union into the location; a person never wrote it.
     tags = ("<local>", "<api>")
-    found = [part for place, part in enumerate(error["loc"]) if place != 2 or part not in SOURCES]
+    found = [part for place, part in enumerate(error["loc"]) if place != 2 or part not in (*SOURCES, *RECIPES)]
     location = [str(part) for part in found if part not in tags]
     key = ".".join(location)
     where = f"{path}: " + (f"{key}: " if key else "")
     if error["type"] == "extra_forbidden":
         *parent, last = location
         return f"{path}: unknown key {key!r}{did_you_mean(last, _known_keys(parent, raw))}"
+    if error["type"] in ("union_tag_invalid", "union_tag_not_found") and location[:1] == ["recipes"]:
+        written = error["input"].get("purpose") if isinstance(error["input"], dict) else None
+        said = f"{written!r} is none" if written is not None else "is missing"
+        return f"{where.removesuffix(': ')}.purpose: {said}{did_you_mean(str(written), RECIPES)}"
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         written = error["input"].get("type") if isinstance(error["input"], dict) else None
         said = f"type: {written!r} is no type of source" if written is not None else "type: is missing"
@@ -632,6 +646,8 @@ def _known_keys(parent: list[str], raw: dict[str, Any]) -> list[str]:
             return [*_fields(Settings), "home"]
         case ["sources", name, *rest]:
             return _fields(_section(SOURCES[raw["sources"][name]["type"]], rest))
+        case ["recipes", name, *_]:
+            return _fields(RECIPES[raw["recipes"][name]["purpose"]])
         case ["indexes", index, "embedder"]:
             backend = raw["indexes"][index]["embedder"].get("backend")
             return _fields(ApiEmbedderSettings if backend in API_BACKENDS else EmbedderSettings)

@@ -17,6 +17,7 @@ from penstock.display.search import excerpt, explained, found
 from penstock.display.training import training_set, training_sets
 from penstock.display.tree import tree
 from penstock.display.triage import advised, triaged
+from penstock.display.tuning import trained
 
 __all__ = [
     "Bars",
@@ -50,6 +51,7 @@ __all__ = [
     "run",
     "started",
     "status",
+    "trained",
     "training_set",
     "training_sets",
     "tree",

@@ -1,0 +1,107 @@
+"""The model that is tuned: found, and looked at before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.embedding import bert
+from penstock.embedding.folder import ModelFolder, check_files, file_hash, locate, open_folder, read_json
+from penstock.errors import ModelError, UsageError
+from penstock.ids import fingerprint
+from penstock.platform import Platform
+from penstock.reranking import cross_encoder
+from penstock.settings import PACKAGE, EmbedderSettings, LocalRerankerSettings
+from penstock.trained import REFUSED, Purpose, on_disk
+from penstock.tuning.job import Base
+from penstock.tuning_settings import AnyRecipe
+
+SHARDS = "model.safetensors.index.json"
+
+
+def find(platform: Platform, index: str, purpose: Purpose, recipe: AnyRecipe) -> Base:
+    """The recipe's base, or else the index's own model.
+
+    Raises ``UsageError`` where there is nothing to tune, ``ModelError`` for a model that is missing, incomplete, of
+    another kind, or holds its weights in a form that can run code.
+    """
+    match purpose:
+        case Purpose.EMBEDDER:
+            return _embedder(platform, index, recipe)
+        case Purpose.RERANKER:
+            return _reranker(platform, index, recipe)
+        case Purpose.GENERATOR:
+            return _generator(platform, recipe)
+
+
+def local_embedder(platform: Platform, index: str) -> EmbedderSettings:
+    """The embedder of an index, where it is a model that can be tuned here."""
+    settings = platform.settings.index(index).embedder
+    if not isinstance(settings, EmbedderSettings) or settings.backend == "hashing":
+        raise UsageError(
+            f"the embedder of index {index!r} ({settings.backend}) is no model that can be tuned here; set "
+            f'indexes.{index}.embedder.backend to "openvino" with a local model'
+        )
+    return settings
+
+
+def _opened(platform: Platform, name: str) -> ModelFolder:
+    folder = open_folder(name if name.startswith(PACKAGE) else on_disk(platform, name))
+    bert.check(folder)
+    return folder
+
+
+def _embedder(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
+    settings = local_embedder(platform, index)
+    name = recipe.base or settings.model
+    folder, ours = _opened(platform, name), _opened(platform, settings.model)
+    wide, width = int(folder.config["hidden_size"]), int(ours.config["hidden_size"])
+    if wide != width:
+        raise ModelError(
+            f"the base {name!r} makes vectors of {wide} numbers, and the embedder of index {index!r} of {width}; "
+            "name a base of the same dimension, or change the index's embedder and reindex first"
+        )
+    if file_hash(folder.tokenizer) != file_hash(ours.tokenizer):
+        raise ModelError(
+            f"the base {name!r} has another tokenizer than the embedder of index {index!r}, whose passages are cut by "
+            "its own; change the index's embedder and reindex first"
+        )
+    return Base(name, folder.path, folder.weights_hash)
+
+
+def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
+    """Without a cross-encoder it is the transformer of the embedder, which gets a head of its own."""
+    configured = platform.settings.index(index).retrieval.rerank
+    name = recipe.base or (configured.model if isinstance(configured, LocalRerankerSettings) else None)
+    if name is None:
+        settings = local_embedder(platform, index)
+        transformer = _opened(platform, settings.model)
+        return Base(settings.model, transformer.root, fingerprint(["head", transformer.weights_hash]))
+    encoder = cross_encoder.open_folder(name if name.startswith(PACKAGE) else on_disk(platform, name))
+    return Base(name, encoder.path, encoder.fingerprint)
+
+
+def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
+    if recipe.base is None:
+        raise UsageError(
+            'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the '
+            "folder of a chat model, and name it with --recipe NAME"
+        )
+    path = locate(on_disk(platform, recipe.base))
+    merged = path / "merged"
+    path = merged if merged.is_dir() else path  # as a generator that was trained here is kept
+    shards = sorted(set(read_json(path / SHARDS, {}).get("weight_map", {}).values()))
+    if not shards:
+        check_files(recipe.base, path)
+    if missing := [name for name in shards if not (path / name).is_file()]:
+        raise ModelError(f"{recipe.base!r} is incomplete: there is no {missing[0]} in {path}")
+    if pickles := sorted(one.name for one in path.iterdir() if one.suffix in REFUSED):
+        raise ModelError(f"{path} holds {pickles[0]}, which can run code when it is loaded; take it away")
+    tokenizer = read_json(path / "tokenizer_config.json", {})
+    if not (path / "chat_template.jinja").is_file() and "chat_template" not in tokenizer:
+        raise ModelError(f"{recipe.base!r} has no chat template, so it is no chat model; name one that has")
+    files = [path / name for name in (*(shards or ["model.safetensors"]), "config.json", "tokenizer.json")]
+    return Base(recipe.base, path, fingerprint([file_hash(one) for one in files]))
+
+
+def size_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

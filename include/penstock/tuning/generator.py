@@ -1,0 +1,193 @@
+"""A generator: first answers that were right, then pairs of a better and a worse one (SFT and DPO, by TRL).
+
+Kept are ``adapter``, as vLLM serves it beside its base by a name, and ``merged``, a whole model. In 4 bits only where
+there is a GPU (Dettmers et al., "QLoRA", 2023); DPO after Rafailov et al., "Direct Preference Optimization", 2023.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import RefusedError
+from penstock.evaluation import intervals
+from penstock.training.examples import GeneratorExample
+from penstock.training.splits import Split
+from penstock.tuning import checkpoints, early, lora, writing
+from penstock.tuning.job import Job, Tuned
+from penstock.tuning.mixing import PLAIN
+from penstock.tuning_settings import GeneratorRecipe
+
+EVERY_PRODUCT = "all-linear"
+
+
+def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
+    """Train on answers, then on preferences where there are any; measure before, between and after.
+
+    Raises ``RefusedError`` where no example is short enough, ``ModelError`` for a broken loss.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(job.base.folder, local_files_only=True)
+    learn, choose = (fitting(tokenizer, examples(job, one), recipe) for one in (Split.TRAIN, Split.VALIDATION))
+    if not learn or not choose:
+        raise RefusedError(
+            f"training set {job.set.id} holds no example of at most {recipe.max_length} tokens to train on and one to "
+            "choose by; raise max_length in the recipe"
+        )
+    model = lora.wrapped(opened(job.base.folder, recipe), recipe, EVERY_PRODUCT)
+    asked = choose[: recipe.measured]
+    figures: dict[str, Any] = {
+        "too long": sum(len(job.set.of(one)) for one in (Split.TRAIN, Split.VALIDATION)) - len(learn) - len(choose),
+        "before": writing.discipline(model, tokenizer, asked, recipe),
+    }
+    supervised(job, recipe, model, tokenizer, learn, choose)
+    figures["after answers"] = writing.discipline(model, tokenizer, asked, recipe)
+    better, worse = ([one for one in some if one.rejected is not None] for some in (learn, choose))
+    if recipe.prefer and better and worse:
+        figures["preferred before"] = intervals.mean(writing.preferred(model, tokenizer, worse)).to_dict()
+        model = preferring(job, recipe, model, tokenizer, better, worse)
+        figures["preferred after"] = intervals.mean(writing.preferred(model, tokenizer, worse)).to_dict()
+        figures["after"] = writing.discipline(model, tokenizer, asked, recipe)
+    else:
+        figures["after"] = figures["after answers"]
+    return Tuned(kept(job, recipe, model), figures)
+
+
+def examples(job: Job, split: Split) -> list[GeneratorExample]:
+    return [one for one in job.set.of(split) if isinstance(one, GeneratorExample)]
+
+
+def opened(folder: Path, recipe: GeneratorRecipe) -> Any:
+    """The base, in 4 bits where a GPU is and an adapter is trained over it."""
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    options: dict[str, Any] = {"dtype": "float32"}
+    if torch.cuda.is_available():
+        options = {"dtype": "bfloat16", "device_map": {"": 0}}
+        if recipe.four_bit and recipe.method == "lora":
+            options["quantization_config"] = BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+            )
+    return AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options)
+
+
+def fitting(tokenizer: Any, some: Sequence[GeneratorExample], recipe: GeneratorRecipe) -> list[GeneratorExample]:
+    """Those that are read whole: an example that is cut would teach answers that stop in the middle."""
+    found = []
+    for one in some:
+        answers = [one.answer, *([one.rejected] if one.rejected is not None else [])]
+        if all(len(writing.tokens(tokenizer, one, answer)) <= recipe.max_length for answer in answers):
+            found.append(one)
+    return found
+
+
+def supervised(
+    job: Job,
+    recipe: GeneratorRecipe,
+    model: Any,
+    tokenizer: Any,
+    learn: Sequence[GeneratorExample],
+    choose: Sequence[GeneratorExample],
+) -> None:
+    """Done once: where the training goes on after this, its result lies in a file."""
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    done = job.folder / "supervised.safetensors"
+    if done.exists():
+        checkpoints.load(model, done)
+        return
+    rows = [pair(one, completion=one.answer) for one in learn if counts(one)]
+    work = job.folder / "supervised"
+    trainer = checkpoints.resumable(SFTTrainer)(
+        model=model,
+        args=SFTConfig(
+            max_length=recipe.max_length,
+            **precision(),
+            **lora.arguments(recipe, str(work), len(rows), recipe.epochs, recipe.rate()),
+        ),
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(rows),
+        eval_dataset=Dataset.from_list([pair(one, completion=one.answer) for one in choose]),
+        callbacks=early.callbacks(job, "answers "),
+    )
+    checkpoints.fit(trainer, work)
+    checkpoints.save(model, done)
+
+
+def preferring(
+    job: Job,
+    recipe: GeneratorRecipe,
+    model: Any,
+    tokenizer: Any,
+    learn: Sequence[GeneratorExample],
+    choose: Sequence[GeneratorExample],
+) -> Any:
+    """The model as it stands is the reference that it is held near; returned is the one that was trained further."""
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    work = job.folder / "preferred"
+    rows = [pair(one, chosen=one.answer, rejected=str(one.rejected)) for one in learn]
+    trainer = checkpoints.resumable(DPOTrainer)(
+        model=model,
+        ref_model=copy.deepcopy(model) if recipe.method == "full" else None,  # an adapter is copied by TRL
+        args=DPOConfig(
+            beta=recipe.beta,
+            max_length=recipe.max_length,
+            **precision(),
+            **lora.arguments(recipe, str(work), len(rows), recipe.prefer_epochs, recipe.rate() / 10),
+        ),
+        processing_class=tokenizer,
+        train_dataset=Dataset.from_list(rows),
+        eval_dataset=Dataset.from_list([pair(one, chosen=one.answer, rejected=str(one.rejected)) for one in choose]),
+        callbacks=early.callbacks(job, "preferences "),
+    )
+    checkpoints.fit(trainer, work)
+    if recipe.method == "lora":
+        model.delete_adapter("ref")
+    return model
+
+
+def pair(one: GeneratorExample, **answers: str) -> dict[str, Any]:
+    said = {name: [{"role": "assistant", "content": text}] for name, text in answers.items()}
+    return {"prompt": [dict(message) for message in one.messages], **said}
+
+
+def counts(one: GeneratorExample) -> bool:
+    """TRL counts every row alike: so the weight of an example is the chance that it is a row, drawn from its id."""
+    return int(one.id[:8], 16) / 16**8 < one.weight
+
+
+def precision() -> dict[str, Any]:
+    import torch
+
+    return {"bf16": torch.cuda.is_available(), "fp16": False, "gradient_checkpointing": torch.cuda.is_available()}
+
+
+def kept(job: Job, recipe: GeneratorRecipe, model: Any) -> Path:
+    """``adapter`` and ``merged``, the latter always from the base in whole numbers."""
+    out = job.folder / "model"
+    if out.exists():
+        shutil.rmtree(out)
+    if recipe.method == "lora":
+        model.peft_config["default"].base_model_name_or_path = job.base.folder.name  # no path of this machine
+        model.save_pretrained(out / "adapter", selected_adapters=["default"])
+        (out / "adapter" / "README.md").unlink(missing_ok=True)
+        if not recipe.merge:
+            return out
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM
+
+        plain = AutoModelForCausalLM.from_pretrained(job.base.folder, use_safetensors=True, local_files_only=True)
+        model = PeftModel.from_pretrained(plain, out / "adapter").merge_and_unload()
+    for path in sorted(one for one in job.base.folder.iterdir() if one.suffix in PLAIN):
+        (out / "merged").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, out / "merged" / path.name)
+    model.save_pretrained(out / "merged")
+    return out
