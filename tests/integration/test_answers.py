@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from penstock import answers, erasure
+from penstock import answers, erasure, feedback
 from penstock.answers import quality
 from penstock.answers.base import BESIDE
 from penstock.answers.citing import NO_SUCH_PASSAGE, NOT_IN_PASSAGE
@@ -178,3 +178,10 @@ def test_an_answer_is_as_of_a_release_and_never_of_what_was_erased(
     assert "mill.md" not in {passage.key for passage in asked(as_of=1).passages}
     with pytest.raises(UsageError, match="blank"):
         asked(" ")
+
+
+def test_every_row_of_the_sample_questions_is_taken_in(handbook: Platform) -> None:
+    """Each right text is, word for word, in its document as it is parsed."""
+    done = feedback.import_files(handbook, "handbook", [str(SAMPLES / "questions.jsonl")])
+    rows = len(lines("questions.jsonl"))
+    assert (done.rows, done.taken, done.interactions, done.bad, done.warnings) == (rows, rows, rows, [], [])
