@@ -10,6 +10,7 @@ from penstock.display.evaluation import answers_evaluated, evaluated, history
 from penstock.display.feedback import feedback, imported
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.keys import key_made, key_revoked, keys
+from penstock.display.monitoring import watched
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
 from penstock.display.search import excerpt, explained, found
@@ -48,4 +49,5 @@ __all__ = [
     "status",
     "tree",
     "triaged",
+    "watched",
 ]
