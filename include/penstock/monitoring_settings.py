@@ -26,7 +26,7 @@ class MonitoringSettings(Section):
     max_score_fall: Change = Field(default=0.02, description="of the best passage's score")
     max_confidence_fall: Change = Field(default=0.05, description="of the chance that the index holds an answer")
     max_question_drift: Change = Field(
-        default=0.02, description="of the questions' meanings: energy coefficient, 0 (alike) to 1"
+        default=0.005, description="of the questions' meanings: energy coefficient, 0 (alike) to 1"
     )
     questions: int = Field(
         default=1000, ge=0, le=2000, description="of each window at most, embedded to compare meanings; 0: none is"

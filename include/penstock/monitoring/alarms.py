@@ -1,4 +1,4 @@
-"""Which changes are alarms: those that luck does not explain and that are larger than the configuration allows. Pure."""
+"""Which changes are alarms: those that luck does not explain and that are larger than is allowed. Pure."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ FIRST, ENOUGH = 2_000, 40
 """Permutations that are drawn at first, and how many of them that do as well make it plain that luck would."""
 AT_LEAST_BEYOND, MOST_RESAMPLES = 10, 200_000
 BATCH = 500
+SURE = 1e9
+"""Standard errors, of a difference where nobody differs from the others of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def worse(before: Sample, now: Sample, direction: int, alpha: float) -> Differen
         mean_old, variance_old = _mean(sums[old], sizes[old])
         mean_new, variance_new = _mean(sums[new], sizes[new])
         difference, error = direction * (mean_new - mean_old), np.sqrt(variance_old + variance_new)
-        sure = np.where(difference == 0, 0.0, np.copysign(np.inf, difference))
+        sure = np.where(difference == 0, 0.0, np.copysign(SURE, difference))
         return np.divide(difference, error, out=sure, where=error > 0)
 
     size = float(sums_now.sum() / sizes_now.sum() - sums_before.sum() / sizes_before.sum())
@@ -76,15 +78,23 @@ def drifted(before: Sample, now: Sample, alpha: float) -> Difference:
     vectors = np.concatenate([before.values, now.values])
     summed = _summed(_summed(cdist(vectors, vectors), place).T, place)
 
-    def coefficient(olds: Places, news: Places, **_axis: int) -> Floats:
-        first, second = _shares(olds, counts), _shares(news, counts)
-        from_first = first @ summed
-        across = (from_first * second).sum(axis=-1)
-        within = (from_first * first).sum(axis=-1) + ((second @ summed) * second).sum(axis=-1)
-        return np.divide(2 * across - within, 2 * across, out=np.zeros_like(across), where=across > 0)
+    def statistic(olds: Places, news: Places, **_axis: int) -> Floats:
+        return coefficient(summed, counts, olds, news)
 
-    observed, null = _permuted(coefficient, int(old.max()) + 1, len(counts), alpha)
+    observed, null = _permuted(statistic, int(old.max()) + 1, len(counts), alpha)
     return Difference(max(observed - float(null.mean()), 0.0), _p(observed, null))
+
+
+def coefficient(summed: Floats, counts: Floats, olds: Places, news: Places) -> Floats:
+    """The energy coefficient of people against other people, 0 to 1; the last axis of both names people.
+
+    ``summed`` are distances, by the pair of people whose questions they lie between, ``counts`` each one's questions.
+    """
+    first, second = _shares(olds, counts), _shares(news, counts)
+    from_first = first @ summed
+    across = (from_first * second).sum(axis=-1)
+    within = (from_first * first).sum(axis=-1) + ((second @ summed) * second).sum(axis=-1)
+    return np.divide(2 * across - within, 2 * across, out=np.zeros_like(across), where=across > 0)
 
 
 def unlike(before: Floats, now: Floats) -> Places:
@@ -118,10 +128,10 @@ def _summed(rows: Floats, place: Places) -> Floats:
 
 
 def _shares(chosen: Places, counts: Floats) -> Floats:
-    """Of each person among all, shape (permutations, people): their part of the chosen ones' questions."""
+    """What each question of a person weighs in the window of the chosen people, shape (permutations, all people)."""
     rows = chosen.reshape(-1, chosen.shape[-1])
     found = np.zeros((len(rows), len(counts)))
-    np.put_along_axis(found, rows, counts[rows] / counts[rows].sum(axis=-1, keepdims=True), axis=-1)
+    np.put_along_axis(found, rows, 1 / counts[rows].sum(axis=-1, keepdims=True), axis=-1)
     return found.reshape(*chosen.shape[:-1], len(counts))
 
 
@@ -149,6 +159,5 @@ def _permuted(statistic: Callable[..., Floats], before: int, people: int, alpha:
 
 
 def _p(observed: float, null: Floats) -> float:
-    level = observed - abs(observed) * 1e-12 if math.isfinite(observed) else observed
-    beyond = int((null >= level).sum())
+    beyond = int((null >= observed - abs(observed) * 1e-12).sum())
     return (1 + beyond) / (1 + len(null))
