@@ -61,6 +61,11 @@ def index_asset(index: str) -> Asset:
     return Asset(name=index, uri=f"penstock://{index}", group="penstock")
 
 
+def drift_asset(index: str) -> Asset:
+    """What a DAG that makes new models may schedule on: something drifted, and ``on_drift`` is ``retrain``."""
+    return Asset(name=f"{index}-drift", uri=f"penstock://{index}/drift", group="penstock")
+
+
 def ingest_dag(index: str, doc: str | None = None) -> DAG:
     """List, prepare, embed, stage, check and publish one index, on its schedule."""
     settings = load().index(index)
@@ -135,7 +140,7 @@ def approval_dag(index: str, doc: str | None = None) -> DAG:
 
 
 def maintain_dag(doc: str | None = None) -> DAG:
-    """Prune, optimise and verify every index; forget old refusals and questions; fail where a source is stale."""
+    """Prune, optimise and verify every index; forget old refusals and questions; fail on stale sources and alarms."""
     settings = load()
     names = list(settings.indexes)
     with _dag("maintain", tags=["penstock"], schedule=settings.maintain.schedule, max_active_runs=1, doc_md=doc) as dag:
@@ -143,6 +148,11 @@ def maintain_dag(doc: str | None = None) -> DAG:
         retry_quarantined()
         prune_interactions()
         freshness()
+        watched: Any = monitor.expand(index=names)
+        alarms(watched)
+        for name in names:
+            if settings.index(name).monitoring.on_drift == "retrain":
+                retrain.override(task_id=f"retrain_{name}", outlets=[drift_asset(name)])(name, watched)
     return dag
 
 
@@ -372,6 +382,31 @@ def freshness() -> None:
 
 def _ago(age_s: float | None) -> str:
     return "never" if age_s is None else f"{age_s:.0f} s ago"
+
+
+@task
+def monitor(index: str) -> dict[str, Any]:
+    """Print how an index does from day to day; hand on the alarms, which name no question."""
+    from penstock import display, monitoring
+
+    with opened() as platform:
+        found = monitoring.watch(platform, index).to_dict()
+    display.watched(found)
+    told = [f"{index}: {one['why']}; look with `{one['command']}`" for one in found["alarms"]]
+    return {"index": index, "alarms": told, "retrain": found["retrain"]}
+
+
+@task
+def alarms(watched: list[dict[str, Any]]) -> None:
+    told = [one for each in watched for one in each["alarms"]]
+    if told:
+        raise AirflowFailException("\n".join(told))
+
+
+@task
+def retrain(index: str, watched: list[dict[str, Any]]) -> None:
+    if not any(one["retrain"] for one in watched if one["index"] == index):
+        raise AirflowSkipException(f"nothing drifted in {index}")  # skipped, so no asset event
 
 
 # what every task needs

@@ -30,6 +30,7 @@ from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_m
 from penstock.filters.values import BUILT_IN, FIELD_TYPES, FieldType, typed
 from penstock.http_settings import ApiSource, WebsiteSource, web_parts
 from penstock.interaction_settings import FeedbackSettings, InteractionSettings
+from penstock.monitoring_settings import MonitoringSettings
 from penstock.records import NOBODY, PUBLIC
 from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
@@ -295,6 +296,7 @@ class IndexSettings(Section):
     answer: AnswerSettings = AnswerSettings()
     judge: JudgeSettings | None = Field(default=None, description="for `penstock evaluate --answers --judge`")
     training: TrainingSettings = TrainingSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     @field_validator("schedule")
     @classmethod

@@ -10,6 +10,7 @@ from penstock.display.evaluation import answers_evaluated, evaluated, history
 from penstock.display.feedback import feedback, imported
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.keys import key_made, key_revoked, keys
+from penstock.display.monitoring import watched
 from penstock.display.promotion import compared, models
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
@@ -56,4 +57,5 @@ __all__ = [
     "training_sets",
     "tree",
     "triaged",
+    "watched",
 ]
