@@ -11,7 +11,7 @@ from penstock.display.feedback import feedback, imported
 from penstock.display.health import checks, decisions, findings, started, status
 from penstock.display.keys import key_made, key_revoked, keys
 from penstock.display.releases import diff, moved, plan, releases
-from penstock.display.running import Bars, run
+from penstock.display.running import Bars, retrained, run
 from penstock.display.search import excerpt, explained, found
 from penstock.display.tree import tree
 from penstock.display.triage import advised, triaged
@@ -42,6 +42,7 @@ __all__ = [
     "previews",
     "quarantine",
     "releases",
+    "retrained",
     "retried",
     "run",
     "started",
