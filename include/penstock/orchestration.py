@@ -52,7 +52,6 @@ RETRIES: dict[str, Any] = {
     ),
 }
 WAIT = Param(60, type="number", minimum=0, title="Wait", description="seconds to wait for another writer's turn to end")
-PRESETS = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
 PATIENCE = timedelta(days=6)
 """So long a question about a model waits; then the answer is no, and the next week may ask its own."""
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
@@ -157,7 +156,7 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
     settings = load().index(index).retrain
     when: Any = [feedback_asset(index)]
     if settings.schedule is not None:
-        dates = CronTriggerTimetable(PRESETS.get(settings.schedule, settings.schedule), timezone="UTC")
+        dates = CronTriggerTimetable(settings.schedule, timezone="UTC")
         when = AssetOrTimeSchedule(timetable=dates, assets=when)
     params = {
         "purpose": Param(
@@ -188,7 +187,7 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
             body="{{ ti.xcom_pull(task_ids='ask_about_model')['body'] }}",
             options=[ApprovalOperator.APPROVE, ApprovalOperator.REJECT],
             defaults=[ApprovalOperator.REJECT],
-            execution_timeout=PATIENCE,
+            response_timeout=PATIENCE,
             params={
                 "reason": Param(
                     "", type="string", title="Reason", description="why; without a reason nothing is decided"

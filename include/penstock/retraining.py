@@ -203,7 +203,7 @@ def question(platform: Platform, run: int) -> dict[str, str]:
         found = connection.execute(select(comparisons).where(comparisons.c.id == facts["comparison"])).one()
     return {
         "subject": f"Should model {facts['model']} become the {facts['purpose']} of {report.index}?",
-        "body": f"{facts['why']}\n\n{summary(found.report)}",
+        "body": f"{facts['why']}\n\n{wording.listed(found.report)}",
     }
 
 
@@ -217,7 +217,7 @@ def new_feedback(platform: Platform, index: str) -> int:
 
 
 def end(platform: Platform, external: str) -> RunReport | None:
-    """Close what is still open of the orchestrator's run, as failed; return the report, ``None`` where none was begun."""
+    """Close what is still open of the orchestrator's run, as failed; return its report, ``None`` where it has none."""
     with platform.catalog.read() as connection:
         query = select(runs_table.c.id).where(runs_table.c.external == external, runs_table.c.kind == KIND)
         ids = connection.execute(query.order_by(runs_table.c.id)).scalars().all()
