@@ -31,7 +31,12 @@ RUNNING, PUBLISHED, UNCHANGED, WAITING, HELD, FAILED = (
     "held",
     "failed",
 )
-EXIT_CODES = {PUBLISHED: 0, UNCHANGED: 0, HELD: 0, WAITING: 1, FAILED: 3, RUNNING: 3}
+PROMOTED, REFUSED = "promoted", "refused"
+"""How a retraining ends; that no model is worth training, or promoting, is the ordinary case."""
+EXIT_CODES = {PUBLISHED: 0, UNCHANGED: 0, HELD: 0, PROMOTED: 0, REFUSED: 0, WAITING: 1, FAILED: 3, RUNNING: 3}
+DIED = "it died: its lease ended without a word"
+OWN_TURN = "retrain"
+"""The kind of run that holds no lease of its index: another may go on beside it."""
 NEEDS_WHOLE = ("sync", "erase")
 """Kinds of runs that would take a store that lacks the index for an index that is empty."""
 ASIDE = "stand-aside"
@@ -149,8 +154,8 @@ def _bury_dead(platform: Platform, index: str, id_: int) -> None:
     with platform.catalog.write() as connection:
         connection.execute(
             update(runs)
-            .where(runs.c.index_name == index, runs.c.state == RUNNING, runs.c.id < id_)
-            .values(state=FAILED, message="it died: its lease ended without a word")
+            .where(runs.c.index_name == index, runs.c.state == RUNNING, runs.c.id < id_, runs.c.kind != OWN_TURN)
+            .values(state=FAILED, message=DIED)
         )
 
 
@@ -203,7 +208,7 @@ def closing(platform: Platform, run: Run) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            finish(platform, run, FAILED, None, _words(error))
+            finish(platform, run, FAILED, None, words(error))
             raise
 
 
@@ -247,7 +252,7 @@ def note(platform: Platform, run: Run, error: BaseException) -> None:
     with platform.catalog.write() as connection:
         if attempt is not None and attempts.is_newest(connection, attempt):
             open_ = runs.c.id == run.id, runs.c.state == RUNNING
-            connection.execute(update(runs).where(*open_).values(message=_words(error)))
+            connection.execute(update(runs).where(*open_).values(message=words(error)))
 
 
 def finish(platform: Platform, run: Run, state: str, release: int | None, message: str) -> RunReport:
@@ -333,5 +338,6 @@ def _figures(connection: Connection, run: Run) -> dict[str, Any]:
     return {"counts": run.counts, "seconds": run.seconds, "sources": run.sources}
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
+    """What a run says of the error that ended it."""
     return str(error) if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"

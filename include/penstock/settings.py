@@ -13,7 +13,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from croniter import croniter
 from pydantic import (
     BeforeValidator,
     Discriminator,
@@ -32,6 +31,8 @@ from penstock.http_settings import ApiSource, WebsiteSource, web_parts
 from penstock.interaction_settings import FeedbackSettings, InteractionSettings
 from penstock.monitoring_settings import MonitoringSettings
 from penstock.records import NOBODY, PUBLIC
+from penstock.retrain_settings import RetrainSettings
+from penstock.schedules import Schedule
 from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
 from penstock.training_settings import TrainingSettings
@@ -46,7 +47,6 @@ DeclaredFields = Annotated[
     PlainSerializer(lambda value: list(value) if set(value.values()) <= {"text"} else value),
 ]
 """Name → type. Fields that are all text are written as the list of their names, as before there were types."""
-SCHEDULE_WORDS = ("@hourly", "@daily", "@weekly", "@monthly", "@once", "@continuous")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -285,7 +285,7 @@ class AnswerSettings(Section):
 
 class IndexSettings(Section):
     sources: tuple[Name, ...] = Field(min_length=1)
-    schedule: str | None = "@daily"
+    schedule: Schedule = "@daily"
     fields: DeclaredFields = Field(default={}, description="metadata that searches may filter on, and its types")
     chunker: ChunkerSettings = ChunkerSettings()
     embedder: AnyEmbedder = EmbedderSettings()
@@ -297,11 +297,7 @@ class IndexSettings(Section):
     judge: JudgeSettings | None = Field(default=None, description="for `penstock evaluate --answers --judge`")
     training: TrainingSettings = TrainingSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
-
-    @field_validator("schedule")
-    @classmethod
-    def _a_schedule(cls, value: str | None) -> str | None:
-        return checked_schedule(value)
+    retrain: RetrainSettings = RetrainSettings()
 
     @field_validator("sources")
     @classmethod
@@ -385,12 +381,7 @@ class WeaviateSettings(Section):
 
 
 class MaintainSettings(Section):
-    schedule: str | None = "@weekly"
-
-    @field_validator("schedule")
-    @classmethod
-    def _a_schedule(cls, value: str | None) -> str | None:
-        return checked_schedule(value)
+    schedule: Schedule = "@weekly"
 
 
 class Settings(Section):
@@ -492,19 +483,6 @@ def checked_fields(value: object) -> object:
     for name, type_ in value.items():
         if type_ not in FIELD_TYPES:
             raise ValueError(f"{name}: {type_!r} is no type of a field{did_you_mean(str(type_), FIELD_TYPES)}")
-    return value
-
-
-def checked_schedule(value: str | None) -> str | None:
-    """A cron expression of five fields, or one of Airflow's words for one.
-
-    >>> checked_schedule("30 2 * * 1-5")
-    '30 2 * * 1-5'
-    """
-    if value is None or value in SCHEDULE_WORDS:
-        return value
-    if len(value.split()) != 5 or not croniter.is_valid(value):
-        raise ValueError(f"{value!r} is no schedule: write five cron fields, or one of {', '.join(SCHEDULE_WORDS)}")
     return value
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,16 @@ when_silent = ["public"]
 sources = ["docs", "more"]
 schedule = "@hourly"
 
+[indexes.one.retrain]
+schedule = "0 3 * * 6"
+
 [indexes.two]
 sources = ["docs"]
 schedule = "0 4 * * *"
+
+[indexes.two.retrain]
+schedule = "@never"
+approval = "auto"
 """
 
 
@@ -64,7 +72,8 @@ def upstream(dag: Any, task: str) -> set[str]:
 
 
 def test_every_index_has_its_dags(dags: dict[str, Any]) -> None:
-    expected = {f"{kind}_{index}" for kind in ("ingest", "reindex", "approve") for index in ("one", "two")}
+    kinds = ("ingest", "reindex", "approve", "feedback", "retrain")
+    expected = {f"{kind}_{index}" for kind in kinds for index in ("one", "two")}
     assert set(dags) == expected | {"maintain"}
     assert all(dag.doc_md.strip().startswith("# ") for dag in dags.values())
 
@@ -97,7 +106,29 @@ def test_an_index_gets_its_event_from_the_two_tasks_that_make_a_release_live(dag
         (f"{dag}_{index}", task, f"penstock://{index}/")
         for index in ("one", "two")
         for dag, task in (("ingest", "publish"), ("reindex", "publish"), ("approve", "announce"))
-    }
+    } | {(f"feedback_{index}", "hear_feedback", f"penstock://{index}/feedback") for index in ("one", "two")}
+
+
+def test_a_model_takes_over_only_after_the_gate_and_where_asked_for_after_a_person(dags: dict[str, Any]) -> None:
+    dag = dags["retrain_one"]
+    line = ["begin_retraining", "look", "assemble", "tune", "judge", "ask_about_model", "answer", "decide_on_model"]
+    for before, after in pairwise(line):
+        assert before in upstream(dag, after), f"{after} would not wait for {before}"
+    assert [one.task_id for one in dag.leaves] == ["end_retraining"]
+    assert dag.max_active_runs == 1
+    # Each step is skipped where the one before found a reason to stop: any other rule would train, or promote, past it.
+    assert {dag.get_task(one).trigger_rule for one in line[1:-1]} == {"all_success"}
+    assert dag.get_task("decide_on_model").trigger_rule == "none_failed_min_one_success"
+    assert {one for one in line if dag.get_task(one).queue == "training"} == {"tune", "judge"}
+
+
+def test_feedback_and_dates_start_a_retraining(dags: dict[str, Any]) -> None:
+    schedule = dags["retrain_one"].schedule
+    assert [one.uri for one in schedule.asset_condition.objects] == ["penstock://one/feedback"]
+    assert schedule.timetable.expression == "0 3 * * 6"
+    assert [one.uri for one in dags["retrain_two"].schedule] == ["penstock://two/feedback"]
+    assert dags["retrain_one"].params["approval"] == "person"
+    assert dags["retrain_two"].params["approval"] == "auto"
 
 
 def test_nothing_is_decided_before_a_person_answered(dags: dict[str, Any]) -> None:

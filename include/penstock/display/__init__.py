@@ -13,7 +13,7 @@ from penstock.display.keys import key_made, key_revoked, keys
 from penstock.display.monitoring import watched
 from penstock.display.promotion import compared, models
 from penstock.display.releases import diff, moved, plan, releases
-from penstock.display.running import Bars, run
+from penstock.display.running import Bars, retrained, run
 from penstock.display.search import excerpt, explained, found
 from penstock.display.training import training_set, training_sets
 from penstock.display.tree import tree
@@ -48,6 +48,7 @@ __all__ = [
     "previews",
     "quarantine",
     "releases",
+    "retrained",
     "retried",
     "run",
     "started",

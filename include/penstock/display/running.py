@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.runs import RunReport
 
 STYLES = {"published": GOOD, "unchanged": GOOD, "held": WARN, "waiting": WARN, "failed": BAD, "running": WARN}
+STYLES |= {"promoted": GOOD, "refused": WARN}
 OUTCOMES = ("new", "changed", "rebuilt", "same", "unchanged", "quarantined", "quarantined_before", "deferred", "erased")
 NAMES = {"same": "fetched and found the same", "quarantined_before": "in quarantine already", "erased": "erased before"}
 
@@ -70,6 +71,18 @@ def run(report: RunReport) -> None:
         if "error" in source:
             paper.prose((f"{name} was not listed, so nothing of it was removed: ", BAD), str(source["error"]))
     _next(report)
+
+
+def retrained(report: RunReport) -> None:
+    """Print what came of a retraining, and what to do next."""
+    paper.prose((report.message[:1].upper() + report.message[1:], f"{STRONG} {STYLES[report.state]}"), indent=0)
+    took = f", {wording.duration(report.finished_at - report.started_at)}" if report.finished_at else ""
+    paper.line((f"{report.index}, run {report.id} ({report.kind}){took}", QUIET))
+    if examples := report.counts.get("examples"):
+        paper.rows([(("training set", QUIET), wording.count(examples, "example"))])
+    if report.state == "promoted":
+        paper.blank()
+        paper.hint("next", f"penstock models {report.index}", f'penstock demote {report.index} --why "…"')
 
 
 def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:

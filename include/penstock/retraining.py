@@ -1,0 +1,314 @@
+"""The way back: from what people said of the answers to a model that serves, or to the reason why none is trained.
+
+triage → training set → ready? → train → compare → gate → approval → promote. ``retrain`` goes it in one process; each
+step is a function of the run's number, which the tasks of a DAG call one by one. A step that finds a reason to stop
+closes the run as refused, with that reason: that is how most runs end, and nothing is wrong with it.
+
+A run holds no lease of its index while it trains, so that the index is synced every night all the same; it holds one of
+its own, so that there is one retraining of an index at a time.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from penstock import decisions, leases, runs
+from penstock.catalog.schema import comparisons, feedback
+from penstock.catalog.schema import runs as runs_table
+from penstock.decisions import Who
+from penstock.errors import RefusedError, UsageError
+from penstock.ids import hash_of
+from penstock.leases import Lease
+from penstock.platform import Platform
+from penstock.processes import this_process
+from penstock.progress import Progress
+from penstock.promotion.gate import Outcome
+from penstock.runs import RunReport
+from penstock.trained import Purpose
+from penstock.triage.advice import Advice, Step
+
+KIND = runs.OWN_TURN
+UNASKED = "it passed the gate, and the configuration asks nobody"
+STEPS = {
+    Purpose.EMBEDDER: Step.EMBEDDER,
+    Purpose.RERANKER: Step.RERANKER,
+    Purpose.GENERATOR: Step.GENERATOR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to tune, or why nothing is tuned now."""
+
+    purpose: Purpose | None
+    why: str
+
+
+def choose(advice: Sequence[Advice], wanted: Purpose | None) -> Choice:
+    """Tune what was asked for, or what would answer most complaints, if tuning is what the advice comes to. Pure."""
+    asked = [wanted] if wanted else list(Purpose)
+    by_step = {one.step: one for one in advice}
+    pays = [one for one in asked if (mine := by_step.get(STEPS[one])) and mine.share > 0]
+    if pays:
+        best = max(pays, key=lambda one: by_step[STEPS[one]].share)
+        return Choice(best, by_step[STEPS[best]].why)
+    first = next((by_step[STEPS[one]] for one in asked if STEPS[one] in by_step), advice[0])
+    return Choice(None, f"{first.step}: {first.why}")
+
+
+def retrain(
+    platform: Platform,
+    index: str,
+    purpose: Purpose | None,
+    who: Who,
+    approve: bool,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Go the whole way in this process; ``approve`` promotes what passed the gate, else it waits for a person.
+
+    Raises ``LeaseHeldError`` where a retraining of the index is under way, and as its steps do.
+    """
+    progress = progress or Progress()
+    run = begin(platform, index, purpose)
+    with closing(platform, run):
+        for step in (look, assemble, tune, judge):
+            progress.stage(step.__name__)
+            if not step(platform, run):
+                return runs.report(platform, run)
+        if not approve:
+            return wait(platform, run)
+        progress.stage("promote")
+        return decide(platform, run, True, who, UNASKED)
+
+
+def begin(platform: Platform, index: str, purpose: Purpose | None = None, external: str | None = None) -> int:
+    """Open a run; return its number. Raises ``LeaseHeldError``, ``UnknownNameError``."""
+    platform.settings.index(index)
+    catalog = platform.catalog
+    holder = f"a retraining by {getpass.getuser()}, {external or this_process()}"
+    lease = leases.acquire(catalog, lease_name(index), holder, platform.settings.store.lease_s)
+    row = {
+        "index_name": index,
+        "kind": KIND,
+        "state": runs.RUNNING,
+        "options": {"purpose": purpose, "lease": lease.token},
+        "counts": {},
+        "seconds": {},
+        "sources": {},
+        "external": external,
+    }
+    with catalog.write() as connection:
+        dead = runs_table.c.index_name == index, runs_table.c.kind == KIND, runs_table.c.state == runs.RUNNING
+        connection.execute(update(runs_table).where(*dead).values(state=runs.FAILED, message=runs.DIED))
+        inserted = insert(runs_table).values(**row, started_at=catalog.now(connection)).returning(runs_table.c.id)
+        return int(connection.execute(inserted).scalar_one())
+
+
+def lease_name(index: str) -> str:
+    """What a retraining holds: of no index, and of a length that every catalog takes."""
+    return f"retrain-{hash_of('retrain', index)[:32]}"
+
+
+def look(platform: Platform, run: int) -> bool:
+    """Ask triage whether another model is what would help; tell whether to go on."""
+    from penstock.triage import advice_for
+
+    with working(platform, run) as state:
+        advice = advice_for(platform, state.index)
+        wanted = state.facts["purpose"]
+        choice = choose(advice, Purpose(wanted) if wanted else None)
+        if choice.purpose is None:
+            return state.stop(choice.why)
+        return state.go_on(purpose=choice.purpose, why=choice.why)
+
+
+def assemble(platform: Platform, run: int) -> bool:
+    """Freeze a training set."""
+    from penstock.training.building import build
+
+    with working(platform, run) as state:
+        try:
+            made = build(platform, state.index, state.purpose)
+        except RefusedError as error:
+            return state.stop(str(error))
+        return state.go_on({"examples": len(made.examples)}, set=made.id)
+
+
+def tune(platform: Platform, run: int) -> bool:
+    """Train a challenger."""
+    from penstock.tuning import train
+
+    with working(platform, run) as state:
+        try:
+            made = train(platform, state.index, state.purpose, set_id=state.facts["set"])
+        except RefusedError as error:
+            return state.stop(str(error))
+        return state.go_on(model=made.id)
+
+
+def judge(platform: Platform, run: int) -> bool:
+    """Compare it with the champion; tell whether it passed the gate."""
+    from penstock.promotion.comparing import compare
+
+    with working(platform, run) as state:
+        found = compare(platform, state.index, state.facts["model"])
+        if found.outcome is not Outcome.PROMOTE:
+            return state.stop("; ".join(found.reasons))
+        return state.go_on(comparison=found.id)
+
+
+def wait(platform: Platform, run: int) -> RunReport:
+    """Close the run, and with it its turn: a person is to say whether the challenger takes over, and may take days."""
+    with working(platform, run) as state:
+        model = state.facts["model"]
+        by_hand = f'`penstock promote {state.index} {model} --why "..."`'
+        state.close(runs.WAITING, f"model {model} passed the gate and waits for a person: {by_hand}")
+    return runs.report(platform, run)
+
+
+def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> RunReport:
+    """Carry out what was decided of a challenger that passed the gate, by a person or by the rule that nobody is asked.
+
+    A blank reason decides nothing. Raises ``RefusedError`` where the challenger cannot take over any more: the champion
+    changed, or a sync overtook the release that it was judged on.
+    """
+    from penstock.promotion.promoting import promote
+
+    report = runs.report(platform, run)
+    if report.state == runs.PROMOTED:
+        return report  # the try before this one got that far
+    if not why.strip():
+        return report
+    facts = facts_of(platform, run)
+    if approved:
+        moved = promote(platform, report.index, facts["model"], who, why)
+        _end(platform, run, runs.PROMOTED, moved.message, moved.live)
+    else:
+        with platform.catalog.write() as connection:
+            decisions.record(connection, platform.catalog, who, "reject-model", why.strip(), report.index)
+        _end(platform, run, runs.REFUSED, f"model {facts['model']} was rejected by {who.name}: {why.strip()}")
+    return runs.report(platform, run)
+
+
+def question(platform: Platform, run: int) -> dict[str, str]:
+    """What a person is asked: subject and body, the body as Markdown."""
+    report, facts = runs.report(platform, run), facts_of(platform, run)
+    with platform.catalog.read() as connection:
+        found = connection.execute(select(comparisons).where(comparisons.c.id == facts["comparison"])).one()
+    return {
+        "subject": f"Should model {facts['model']} become the {facts['purpose']} of {report.index}?",
+        "body": f"{facts['why']}\n\n{wording.listed(found.report)}",
+    }
+
+
+def new_feedback(platform: Platform, index: str) -> int:
+    """Pieces of feedback that were recorded since the last retraining of the index began."""
+    last = select(func.max(runs_table.c.started_at)).where(runs_table.c.index_name == index, runs_table.c.kind == KIND)
+    with platform.catalog.read() as connection:
+        since = connection.execute(last).scalar() or 0.0
+        query = select(func.count()).where(feedback.c.index_name == index, feedback.c.recorded_at > since)
+        return int(connection.execute(query).scalar_one())
+
+
+def end(platform: Platform, external: str) -> RunReport | None:
+    """Close what is still open of the orchestrator's run, as failed; return its report, ``None`` where it has none."""
+    with platform.catalog.read() as connection:
+        query = select(runs_table.c.id).where(runs_table.c.external == external, runs_table.c.kind == KIND)
+        ids = connection.execute(query.order_by(runs_table.c.id)).scalars().all()
+    if not ids:
+        return None
+    if runs.report(platform, ids[-1]).state == runs.RUNNING:
+        _end(platform, ids[-1], runs.FAILED, "one of its tasks did not finish: the log of that task says why")
+    return runs.report(platform, ids[-1])
+
+
+@contextmanager
+def closing(platform: Platform, run: int) -> Iterator[None]:
+    """Close the run as failed where the block fails."""
+    try:
+        yield
+    except BaseException as error:
+        _end(platform, run, runs.FAILED, runs.words(error))
+        raise
+
+
+def _end(platform: Platform, run: int, state: str, message: str, release: int | None = None) -> None:
+    """Close a run that is under way or waits, and give its turn back if it has it still."""
+    report, catalog = runs.report(platform, run), platform.catalog
+    with catalog.write() as connection:
+        connection.execute(
+            update(runs_table)
+            .where(runs_table.c.id == run, runs_table.c.state.in_((runs.RUNNING, runs.WAITING)))
+            .values(state=state, message=message, release=release, finished_at=catalog.now(connection))
+        )
+    leases.release(catalog, _lease(platform, report.index, run, facts_of(platform, run)))
+
+
+def facts_of(platform: Platform, run: int) -> dict[str, Any]:
+    """What the steps of a run found so far: its purpose, training set, model and comparison."""
+    with platform.catalog.read() as connection:
+        return dict(connection.execute(select(runs_table.c.options).where(runs_table.c.id == run)).scalar_one())
+
+
+def _lease(platform: Platform, index: str, run: int, facts: Mapping[str, Any]) -> Lease:
+    return Lease(lease_name(index), f"run {run}", facts["lease"], platform.settings.store.lease_s)
+
+
+@dataclass
+class State:
+    """A run between its steps: what is known of it stands in its row, so that any worker can do the next."""
+
+    platform: Platform
+    run: int
+    index: str
+    lease: Lease
+    facts: dict[str, Any]
+    counts: dict[str, int]
+
+    @property
+    def purpose(self) -> Purpose:
+        return Purpose(self.facts["purpose"])
+
+    def go_on(self, counts: Mapping[str, int] | None = None, **facts: Any) -> bool:
+        """Keep what a step found."""
+        self.facts |= facts
+        self.counts |= counts or {}
+        with self.platform.catalog.write() as connection:
+            self._write(connection)
+        return True
+
+    def stop(self, why: str) -> bool:
+        """Close the run: there is a reason why no model takes over."""
+        self.close(runs.REFUSED, why)
+        return False
+
+    def close(self, state: str, message: str, release: int | None = None) -> None:
+        catalog = self.platform.catalog
+        with catalog.write() as connection:
+            ended = {"state": state, "message": message, "release": release, "finished_at": catalog.now(connection)}
+            self._write(connection, **ended)
+        leases.release(catalog, self.lease)
+
+    def _write(self, connection: Connection, **values: Any) -> None:
+        leases.check(connection, self.platform.catalog, self.lease)
+        values |= {"options": self.facts, "counts": self.counts}
+        connection.execute(update(runs_table).where(runs_table.c.id == self.run).values(**values))
+
+
+@contextmanager
+def working(platform: Platform, run: int) -> Iterator[State]:
+    """The run, with its lease proved and kept alive. Raises ``LeaseLostError``; ``UsageError`` where it has ended."""
+    report = runs.report(platform, run)
+    if report.state != runs.RUNNING:
+        raise UsageError(f"run {run} has ended ({report.state}: {report.message}); start a new one")
+    facts = facts_of(platform, run)
+    lease = _lease(platform, report.index, run, facts)
+    leases.prove(platform.catalog, lease)
+    with leases.kept_alive(platform.catalog, lease):
+        yield State(platform, run, report.index, lease, facts, dict(report.counts))

@@ -1,0 +1,37 @@
+"""Whether another model would help at all: one pure decision over what was advised."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.retraining import Choice, choose, lease_name
+from penstock.trained import Purpose
+from penstock.triage.advice import Advice, Step
+
+ADD = Advice(Step.ADD, 0.5, "no document holds what was asked for")
+EMBEDDER = Advice(Step.EMBEDDER, 0.3, "there are 700 questions")
+RERANKER = Advice(Step.RERANKER, 0.4, "there are 900 passages")
+TOO_FEW = Advice(Step.EMBEDDER, 0.0, "not yet: there are 40 questions, and it takes 500")
+SETTINGS = Advice(Step.SETTINGS, 0.6, "with vector_weight=0.7 they reach more")
+
+
+@pytest.mark.parametrize(
+    ("advice", "wanted", "chosen"),
+    [
+        ([ADD, EMBEDDER, RERANKER], None, Choice(Purpose.RERANKER, RERANKER.why)),
+        ([ADD, EMBEDDER, RERANKER], Purpose.EMBEDDER, Choice(Purpose.EMBEDDER, EMBEDDER.why)),
+        ([ADD, TOO_FEW], None, Choice(None, f"tune-embedder: {TOO_FEW.why}")),
+        ([ADD, RERANKER], Purpose.EMBEDDER, Choice(None, f"add-documents: {ADD.why}")),
+        ([SETTINGS, ADD], None, Choice(None, f"change-settings: {SETTINGS.why}")),
+    ],
+)
+def test_a_model_is_tuned_only_where_that_is_what_would_help(
+    advice: list[Advice], wanted: Purpose | None, chosen: Choice
+) -> None:
+    assert choose(advice, wanted) == chosen
+
+
+def test_a_retraining_has_a_turn_of_its_own_which_every_catalog_can_name() -> None:
+    names = {lease_name(one) for one in ("a", "b", "x" * 63)}
+    assert len(names) == 3
+    assert max(map(len, names)) <= 63
