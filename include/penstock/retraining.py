@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from penstock import decisions, leases, runs
-from penstock.catalog.schema import comparisons, feedback
+from penstock.catalog.schema import feedback
 from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.errors import RefusedError, UsageError
@@ -142,7 +142,7 @@ def assemble(platform: Platform, run: int) -> bool:
 
 def tune(platform: Platform, run: int) -> bool:
     """Train a challenger."""
-    from penstock.tuning import train
+    from penstock.tuning.running import train
 
     with working(platform, run) as state:
         try:
@@ -158,9 +158,9 @@ def judge(platform: Platform, run: int) -> bool:
 
     with working(platform, run) as state:
         found = compare(platform, state.index, state.facts["model"])
-        if found.outcome is not Outcome.PROMOTE:
-            return state.stop("; ".join(found.reasons))
-        return state.go_on(comparison=found.id)
+        if found.outcome != Outcome.PROMOTE:
+            return state.stop(f"{found.outcome}: {'; '.join(found.report['reasons'])}")
+        return state.go_on(comparison=found.number)
 
 
 def wait(platform: Platform, run: int) -> RunReport:
@@ -198,13 +198,23 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
 
 def question(platform: Platform, run: int) -> dict[str, str]:
     """What a person is asked: subject and body, the body as Markdown."""
+    from penstock.promotion.comparing import kept
+
     report, facts = runs.report(platform, run), facts_of(platform, run)
-    with platform.catalog.read() as connection:
-        found = connection.execute(select(comparisons).where(comparisons.c.id == facts["comparison"])).one()
+    found = kept(platform, report.index, facts["comparison"])
+    lines = [f"* on {found.report['gain']['n']:,} test questions, look {found.look}: {_gained(found.report['gain'])}"]
+    lines += [
+        f"* guard {name}: {_gained(one)}, may lose {one['tolerated']:g}" for name, one in found.report["guards"].items()
+    ]
+    lines += [f"* {name}: {one['value']:.3g}, at most {one['most']:g}" for name, one in found.report["limits"].items()]
     return {
         "subject": f"Should model {facts['model']} become the {facts['purpose']} of {report.index}?",
-        "body": f"{facts['why']}\n\n{wording.listed(found.report)}",
+        "body": "\n".join([f"Why it was trained: {facts['why']}.", "", *lines]),
     }
+
+
+def _gained(gain: Mapping[str, Any]) -> str:
+    return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
 
 
 def new_feedback(platform: Platform, index: str) -> int:

@@ -179,6 +179,28 @@ def test_settings_under_which_the_log_finds_more_are_advised(make_workspace: Mak
     assert first.why.startswith("with mode=text the logged questions reach an nDCG@10 higher by +")
 
 
+def test_settings_that_would_lose_what_went_well_are_not_advised(make_workspace: Make) -> None:
+    """Full text finds what a third complained of, and not what the others liked."""
+    w = make_workspace()
+    towns = ["".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz", k=8)) for n in range(75)]
+    for town in towns:
+        w.write(f"{town}.md", f"# A depot\n\nThe depot of {town} is open on Mondays and keeps the widgets of {town}.\n")
+    w.change_index(retrieval=RetrievalSettings(mode="text", collapse=False))
+    w.sync()
+    for n, town in enumerate(towns):
+        if n % 3:
+            found = search(w.platform, "main", f"the widgets in the depot on Mondays, {town}", k=5)
+            (right,) = [hit for hit in found.hits if hit.key == f"{town}.md"]
+            feedback.give(
+                w.platform, interactions.record(w.platform, found), Said(Kind.RATING, value=1.0, passage=right.chunk_id)
+            )
+        else:
+            found = search(w.platform, "main", f"the widgets in the depot on Mondays, {town[:-1]}", k=5)
+            corrected(w, without(found, f"{town}.md"), f"They are in the depot of {town}.")
+    said = [one for one in advice_for(w.platform, "main") if one.step is Step.SETTINGS]
+    assert not [one for one in said if "mode=vector" in one.why], said
+
+
 # FeedbackQA: real questions, and each failure made on purpose
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

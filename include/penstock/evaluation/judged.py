@@ -70,6 +70,19 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
     Each goes by the id of the interaction that asked it first: with that its text is found, for as long as it is kept.
     Documents that these readers may not see are left out. Raises ``UsageError`` where no question is left.
     """
+    found = questions(platform, index, readers, since)
+    if not found.questions:
+        raise UsageError(
+            f"no question of {index!r} has a document that people judged right; collect ratings of passages, or right "
+            "passages (`penstock feedback give`, `penstock feedback import`)"
+        )
+    return found
+
+
+def questions(
+    platform: Platform, index: str, readers: Collection[str] = (), since: datetime | None = None
+) -> QuestionSet:
+    """What ``read`` reads, and an empty set where no question is left."""
     said = hear(platform, index, since)
     asked: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in said.asked:
@@ -78,7 +91,7 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
     hidden = _hidden(platform, {vote.document for mine in votes.values() for vote in mine}, readers)
     verdicts = {one: decide(vote for vote in mine if vote.document not in hidden) for one, mine in votes.items()}
     who = tuple(readers)
-    questions = [
+    kept = [
         Question(
             rows[0]["id"],
             told["query"],
@@ -89,14 +102,9 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
         for one, rows in asked.items()
         if verdicts[one].answers and (told := _told(rows))
     ]
-    if not questions:
-        raise UsageError(
-            f"no question of {index!r} has a document that people judged right; collect ratings of passages, or right "
-            "passages (`penstock feedback give`, `penstock feedback import`)"
-        )
-    untold = sum(bool(one.answers) for one in verdicts.values()) - len(questions)
+    untold = sum(bool(one.answers) for one in verdicts.values()) - len(kept)
     remarks = (BIASED, *_counted(list(verdicts.values()), len(hidden), untold))
-    return QuestionSet(NAME, tuple(questions), private=True, by_id=True, remarks=remarks)
+    return QuestionSet(NAME, tuple(kept), private=True, by_id=True, remarks=remarks)
 
 
 def filter_of(row: Row) -> Any:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+from penstock.evaluation import judged
 from penstock.evaluation.asking import Side, changed
 from penstock.evaluation.measures import MAIN
 from penstock.evaluation.measuring import Measured, measure
@@ -48,7 +49,7 @@ def advice_for(
             causes=Counter(one.verdict.cause for one in found.judged),
             topics=[f"{one['topic']} ({one['asked']} asked)" for one in topics_of(platform, index, missing)],
             waiting=sorted({one.verdict.why for one in found.judged if one.verdict.cause is Cause.STALE}),
-            tried=replayed(platform, index, _answerable(platform, found.judged), progress),
+            tried=replayed(platform, index, _known(platform, index, found.judged, since), progress),
             examples=_examples(heard, found.judged),
             needed={step: platform.settings.index(index).training.min_examples for step in MODELS},
         )
@@ -79,19 +80,23 @@ def _compared(settings: str, before: Measured, after: Measured) -> Tried:
     return Tried(settings, gain(differences, groups, SURE / len(VARIANTS)))
 
 
-def _answerable(platform: Platform, judged: Sequence[Judged]) -> QuestionSet:
-    """Complaints whose right documents are known and served, to be asked by somebody who may see everything."""
+def _known(platform: Platform, index: str, judgements: Sequence[Judged], since: datetime | None) -> QuestionSet:
+    """Every logged question whose right document is known, asked as somebody who may see everything.
+
+    Those that went well too: of complaints alone any other setting looks better, since today's is the one that failed.
+    """
     who = everybody(platform)
-    questions = {
-        one.question: Question(one.interaction, one.question, dict.fromkeys(one.evidence.documents, 1), principals=who)
-        for one in judged
-        if one.question and one.evidence.served
-    }
-    return QuestionSet("complaints", tuple(questions.values()), private=True, by_id=True)
+    voted = judged.questions(platform, index, who, since)
+    known = {one.text: one for one in voted.questions}
+    for one in judgements:
+        if one.question and one.evidence.served and one.question not in known:
+            answers = dict.fromkeys(one.evidence.documents, 1)
+            known[one.question] = Question(one.interaction, one.question, answers, principals=who)
+    return QuestionSet("log", tuple(known.values()), private=True, by_id=True)
 
 
-def _examples(heard: Heard, judged: Sequence[Judged]) -> dict[Step, int]:
-    known = {one.interaction for one in judged if one.evidence.served}
+def _examples(heard: Heard, judgements: Sequence[Judged]) -> dict[Step, int]:
+    known = {one.interaction for one in judgements if one.evidence.served}
     right = [row for row in heard.asked if row["id"] in known or _liked(row["id"], heard)]
     rated = sum(
         one["kind"] == Kind.RATING and one["document_id"] is not None
@@ -115,5 +120,5 @@ def _liked(interaction: str, heard: Heard) -> bool:
     )
 
 
-def _of(judged: Sequence[Judged], cause: Cause) -> set[str]:
-    return {one.interaction for one in judged if one.verdict.cause is cause}
+def _of(judgements: Sequence[Judged], cause: Cause) -> set[str]:
+    return {one.interaction for one in judgements if one.verdict.cause is cause}

@@ -101,6 +101,8 @@ def decide(seen: Evidence) -> Verdict:
             f"with all rights it is candidate {seen.deep} of {seen.depth}; for whoever asked it was none",
         )
     place = f"in place {seen.deep}" if seen.deep is not None else "not found at all"
+    if not seen.depth:  # an imported log knows no candidates
+        return Verdict(Cause.RETRIEVAL, f"it is served and was not shown; searched for anew it is {place}")
     return Verdict(Cause.RETRIEVAL, f"it is served and was not among the {seen.depth} candidates; deeper it is {place}")
 
 
