@@ -49,7 +49,7 @@ def advice_for(
             causes=Counter(one.verdict.cause for one in found.judged),
             topics=[f"{one['topic']} ({one['asked']} asked)" for one in topics_of(platform, index, missing)],
             waiting=sorted({one.verdict.why for one in found.judged if one.verdict.cause is Cause.STALE}),
-            tried=replayed(platform, index, _known(platform, index, found.judged, since), progress),
+            tried=replayed(platform, index, known(platform, index, found.judged, since), progress),
             examples=_examples(heard, found.judged),
             needed={step: platform.settings.index(index).training.min_examples for step in MODELS},
         )
@@ -80,19 +80,19 @@ def _compared(settings: str, before: Measured, after: Measured) -> Tried:
     return Tried(settings, gain(differences, groups, SURE / len(VARIANTS)))
 
 
-def _known(platform: Platform, index: str, judgements: Sequence[Judged], since: datetime | None) -> QuestionSet:
+def known(platform: Platform, index: str, judgements: Sequence[Judged], since: datetime | None = None) -> QuestionSet:
     """Every logged question whose right document is known, asked as somebody who may see everything.
 
     Those that went well too: of complaints alone any other setting looks better, since today's is the one that failed.
     """
     who = everybody(platform)
     voted = judged.questions(platform, index, who, since)
-    known = {one.text: one for one in voted.questions}
+    questions = {one.text: one for one in voted.questions}
     for one in judgements:
-        if one.question and one.evidence.served and one.question not in known:
+        if one.question and one.evidence.served and one.question not in questions:
             answers = dict.fromkeys(one.evidence.documents, 1)
-            known[one.question] = Question(one.interaction, one.question, answers, principals=who)
-    return QuestionSet("log", tuple(known.values()), private=True, by_id=True)
+            questions[one.question] = Question(one.interaction, one.question, answers, principals=who)
+    return QuestionSet("log", tuple(questions.values()), private=True, by_id=True)
 
 
 def _examples(heard: Heard, judgements: Sequence[Judged]) -> dict[Step, int]:
