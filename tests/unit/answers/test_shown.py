@@ -78,7 +78,7 @@ def test_what_no_source_holds_and_what_was_left_out_is_said(capsys: pytest.Captu
 def test_a_sentence_beside_the_claims_is_counted_as_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     one = answer(dropped={"not in the passage": 1, "outside of the claims": 2})
     assert shown(one, capsys).endswith(
-        "\n  3 quotes and sentences left out: 1 not in the passage, 2 outside of the\n  claims\n"
+        "\n  3 quotes and sentences left out: 1 not in the passage, 2 outside of the claims\n"
     )
 
 

@@ -254,7 +254,8 @@ def test_a_paid_answer_that_cannot_be_used_is_refused_and_not_paid_for_twice(
     with pytest.raises(ModelError) as error:
         one.embedder.embed_documents(TEXTS)
     assert message in str(error.value)
-    assert str(error.value).startswith(f"{'Cohere' if one.settings.backend == 'cohere' else 'OpenAI'} answered ")
+    who = f"Cohere at {api.url}" if one.settings.backend == "cohere" else f"the server at {api.url}/v1"
+    assert str(error.value).startswith(f"{who} answered ")
     assert len(api.asked) == 1
 
 
