@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from penstock import erasure, feedback, interactions, maintenance, trained
 from penstock.errors import RefusedError, UsageError
 from penstock.feedback import Kind, Said
 from penstock.ids import document_id
+from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Answered, Asker
 from penstock.lake import AlteredObjectError
 from penstock.retrieval import search
@@ -27,34 +29,21 @@ from penstock.triage import triage
 from support.traces import in_catalog, in_files
 from support.workspace import WHO, Workspace
 
-TOWNS = [
-    "Ardmore",
-    "Birk",
-    "Colne",
-    "Dunham",
-    "Eskdale",
-    "Fenwick",
-    "Garth",
-    "Hollin",
-    "Irton",
-    "Jarrow",
-    "Keld",
-    "Lorton",
-]
-GOODS = [
-    "anchors",
-    "barrels",
-    "candles",
-    "drums",
-    "easels",
-    "flutes",
-    "globes",
-    "hammers",
-    "inks",
-    "jars",
-    "kettles",
-    "lamps",
-]
+DEPOTS = {
+    "Ardmore": "anchors",
+    "Birk": "barrels",
+    "Colne": "candles",
+    "Dunham": "drums",
+    "Eskdale": "easels",
+    "Fenwick": "flutes",
+    "Garth": "globes",
+    "Hollin": "hammers",
+    "Irton": "inks",
+    "Jarrow": "jars",
+    "Keld": "kettles",
+    "Lorton": "lamps",
+}
+TOWNS, GOODS = list(DEPOTS), list(DEPOTS.values())
 PEOPLE = ["ada", "ben", "cy", "dot", "eve", "fay"]
 EASY = TrainingSettings(min_examples=5, max_share_per_person=0.34)
 
@@ -70,7 +59,7 @@ def question(nth: int) -> str:
 @pytest.fixture
 def w(make_workspace: Callable[..., Workspace]) -> Workspace:
     made = make_workspace()
-    for town, goods in zip(TOWNS, GOODS, strict=True):
+    for town, goods in DEPOTS.items():
         made.write(key(town), f"# Depot\n\nThe depot of {town} keeps {goods} for sale. It opens on Mondays.\n")
     made.change_index(training=EASY)
     made.sync()
@@ -110,9 +99,7 @@ def test_a_named_document_is_the_positive_and_what_is_like_the_question_the_nega
     log(w)
     made = embedder_set(w)
     one = examples(made)[question(0)]
-    assert one.positive == "Depot\nThe depot of Ardmore keeps anchors for sale. It opens on Mondays." or (
-        one.positive == "Depot\n\nThe depot of Ardmore keeps anchors for sale. It opens on Mondays."
-    )
+    assert one.positive == "Depot\n\nThe depot of Ardmore keeps anchors for sale. It opens on Mondays."
     assert (one.weight, one.source, one.release) == (1.0, "docs", 1)
     assert one.relevant == {document_id("docs", "ardmore.md"): 2}
     assert one.documents[0] == document_id("docs", "ardmore.md")
@@ -219,7 +206,8 @@ def test_a_set_that_would_teach_a_question_of_an_evaluation_is_refused_with_the_
         embedder_set(w, guards=(guard,))
     assert str(refused.value) == (
         "1 of the questions to train on are questions that models are judged by; leave them out with --drop-leaks, or "
-        f"take them out of the evaluation:\n  interaction {asked[text].interactions[0]} asks guard: g0: {text.upper()!r}"
+        f"take them out of the evaluation:\n  interaction {asked[text].interactions[0]} asks guard: g0: "
+        f"{text.upper()!r}"
     )
     without = embedder_set(w, guards=(guard,), drop_leaks=True)
     assert text not in examples(without)
@@ -357,9 +345,7 @@ def test_a_generator_learns_what_was_corrected_in_the_form_that_the_service_read
 def test_what_triage_found_missing_is_to_be_refused(w: Workspace) -> None:
     answered(w)
     id_ = ask(w, "when does the ferry to Norway leave", "ada", answer=Answered("On Mondays."))
-    say(w, id_, "ada", Kind.RIGHT_PASSAGE, passage=key("Keld"))
-    w.remove(key("Keld"))
-    w.sync()
+    say(w, id_, "ada", Kind.CORRECTION, text="Oats, hemp, linseed and buckwheat.")
     triage(w.platform, "main")
     made = build(w.platform, "main", Purpose.GENERATOR)
     (one,) = [one for one in made.examples if one.query == "when does the ferry to Norway leave"]
@@ -402,3 +388,47 @@ def test_the_folder_is_a_dataset_that_the_library_reads(
         str(split): len(made.of(split)) for split in Split if made.of(split)
     }
     assert sorted(found["train"]["positive"]) == sorted(one.positive for one in made.of(Split.TRAIN))  # type: ignore[union-attr]
+
+
+# FeedbackQA: what people really said
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+FEEDBACKQA = Path(os.environ.get("PENSTOCK_BENCH_DATA") or SHARED) / "feedbackqa"
+MAPPING = FeedbackSettings(
+    question="question",
+    shown="[join('', [to_string(passage_id), '.md'])]",
+    rating="rating",
+    comment="feedback",
+    each=("rating", "feedback"),
+    ratings={"Excellent": 1.0, "Acceptable": 0.5, "Could be Improved": -0.5, "Bad": -1.0},
+)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not FEEDBACKQA.exists(), reason=f"FeedbackQA is not there: {FEEDBACKQA}")
+def test_real_feedback_on_test_questions_is_refused_with_the_offenders(
+    make_workspace: Callable[..., Workspace],
+) -> None:
+    w = make_workspace()
+    for one in map(json.loads, (FEEDBACKQA / "WHO" / "corpus.jsonl").open()):
+        w.write(f"{one['_id']}.md", f"# {one['title'].strip()}\n\n{one['text']}\n")
+    w.sync()
+    for split in ("train", "test"):
+        said = [line for line in (FEEDBACKQA / "feedback.jsonl").open() if _is_of(json.loads(line), split)]
+        (w.root / f"{split}.jsonl").write_text("".join(said))
+    guards = (FEEDBACKQA / "WHO",)
+    assert feedback.import_files(w.platform, "main", [str(w.root / "train.jsonl")], MAPPING).taken > 1000
+    trained_on = embedder_set(w, guards=guards)
+    assert len(trained_on.of(Split.TRAIN)) > 100
+    feedback.import_files(w.platform, "main", [str(w.root / "test.jsonl")], MAPPING)
+    with pytest.raises(
+        RefusedError, match=r"^\d+ of the questions to train on are questions that models are judged by; "
+    ):
+        embedder_set(w, guards=guards)
+    without = embedder_set(w, guards=guards, drop_leaks=True)
+    assert without.card["left_out"]["questions that models are judged by"] > 10
+    assert {one.id for one in trained_on.of(Split.TEST)} <= {one.id for one in without.of(Split.TEST)}
+
+
+def _is_of(one: dict[str, Any], split: str) -> bool:
+    return (one["domain"], one["split"]) == ("WHO", split)
