@@ -421,9 +421,7 @@ def test_real_feedback_on_test_questions_is_refused_with_the_offenders(
     trained_on = embedder_set(w, guards=guards)
     assert len(trained_on.of(Split.TRAIN)) > 100
     feedback.import_files(w.platform, "main", [str(w.root / "test.jsonl")], MAPPING)
-    with pytest.raises(
-        RefusedError, match=r"^\d+ of the questions to train on are questions that models are judged by; "
-    ):
+    with pytest.raises(RefusedError, match=r"^\d+ of the questions to train on are questions that models are judged"):
         embedder_set(w, guards=guards)
     without = embedder_set(w, guards=guards, drop_leaks=True)
     assert without.card["left_out"]["questions that models are judged by"] > 10

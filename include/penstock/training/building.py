@@ -63,7 +63,9 @@ def build(
     found = gather(platform, index, settings, options.since)
     material = _material(library, found, settings, progress or Progress())
 
-    asked = maker.usable(material)
+    usable = maker.usable(material)
+    asked = [one for one in usable if library.understands(one.where)]
+    found.left_out["questions under a filter that the release does not know"] += len(usable) - len(asked)
     placed = _placed(platform, index, asked)
     found.left_out["questions that tie two splits together"] += len({one.question for one in asked} & placed.bridges)
     asked = [one for one in asked if one.question in placed.splits]
