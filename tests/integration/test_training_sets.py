@@ -306,6 +306,8 @@ def test_a_set_that_was_edited_on_disk_is_refused(w: Workspace) -> None:
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(AlteredObjectError, match=f"was altered: its SHA-256 is [0-9a-f]+, not {made.data}"):
         sets.load(w.platform, "main", made.id)
+    (finding,) = maintenance.verify(w.platform, "main")
+    assert finding.what == f"lake: training set {made.id} altered"
 
 
 # the other purposes

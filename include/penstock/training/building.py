@@ -126,9 +126,18 @@ def _without_leaks(
 
 
 def _examples(purpose: Purpose, drafts: Sequence[Draft]) -> list[AnyExample]:
+    """One of each content: what was asked under two filters and came to the same rests on all of it."""
     kind: Callable[..., AnyExample] = KINDS[purpose]
-    made = [kind(id=content_id(purpose, draft), **draft) for draft in drafts]
-    return list({one.id: one for one in made}.values())
+    found: dict[str, AnyExample] = {}
+    for draft in drafts:
+        one = kind(id=content_id(purpose, draft), **draft)
+        known = found.get(one.id, one)
+        found[one.id] = replace(
+            one,
+            interactions=tuple(sorted({*known.interactions, *one.interactions})),
+            feedback=tuple(sorted({*known.feedback, *one.feedback})),
+        )
+    return list(found.values())
 
 
 def _said(options: Options, settings: TrainingSettings) -> dict[str, Any]:
