@@ -34,7 +34,7 @@ from penstock.platform import Platform
 from penstock.promotion import checking
 from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
-from penstock.training.sets import releases_named
+from penstock.training.sets import of_index, releases_named
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
 WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
@@ -191,6 +191,7 @@ def verify(platform: Platform, index: str) -> list[Finding]:
     findings += _verify_attachments(platform, index)
     findings += _verify_lake(platform, index)
     findings += [Finding(index, what, remedy) for what, remedy in checking.differences(platform, index)]
+    findings += _verify_training(platform, index)
     return findings
 
 
@@ -289,6 +290,18 @@ def _verify_lake(platform: Platform, index: str) -> Iterator[Finding]:
     remedy = f"run `penstock sync {index} --verify`; what no source holds any more goes with `penstock prune {index}`"
     for what, count in lost.items():
         yield Finding(index, f"lake: {count} {what}", remedy)
+
+
+def _verify_training(platform: Platform, index: str) -> Iterator[Finding]:
+    """Training sets that the lake lost or that somebody edited: nothing is trained on them."""
+    with platform.catalog.read() as connection:
+        rows = [row for row in of_index(connection, index) if row.data]
+    for row in rows:
+        try:
+            platform.lake.get(Kind.TRAINING, row.data)
+        except StoreError as error:
+            what = _lost(f"training set {row.id}", error)
+            yield Finding(index, f"lake: {what}", f"run `penstock trainset build {index} --for {row.purpose}`")
 
 
 def _lost(what: str, error: StoreError) -> str:

@@ -63,7 +63,9 @@ def build(
     found = gather(platform, index, settings, options.since)
     material = _material(library, found, settings, progress or Progress())
 
-    asked = maker.usable(material)
+    usable = maker.usable(material)
+    asked = [one for one in usable if library.understands(one.where)]
+    found.left_out["questions under a filter that the release does not know"] += len(usable) - len(asked)
     placed = _placed(platform, index, asked)
     found.left_out["questions that tie two splits together"] += len({one.question for one in asked} & placed.bridges)
     asked = [one for one in asked if one.question in placed.splits]
@@ -124,9 +126,18 @@ def _without_leaks(
 
 
 def _examples(purpose: Purpose, drafts: Sequence[Draft]) -> list[AnyExample]:
+    """One of each content: what was asked under two filters and came to the same rests on all of it."""
     kind: Callable[..., AnyExample] = KINDS[purpose]
-    made = [kind(id=content_id(purpose, draft), **draft) for draft in drafts]
-    return list({one.id: one for one in made}.values())
+    found: dict[str, AnyExample] = {}
+    for draft in drafts:
+        one = kind(id=content_id(purpose, draft), **draft)
+        known = found.get(one.id, one)
+        found[one.id] = replace(
+            one,
+            interactions=tuple(sorted({*known.interactions, *one.interactions})),
+            feedback=tuple(sorted({*known.feedback, *one.feedback})),
+        )
+    return list(found.values())
 
 
 def _said(options: Options, settings: TrainingSettings) -> dict[str, Any]:

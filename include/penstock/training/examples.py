@@ -1,7 +1,7 @@
 """What a model is tuned on: one kind of example for each purpose, and how each is written as Parquet.
 
-An example goes by the hash of its content, without its split and group: the same question, texts and grades give the
-same id in every set.
+An example goes by the hash of its content, without its split, its group and who said it: the same question, texts and
+grades give the same id in every set.
 """
 
 from __future__ import annotations
@@ -93,13 +93,13 @@ KINDS: Mapping[Purpose, type[AnyExample]] = {
     Purpose.RERANKER: RerankerExample,
     Purpose.GENERATOR: GeneratorExample,
 }
-PLACED = ("id", "group", "split")
-"""What says where an example stands among others, and not what it holds."""
+ABOUT = ("id", "group", "split", "release", "interactions", "feedback", "chunks")
+"""What says where an example stands and came from, and not what it holds."""
 
 
 def content_id(purpose: Purpose, example: Mapping[str, Any]) -> str:
     """32 hex digits of what an example holds."""
-    held = {name: value for name, value in example.items() if name not in PLACED}
+    held = {name: value for name, value in example.items() if name not in ABOUT}
     return hash_of("example", purpose, canonical(held))[:32]
 
 

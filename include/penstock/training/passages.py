@@ -17,6 +17,9 @@ from penstock.batching import batched
 from penstock.chunking import embedding_text
 from penstock.embedding.base import Embedder, Vectors
 from penstock.embedding.cache import VectorCache, embed_checked, text_hash
+from penstock.errors import FilterError
+from penstock.filters import parse
+from penstock.filters.values import BUILT_IN
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import IndexRow
@@ -66,6 +69,15 @@ class Library:
         for batch in batched(sorted(set(chunks) - self.named.keys())):
             for _generation, standing in self.platform.collections(self.index):
                 self.named |= {row.id: row.text for row in standing.get(batch)}
+
+    def understands(self, where: Any) -> bool:
+        """Whether the release has the fields that a filter names: it was asked of an older one."""
+        try:
+            if where:
+                parse(where, {**BUILT_IN, **self.recipe.fields})
+        except FilterError:
+            return False
+        return True
 
     def row_of(self, document: str) -> IndexRow:
         """Any row of a document that a search found."""

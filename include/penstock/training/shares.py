@@ -7,6 +7,7 @@ and the second takes it that most people mean well.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,11 +34,12 @@ def quota(counts: Iterable[int], share: float) -> int:
     >>> quota([50, 10, 10, 10], 0.25), quota([50, 10, 10, 10], 0.5), quota([7], 0.9), quota([7], 1.0)
     (10, 30, 0, 7)
     """
-    numbers = sorted(counts)
-    for most in range(numbers[-1] if numbers else 0, 0, -1):
-        if most <= share * sum(min(number, most) for number in numbers) + 1e-9:
-            return most
-    return 0
+    numbers = list(counts)
+
+    def too_many(most: int) -> bool:  # once, and then for ever: the sum grows ever slower
+        return most > share * sum(min(number, most) for number in numbers) + 1e-9
+
+    return bisect_left(range(1, max(numbers, default=0) + 1), True, key=too_many)
 
 
 def within(supplied: Sequence[Supplied], share: float) -> tuple[set[str], dict[str, int]]:
