@@ -52,8 +52,8 @@ def questions(split: str) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def rated() -> dict[str, tuple[str, str, list[str]]]:
-    """Question → its words, its best-rated passage, those that were rated badly; of training and validation."""
+def rated() -> dict[str, tuple[str, list[str], list[str]]]:
+    """Question → its words, passages that were rated well, the best first, and badly; of training and validation."""
     votes: dict[str, dict[str, float]] = defaultdict(dict)
     said = {}
     for one in scifact.lines(data_folder() / DATA / "feedback.jsonl"):
@@ -64,9 +64,9 @@ def rated() -> dict[str, tuple[str, str, list[str]]]:
             votes[name][passage] = sum(RATINGS[rating] for rating in one["rating"]) / len(one["rating"])
     found = {}
     for name, by in votes.items():
-        best = max(by, key=lambda passage: (by[passage], passage))
-        if by[best] > 0:
-            found[name] = (said[name], best, [passage for passage, value in by.items() if value < 0])
+        well = sorted((one for one in by if by[one] > 0), key=lambda one: (-by[one], one))
+        if well:
+            found[name] = (said[name], well, [one for one in by if by[one] < 0])
     return found
 
 
@@ -79,9 +79,9 @@ def examples(data: str, test: dict[str, tuple[str, list[str]]]) -> list[Any]:
     texts = passages()
     rows: list[tuple[str, str, str, list[str], Any]] = []
     if data == "feedback":
-        for name, (said, best, bad) in rated().items():
-            split = by_hash(best, DATA)
-            rows.append((name, said, best, bad, Split.TRAIN if split is Split.TEST else split))
+        for name, (said, well, bad) in rated().items():
+            split = Split.VALIDATION if by_hash(well[0], DATA) is Split.VALIDATION else Split.TRAIN
+            rows += [(f"{name} {right}", said, right, bad, split) for right in well]
     else:
         for split, of in ((Split.TRAIN, "train"), (Split.VALIDATION, "valid")):
             rows += [(name, said, right[0], [], split) for name, (said, right) in questions(of).items()]

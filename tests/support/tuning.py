@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,11 @@ def generator_examples() -> list[AnyExample]:
             )
         )
     return found
+
+
+def made_set(examples: Sequence[AnyExample]) -> TrainingSet:
+    """A set that no catalog knows."""
+    return TrainingSet("0123", "main", Purpose.EMBEDDER, 1, 0.0, None, 0, {}, {}, tuple(examples))
 
 
 def frozen(platform: Platform, purpose: Purpose) -> TrainingSet:
