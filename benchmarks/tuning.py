@@ -27,7 +27,7 @@ DATA = "feedbackqa"
 DOMAINS = ("CDC", "UK", "WHO")
 SEEDS = (0, 1, 2)
 RATINGS = {"Excellent": 1.0, "Acceptable": 0.5, "Could be Improved": -0.5, "Bad": -1.0}
-GUARD_QUERIES, GUARD_PASSAGES = 300, 1000
+GUARD_QUERIES, GUARD_PASSAGES = 300, 500
 GUARD = "guard.jsonl"
 
 
