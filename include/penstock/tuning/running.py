@@ -13,6 +13,7 @@ from typing import Any
 
 from penstock.embedding.folder import read_json
 from penstock.errors import LeaseHeldError, RefusedError, UnknownNameError, UsageError
+from penstock.memory import keep_what_is_freed
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.settings import EmbedderSettings
@@ -66,6 +67,7 @@ def train(
     check_libraries()
     base = bases.find(platform, index, purpose, recipe)
     embedder = settings.embedder if isinstance(settings.embedder, EmbedderSettings) else EmbedderSettings()
+    keep_what_is_freed()
     with working(platform, index, purpose, key(set_, recipe, base)) as folder:
         expected = expectation(set_, recipe, base)
         estimates.check(expected, recipe, folder)
