@@ -32,6 +32,7 @@ from penstock.leases import Lease
 from penstock.parsing import from_json
 from penstock.platform import Platform
 from penstock.records import OPEN_END, Reason
+from penstock.training.sets import releases_named
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
 WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
@@ -57,7 +58,7 @@ class Finding:
 
 
 def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dict[str, int]:
-    """Forget releases but the newest ``keep``; never the live one, a pinned one, or one that waits.
+    """Forget releases but the newest ``keep``; never the live one, one that is pinned or waits, or a training set's.
 
     Rows that no kept release sees are deleted, collections that none of them needs are dropped, and what the lake
     holds for nobody is swept. Returns what was taken.
@@ -85,7 +86,7 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
             row.number
             for row in rows
             if row.number in published[:keep] or row.number == live or row.pinned or row.state in manifest.PENDING
-        }
+        } | releases_named(connection, index)
         gone = [number for number in published if number not in kept]
         for batch in batched(gone):
             connection.execute(

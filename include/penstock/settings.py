@@ -33,6 +33,7 @@ from penstock.interaction_settings import FeedbackSettings, InteractionSettings
 from penstock.records import NOBODY, PUBLIC
 from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
+from penstock.training_settings import TrainingSettings
 from penstock.tuning_settings import RECIPES, RecipeSettings
 
 DEFAULT_CONFIG = Path("include/config/penstock.toml")
@@ -276,12 +277,6 @@ class AnswerSettings(Section):
     @property
     def generator_name(self) -> str:
         return f"{self.generator.backend} {self.generator.model}" if self.generator else "extractive"
-
-
-class TrainingSettings(Section):
-    """What tuning a model on what people said asks for."""
-
-    min_examples: int = Field(default=500, ge=1, description="of each kind, before a model is tuned on them")
 
 
 class IndexSettings(Section):

@@ -233,6 +233,7 @@ def test_a_person_or_a_session_is_forgotten_to_the_last_byte(w: Workspace, kind:
     certificate = interactions.erase(w.platform, WHO, "they asked for it", **named)
     assert certificate == {
         "erased": kind, "interactions_erased": 1, "feedback_erased": 2, "decision": certificate["decision"],
+        "training_examples_erased": 0, "training_sets": [], "models_trained_on_them": [],
     }  # fmt: skip
     assert [(one["what"], one["why"]) for one in inspection.log(w.platform)] == [(f"erase-{kind}", "they asked for it")]
     assert interactions.read(w.platform, "main")["id"].to_pylist() == [other]

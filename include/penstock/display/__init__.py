@@ -13,6 +13,7 @@ from penstock.display.keys import key_made, key_revoked, keys
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
 from penstock.display.search import excerpt, explained, found
+from penstock.display.training import training_set, training_sets
 from penstock.display.tree import tree
 from penstock.display.triage import advised, triaged
 from penstock.display.tuning import trained
@@ -48,6 +49,8 @@ __all__ = [
     "started",
     "status",
     "trained",
+    "training_set",
+    "training_sets",
     "tree",
     "triaged",
 ]

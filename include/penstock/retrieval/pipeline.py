@@ -115,39 +115,13 @@ def _search(
 ) -> Found:
     """Ask a release, as ``manifest.opened`` gives it."""
     recipe = Recipe.of_generation(platform.settings, release)
-    condition = parse(where, {**BUILT_IN, **recipe.fields}) if isinstance(where, str) else where
     trace = Trace()
+    deep = max(k, settings.candidates)
+    candidates = put_forward(platform, release, recipe, text, principals, where, deep, settings, trace)
 
-    vector = [] if settings.mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
-    trace.after("embed", note="not needed" if settings.mode == "text" else "")
-
-    query = Query(
-        text=text,
-        vector=vector,
-        release=release.number,
-        principals=tuple(sorted({PUBLIC, *principals})),
-        where=condition,
-        k=max(k, settings.candidates),
-        mode=settings.mode,
-        vector_weight=settings.vector_weight,
-    )
-    candidates = platform.collection(release.collection).search(query)
-    trace.after("search", note=f"{len(candidates)} candidates, {settings.mode}")
-    for name in ("text", "vector") if settings.mode == "hybrid" else ():
-        trace.after(name, _by(name, candidates))
-    trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(candidates))
-
-    depth = max(k, settings.rerank_depth) if settings.rerank else k
-    found = (
-        collapse(candidates, settings.alike, depth)
-        if settings.collapse
-        else [Distinct(hit) for hit in candidates[:depth]]
-    )
-    trace.after(
-        "collapse",
-        _ids(found),
-        f"{sum(len(one.same) for one in found)} near-duplicates" if settings.collapse else "off",
-    )
+    found = _collapsed(settings, candidates, max(k, settings.rerank_depth) if settings.rerank else k)
+    note = f"{sum(len(one.same) for one in found)} near-duplicates" if settings.collapse else "off"
+    trace.after("collapse", _ids(found), note)
 
     found, note, left_out = _reranked(platform, settings, text, recipe.chunker, found)
     found = found[:k]
@@ -159,11 +133,53 @@ def _search(
     passages = join([(one.hit.row, place) for one, place in cited], settings.neighbours, partial(parsed_text, platform))
     trace.after("join", note=f"{len(passages)} passages" + ("" if settings.neighbours else ", neighbours off"))
     hits = tuple(_citation(one, place) for one, place in cited)
-    put_forward = tuple(Candidate(hit.row.id, hit.score, dict(hit.scores)) for hit in candidates)
+    scored = tuple(Candidate(hit.row.id, hit.score, dict(hit.scores)) for hit in candidates)
     reranker = platform.reranker(settings.rerank).name if settings.rerank and found and not left_out else None
     written = where if isinstance(where, str) else None
     setup = Setup(settings.mode, settings.fingerprint(), str(release.embedder), reranker, written)
-    return Found(release.index_name, release.number, text, hits, passages, tuple(trace.stages), put_forward, setup)
+    return Found(release.index_name, release.number, text, hits, passages, tuple(trace.stages), scored, setup)
+
+
+def put_forward(
+    platform: Platform,
+    release: Row[Any],
+    recipe: Recipe,
+    text: str,
+    principals: Sequence[str],
+    where: str | Condition | None,
+    k: int,
+    settings: RetrievalSettings,
+    trace: Trace,
+) -> list[Hit]:
+    """The ``k`` candidates of a release (as ``manifest.opened`` gives it), as the store ranks them.
+
+    ``recipe`` is the release's own: its embedder makes the question's vector, its fields are what ``where`` may name.
+    Raises ``FilterError``.
+    """
+    condition = parse(where, {**BUILT_IN, **recipe.fields}) if isinstance(where, str) else where
+    vector = [] if settings.mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
+    trace.after("embed", note="not needed" if settings.mode == "text" else "")
+    query = Query(
+        text=text,
+        vector=vector,
+        release=release.number,
+        principals=tuple(sorted({PUBLIC, *principals})),
+        where=condition,
+        k=k,
+        mode=settings.mode,
+        vector_weight=settings.vector_weight,
+    )
+    candidates = platform.collection(release.collection).search(query)
+    trace.after("search", note=f"{len(candidates)} candidates, {settings.mode}")
+    for name in ("text", "vector") if settings.mode == "hybrid" else ():
+        trace.after(name, _by(name, candidates))
+    trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(candidates))
+    return candidates
+
+
+def _collapsed(settings: RetrievalSettings, hits: Sequence[Hit], depth: int) -> list[Distinct]:
+    """The best ``depth`` hits, near-duplicates of a better one kept with it where the settings ask for that."""
+    return collapse(hits, settings.alike, depth) if settings.collapse else [Distinct(hit) for hit in hits[:depth]]
 
 
 def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:

@@ -16,13 +16,13 @@ from penstock.answers.confidence import confidence
 from penstock.batching import batched
 from penstock.catalog.schema import documents, entries
 from penstock.feedback.saying import Kind
-from penstock.filters import parse
-from penstock.filters.values import BUILT_IN
 from penstock.platform import Platform
 from penstock.recipe import Recipe
-from penstock.records import NOBODY, PUBLIC, IndexRow, Query
+from penstock.records import NOBODY, PUBLIC, IndexRow
 from penstock.retrieval import search
+from penstock.retrieval.pipeline import put_forward
 from penstock.retrieval.places import parsed_text
+from penstock.retrieval.trace import Trace
 from penstock.triage.causes import Evidence, Known, Standing
 from penstock.words import sought_stems, stems
 
@@ -79,8 +79,8 @@ class Witness:
     def _release(self, number: int | None) -> Row[Any]:
         """The one that answered, or the live one where nobody can read that any more."""
         with self._platform.catalog.read() as connection:
-            known = {row.number: row for row in manifest.kept_and_pending(connection, self._index)}
-            return known[number] if number in known else manifest.readable(connection, self._index, None)
+            known = {row.number for row in manifest.kept_and_pending(connection, self._index)}
+            return manifest.opened(connection, self._index, number if number in known else None)
 
     def _target(self, release: Row[Any], said: Said) -> Target:
         named = [one for one in said if one["kind"] == Kind.RIGHT_PASSAGE and one["document_id"]]
@@ -90,7 +90,7 @@ class Witness:
         return self._corrected(release, words) if words else Target(Known.UNSAID)
 
     def _named(self, release: Row[Any], one: Mapping[str, Any]) -> Target:
-        rows = list(self._collection(release).document_rows([one["document_id"]], release.number))
+        rows = list(self._platform.collection(release.collection).document_rows([one["document_id"]], release.number))
         words = self._words_of(one)
         holding = rows if words is None else _holding(words, rows)[0]
         return Target(Known.NAMED, holding, {one["document_id"]})
@@ -121,31 +121,15 @@ class Witness:
 
     def _others(self, release: Row[Any]) -> list[Row[Any]]:
         with self._platform.catalog.read() as connection:
-            rows = manifest.kept_and_pending(connection, self._index)
-        return [row for row in reversed(rows) if row.number != release.number][:OTHER_RELEASES]
+            numbers = [row.number for row in manifest.kept_and_pending(connection, self._index)]
+            latest = [one for one in reversed(numbers) if one != release.number][:OTHER_RELEASES]
+            return [manifest.opened(connection, self._index, one) for one in latest]
 
     def _found(self, release: Row[Any], text: str, where: str | None = None) -> list[IndexRow]:
+        recipe = Recipe.of_generation(self._platform.settings, release)
         settings = self._platform.settings.index(self._index).retrieval
-        with self._platform.catalog.read() as connection:
-            generation = manifest.generation_row(connection, self._index, release.generation)
-        recipe = Recipe.of_generation(self._platform.settings, generation)
-        vector = self._platform.embedder(recipe.embedder).embed_query(text).tolist() if settings.mode != "text" else []
-        query = Query(
-            text=text,
-            vector=vector,
-            release=release.number,
-            principals=self._everybody,
-            where=parse(where, {**BUILT_IN, **recipe.fields}) if where else None,
-            k=DEEP,
-            mode=settings.mode,
-            vector_weight=settings.vector_weight,
-        )
-        return [hit.row for hit in self._platform.collection(generation.collection).search(query)]
-
-    def _collection(self, release: Row[Any]) -> Any:
-        return self._platform.collection(
-            manifest.collection_of(self._platform.catalog, self._index, release.generation)
-        )
+        asked = text, self._everybody, where, DEEP, settings, Trace()
+        return [hit.row for hit in put_forward(self._platform, release, recipe, *asked)]
 
     @cached_property
     def _everybody(self) -> tuple[str, ...]:
