@@ -115,7 +115,7 @@ def write_guard(path: Path) -> None:
     """Training queries of SciFact with their abstracts, and other abstracts that stand in the way."""
     folder = data_folder() / scifact.DATA
     corpus = {one["_id"]: f"{one['title']} {one['text']}" for one in scifact.lines(folder / "corpus.jsonl")}
-    said = {one["_id"]: one["text"] for one in scifact.lines(folder / "queries.jsonl")}
+    said = {one["_id"]: one["text"] for one in scifact.lines(folder / "queries_all.jsonl")}
     pairs = [line.split("\t") for line in (folder / "qrels" / "train.tsv").read_text("utf-8").splitlines()[1:]]
     rows = [{"question": said[name], "passage": corpus[right]} for name, right, _ in pairs[:GUARD_QUERIES]]
     rows += [{"passage": text} for text in list(corpus.values())[:GUARD_PASSAGES]]

@@ -90,7 +90,7 @@ def test_an_embedder_learns_and_is_kept_as_the_serving_path_reads_it(opened: Pla
     assert run.data.params["data"] == row.recipe["data"]
     assert run.data.params["seed"] == "0"
     assert run.data.metrics["after/nDCG at 10"] == figures["after"]["nDCG@10"]
-    assert len(tuning.curve(opened, made.tracking)) == figures["steps"]
+    assert len(tuning.steps(opened, made.tracking)) == figures["steps"]
     card = Path(run.info.artifact_uri) / "model_card.md"
     assert f"training set `{made.set_id}`" in card.read_text()
 

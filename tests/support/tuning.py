@@ -150,9 +150,9 @@ def frozen(platform: Platform, purpose: Purpose) -> TrainingSet:
     return sets.freeze(platform, "main", purpose, 1, made, {}, {})
 
 
-def curve(platform: Platform, run: str) -> list[float]:
-    """The losses of a run, a step each."""
+def steps(platform: Platform, run: str) -> list[int]:
+    """Those of which a run knows the loss."""
     from mlflow import MlflowClient
 
     found = MlflowClient(tracking_uri=platform.settings.tracking_url).get_metric_history(run, "loss")
-    return [one.value for one in found]
+    return [one.step for one in found]

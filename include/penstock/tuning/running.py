@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.embedding.folder import read_json
-from penstock.errors import LeaseHeldError, RefusedError, UnknownNameError, UsageError
+from penstock.errors import LeaseHeldError, RefusedError, TransientError, UnknownNameError, UsageError
 from penstock.memory import keep_what_is_freed
 from penstock.platform import Platform
 from penstock.progress import Progress
@@ -21,7 +21,7 @@ from penstock.trained import Purpose, Training, keep
 from penstock.training import sets
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
-from penstock.tuning import bases, cards, estimates, tracking
+from penstock.tuning import bases, cards, checkpoints, estimates, tracking
 from penstock.tuning.job import Job, Tuned, check_libraries, key
 from penstock.tuning_settings import RECIPES, AnyRecipe, EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 
@@ -72,15 +72,17 @@ def train(
         expected = expectation(set_, recipe, base)
         estimates.check(expected, recipe, folder)
         described = describe(set_, recipe, base)
-        run = tracking.begin(platform.settings.tracking_url, index, f"{purpose} {set_.id}", described, {"index": index})
+        run = tracking.begin(platform.settings.tracking_url, index, f"{purpose} {set_.id}", described, folder / "run")
         try:
             job = Job(index, set_, recipe, base, embedder, folder, run, progress or Progress())
-            tuned = tune(job)
+            with checkpoints.room(folder):
+                tuned = tune(job)
             versions = {"penstock": tracking.code_version()} | {name: version(name) for name in LIBRARIES}
             run.ended(tuned.figures, cards.card(job, tuned.figures, versions), {"base": base.name})
         except BaseException:
             run.failed()
             raise
+        require_unchanged(platform, set_)
         training = Training(base.name, set_.id, described, tuned.figures, run.id)
         id_ = keep(platform, index, purpose, tuned.folder, training)
         shutil.rmtree(folder)
@@ -119,6 +121,15 @@ def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
     if not set_.of(Split.VALIDATION):
         raise RefusedError(
             f"training set {set_.id} has no validation example, so nobody could see when to stop; collect more feedback"
+        )
+
+
+def require_unchanged(platform: Platform, set_: TrainingSet) -> None:
+    """Raise ``TransientError`` where something was erased from the set while a model learned it."""
+    if sets.load(platform, set_.index, set_.id).data != set_.data:
+        raise TransientError(
+            f"examples of training set {set_.id} were erased while a model was trained on them; that model is not "
+            "kept: train again"
         )
 
 
