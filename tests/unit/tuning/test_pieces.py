@@ -173,3 +173,14 @@ def test_an_id_draws_what_a_weight_allows() -> None:
     drawn = sum(int(one[:8], 16) / 16**8 < 0.3 for one in ids)
     assert 250 < drawn < 350
     assert counts(chat())
+
+
+@pytest.mark.parametrize("words", ["No space left on device", "File too large"])
+def test_a_full_disk_is_called_one(tmp_path: Path, words: str) -> None:
+    with pytest.raises(DiskFullError) as raised, checkpoints.room(tmp_path):
+        raise OSError(words)
+    assert str(raised.value) == (
+        f"the training's folder {tmp_path} could not be written: its disk is full; make room, then run it again"
+    )
+    with pytest.raises(RuntimeError, match=r"^another trouble$"), checkpoints.room(tmp_path):
+        raise RuntimeError("another trouble")
