@@ -22,7 +22,7 @@ from penstock.training import sets
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.tuning import bases, cards, checkpoints, estimates, tracking
-from penstock.tuning.job import Job, Tuned, check_libraries, key
+from penstock.tuning.job import Base, Job, Tuned, check_libraries, key
 from penstock.tuning_settings import RECIPES, AnyRecipe, EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "peft", "trl")
@@ -133,7 +133,7 @@ def require_unchanged(platform: Platform, set_: TrainingSet) -> None:
         )
 
 
-def expectation(set_: TrainingSet, recipe: AnyRecipe, base: bases.Base) -> estimates.Estimate:
+def expectation(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> estimates.Estimate:
     config = read_json(base.folder / "config.json", {})
     rows, size = len(set_.of(Split.TRAIN)), bases.size_bytes(base.folder)
     texts = 1
@@ -144,7 +144,7 @@ def expectation(set_: TrainingSet, recipe: AnyRecipe, base: bases.Base) -> estim
     return estimates.estimate(config, size, recipe, rows, texts, estimates.machine_flops())
 
 
-def describe(set_: TrainingSet, recipe: AnyRecipe, base: bases.Base) -> dict[str, Any]:
+def describe(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> dict[str, Any]:
     """What MLflow and the catalog are told: all that the result follows from."""
     data = {"set": set_.id, "data": set_.data, "base": base.name, "base_fingerprint": base.fingerprint}
     return {**recipe.model_dump(mode="json", exclude_none=True), **data}

@@ -55,8 +55,8 @@ class Run:
         with translated(self.url):
             for name, value in flat(figures):
                 self._client.log_metric(self.id, name, value)
-            for key, value in tags.items():
-                self._client.set_tag(self.id, key, value)
+            for key, tag in tags.items():
+                self._client.set_tag(self.id, key, tag)
             self._client.log_text(self.id, card, "model_card.md")
             self._client.set_terminated(self.id)
 
