@@ -27,7 +27,7 @@ DATA = "feedbackqa"
 DOMAINS = ("CDC", "UK", "WHO")
 SEEDS = (0, 1, 2)
 RATINGS = {"Excellent": 1.0, "Acceptable": 0.5, "Could be Improved": -0.5, "Bad": -1.0}
-GUARD_QUERIES, GUARD_PASSAGES = 300, 1000
+GUARD_QUERIES, GUARD_PASSAGES = 300, 500
 GUARD = "guard.jsonl"
 
 
@@ -52,8 +52,8 @@ def questions(split: str) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def rated() -> dict[str, tuple[str, str, list[str]]]:
-    """Question → its words, its best-rated passage, those that were rated badly; of training and validation."""
+def rated() -> dict[str, tuple[str, list[str], list[str]]]:
+    """Question → its words, passages that were rated well, the best first, and badly; of training and validation."""
     votes: dict[str, dict[str, float]] = defaultdict(dict)
     said = {}
     for one in scifact.lines(data_folder() / DATA / "feedback.jsonl"):
@@ -64,9 +64,9 @@ def rated() -> dict[str, tuple[str, str, list[str]]]:
             votes[name][passage] = sum(RATINGS[rating] for rating in one["rating"]) / len(one["rating"])
     found = {}
     for name, by in votes.items():
-        best = max(by, key=lambda passage: (by[passage], passage))
-        if by[best] > 0:
-            found[name] = (said[name], best, [passage for passage, value in by.items() if value < 0])
+        well = sorted((one for one in by if by[one] > 0), key=lambda one: (-by[one], one))
+        if well:
+            found[name] = (said[name], well, [one for one in by if by[one] < 0])
     return found
 
 
@@ -79,9 +79,9 @@ def examples(data: str, test: dict[str, tuple[str, list[str]]]) -> list[Any]:
     texts = passages()
     rows: list[tuple[str, str, str, list[str], Any]] = []
     if data == "feedback":
-        for name, (said, best, bad) in rated().items():
-            split = by_hash(best, DATA)
-            rows.append((name, said, best, bad, Split.TRAIN if split is Split.TEST else split))
+        for name, (said, well, bad) in rated().items():
+            split = Split.VALIDATION if by_hash(well[0], DATA) is Split.VALIDATION else Split.TRAIN
+            rows += [(f"{name} {right}", said, right, bad, split) for right in well]
     else:
         for split, of in ((Split.TRAIN, "train"), (Split.VALIDATION, "valid")):
             rows += [(name, said, right[0], [], split) for name, (said, right) in questions(of).items()]
@@ -100,11 +100,11 @@ def examples(data: str, test: dict[str, tuple[str, list[str]]]) -> list[Any]:
             release=1,
             interactions=(),
             feedback=(),
-            documents=(hash_of(right)[:32],),
+            documents=(),
             chunks=(),
             positive=texts[right],
             negatives=tuple(texts[one] for one in wrong if one in texts),
-            relevant={hash_of(right)[:32]: 1},
+            relevant={},
         )
         for name, said, right, wrong, split in rows
         if name not in leaked and right in texts
@@ -115,7 +115,7 @@ def write_guard(path: Path) -> None:
     """Training queries of SciFact with their abstracts, and other abstracts that stand in the way."""
     folder = data_folder() / scifact.DATA
     corpus = {one["_id"]: f"{one['title']} {one['text']}" for one in scifact.lines(folder / "corpus.jsonl")}
-    said = {one["_id"]: one["text"] for one in scifact.lines(folder / "queries.jsonl")}
+    said = {one["_id"]: one["text"] for one in scifact.lines(folder / "queries_all.jsonl")}
     pairs = [line.split("\t") for line in (folder / "qrels" / "train.tsv").read_text("utf-8").splitlines()[1:]]
     rows = [{"question": said[name], "passage": corpus[right]} for name, right, _ in pairs[:GUARD_QUERIES]]
     rows += [{"passage": text} for text in list(corpus.values())[:GUARD_PASSAGES]]

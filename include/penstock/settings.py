@@ -591,7 +591,8 @@ def _is_a_name(model: dict[str, Any]) -> bool:
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     # pydantic puts the tag of a discriminated union into the location; a person never wrote it.
     tags = ("<local>", "<api>")
-    found = [part for place, part in enumerate(error["loc"]) if place != 2 or part not in (*SOURCES, *RECIPES)]
+    kinds = {"sources": SOURCES, "recipes": RECIPES}.get(str(error["loc"][0]) if error["loc"] else "", {})
+    found = [part for place, part in enumerate(error["loc"]) if place != 2 or part not in kinds]
     location = [str(part) for part in found if part not in tags]
     key = ".".join(location)
     where = f"{path}: " + (f"{key}: " if key else "")

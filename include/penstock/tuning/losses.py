@@ -6,7 +6,7 @@ import torch
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 
-class WeightedRanking(MultipleNegativesRankingLoss):
+class WeightedRanking(MultipleNegativesRankingLoss):  # type: ignore[misc]
     """Cross entropy of a question's own passage among all of the batch; ``labels`` are the weights, shape (batch,)."""
 
     def compute_loss_from_embeddings(self, embeddings: list[torch.Tensor], labels: torch.Tensor) -> torch.Tensor:

@@ -72,7 +72,7 @@ def tune(job: Job, recipe: RerankerRecipe) -> Tuned:
         eval_dataset=Dataset.from_list(pairs(examples(job, Split.VALIDATION), recipe)),
         callbacks=early.callbacks(job),
     )
-    checkpoints.fit(trainer, work)
+    took = checkpoints.fit(trainer, work)
     tuned = lora.merged(model, recipe)
 
     out = job.folder / "model"
@@ -82,9 +82,7 @@ def tune(job: Job, recipe: RerankerRecipe) -> Tuned:
     figures: dict[str, Any] = {"questions": len(asked), "before": measured(before, asked)}
     figures["after"] = measured(after, asked)
     figures["difference to torch"] = equal(after, tuned, Collator(folder, folder.max_length), asked)
-    figures["steps"] = trainer.state.global_step
-    figures["best step"] = trainer.state.best_global_step
-    return Tuned(out, figures)
+    return Tuned(out, figures | took)
 
 
 def examples(job: Job, split: Split) -> list[RerankerExample]:

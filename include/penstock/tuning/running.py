@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock.embedding.folder import read_json
-from penstock.errors import LeaseHeldError, RefusedError, UnknownNameError, UsageError
+from penstock.errors import LeaseHeldError, RefusedError, TransientError, UnknownNameError, UsageError
+from penstock.memory import keep_what_is_freed
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.settings import EmbedderSettings
@@ -20,8 +21,8 @@ from penstock.trained import Purpose, Training, keep
 from penstock.training import sets
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
-from penstock.tuning import bases, cards, estimates, tracking
-from penstock.tuning.job import Job, Tuned, check_libraries, key
+from penstock.tuning import bases, cards, checkpoints, estimates, tracking
+from penstock.tuning.job import Base, Job, Tuned, check_libraries, key
 from penstock.tuning_settings import RECIPES, AnyRecipe, EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "peft", "trl")
@@ -66,19 +67,22 @@ def train(
     check_libraries()
     base = bases.find(platform, index, purpose, recipe)
     embedder = settings.embedder if isinstance(settings.embedder, EmbedderSettings) else EmbedderSettings()
+    keep_what_is_freed()
     with working(platform, index, purpose, key(set_, recipe, base)) as folder:
         expected = expectation(set_, recipe, base)
         estimates.check(expected, recipe, folder)
         described = describe(set_, recipe, base)
-        run = tracking.begin(platform.settings.tracking_url, index, f"{purpose} {set_.id}", described, {"index": index})
+        run = tracking.begin(platform.settings.tracking_url, index, f"{purpose} {set_.id}", described, folder / "run")
         try:
             job = Job(index, set_, recipe, base, embedder, folder, run, progress or Progress())
-            tuned = tune(job)
+            with checkpoints.room(folder):
+                tuned = tune(job)
             versions = {"penstock": tracking.code_version()} | {name: version(name) for name in LIBRARIES}
             run.ended(tuned.figures, cards.card(job, tuned.figures, versions), {"base": base.name})
         except BaseException:
             run.failed()
             raise
+        require_unchanged(platform, set_)
         training = Training(base.name, set_.id, described, tuned.figures, run.id)
         id_ = keep(platform, index, purpose, tuned.folder, training)
         shutil.rmtree(folder)
@@ -120,7 +124,16 @@ def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
         )
 
 
-def expectation(set_: TrainingSet, recipe: AnyRecipe, base: bases.Base) -> estimates.Estimate:
+def require_unchanged(platform: Platform, set_: TrainingSet) -> None:
+    """Raise ``TransientError`` where something was erased from the set while a model learned it."""
+    if sets.load(platform, set_.index, set_.id).data != set_.data:
+        raise TransientError(
+            f"examples of training set {set_.id} were erased while a model was trained on them; that model is not "
+            "kept: train again"
+        )
+
+
+def expectation(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> estimates.Estimate:
     config = read_json(base.folder / "config.json", {})
     rows, size = len(set_.of(Split.TRAIN)), bases.size_bytes(base.folder)
     texts = 1
@@ -131,7 +144,7 @@ def expectation(set_: TrainingSet, recipe: AnyRecipe, base: bases.Base) -> estim
     return estimates.estimate(config, size, recipe, rows, texts, estimates.machine_flops())
 
 
-def describe(set_: TrainingSet, recipe: AnyRecipe, base: bases.Base) -> dict[str, Any]:
+def describe(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> dict[str, Any]:
     """What MLflow and the catalog are told: all that the result follows from."""
     data = {"set": set_.id, "data": set_.data, "base": base.name, "base_fingerprint": base.fingerprint}
     return {**recipe.model_dump(mode="json", exclude_none=True), **data}

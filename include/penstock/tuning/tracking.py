@@ -55,8 +55,8 @@ class Run:
         with translated(self.url):
             for name, value in flat(figures):
                 self._client.log_metric(self.id, name, value)
-            for key, value in tags.items():
-                self._client.set_tag(self.id, key, value)
+            for key, tag in tags.items():
+                self._client.set_tag(self.id, key, tag)
             self._client.log_text(self.id, card, "model_card.md")
             self._client.set_terminated(self.id)
 
@@ -75,16 +75,24 @@ class Run:
                 del self._waiting[:POINTS_AT_ONCE]
 
 
-def begin(url: str, index: str, name: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
-    """A new run of the experiment ``penstock-INDEX``. Raises ``TransientError`` where MLflow does not answer."""
+def begin(url: str, index: str, name: str, params: Mapping[str, Any], kept: Path) -> Run:
+    """A run of the experiment ``penstock-INDEX``: the one whose id is in the file ``kept`` goes on, else a new one.
+
+    Raises ``TransientError`` where MLflow does not answer.
+    """
     client = _client(url)
     with translated(url):
         experiment = client.get_experiment_by_name(f"penstock-{index}")
         where = {"artifact_location": str(beside(url))} if url.startswith("sqlite:///") else {}
         id_ = experiment.experiment_id if experiment else client.create_experiment(f"penstock-{index}", **where)
-        run = client.create_run(id_, run_name=name, tags=dict(tags))
+        begun = kept.read_text() if kept.exists() else ""
+        if any(one.info.run_id == begun for one in client.search_runs([id_])):
+            client.update_run(begun, status="RUNNING")
+            return Run(client, url, begun)
+        run = client.create_run(id_, run_name=name, tags={"index": index})
         for key, value in flat_params(params):
             client.log_param(run.info.run_id, key, value)
+    kept.write_text(run.info.run_id)
     return Run(client, url, run.info.run_id)
 
 
