@@ -41,6 +41,7 @@ from penstock.leftovers import Orphans, delete_hand_overs, delete_orphans, find_
 from penstock.platform import Platform
 from penstock.provenance import find_document
 from penstock.records import NOBODY, IndexRow
+from penstock.training.erasing import forget as forget_examples
 from penstock.vectors import delete_vectors, texts_only_in
 
 
@@ -140,6 +141,7 @@ def _forget(
         "releases_redacted": {},
         "rows_erased": 0,
         **forget_document(platform, ids, keys, texts),
+        **forget_examples(platform, ids, decision, quoting(texts)),
     }
     for generation, collection in platform.collections():
         _redact(platform, generation, collection, ids, decision, certificate)

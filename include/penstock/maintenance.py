@@ -34,6 +34,7 @@ from penstock.platform import Platform
 from penstock.promotion import checking
 from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
+from penstock.training.sets import releases_named
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
 WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
@@ -59,8 +60,9 @@ class Finding:
 
 
 def prune(platform: Platform, index: str, keep: int, wait_s: float = 0.0) -> dict[str, int]:
-    """Forget releases but the newest ``keep``; never the live one, a pinned one, one that waits,
-    or the one that a demotion would go back to.
+    """Forget releases but the newest ``keep``; never the live one, one that is pinned or waits, or a training set's.
+
+    Neither one that a demotion would go back to.
 
     Rows that no kept release sees are deleted, collections that none of them needs are dropped, and what the lake
     holds for nobody is swept. Returns what was taken.
@@ -80,7 +82,7 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
     with platform.catalog.write() as connection:
         leases.check(connection, platform.catalog, lease)
         live, _ = manifest.pointer(connection, index)
-        named = needed_releases(connection, index)
+        named = needed_releases(connection, index) | releases_named(connection, index)
         rows = connection.execute(
             select(releases).where(releases.c.index_name == index).order_by(releases.c.number.desc())
         ).all()
@@ -88,12 +90,8 @@ def _prune_releases(platform: Platform, index: str, keep: int, lease: Lease) -> 
         kept = {
             row.number
             for row in rows
-            if row.number in published[:keep]
-            or row.number == live
-            or row.number in named
-            or row.pinned
-            or row.state in manifest.PENDING
-        }
+            if row.number in published[:keep] or row.number == live or row.pinned or row.state in manifest.PENDING
+        } | named
         gone = [number for number in published if number not in kept]
         for batch in batched(gone):
             connection.execute(

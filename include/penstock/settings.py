@@ -30,10 +30,10 @@ from penstock.errors import ConfigError, UnknownNameError, UsageError, did_you_m
 from penstock.filters.values import BUILT_IN, FIELD_TYPES, FieldType, typed
 from penstock.http_settings import ApiSource, WebsiteSource, web_parts
 from penstock.interaction_settings import FeedbackSettings, InteractionSettings
-from penstock.promotion_settings import PromotionSettings
 from penstock.records import NOBODY, PUBLIC
 from penstock.service_settings import ServiceSettings
 from penstock.source_settings import FolderSource, S3Source, Section, SourceBase
+from penstock.training_settings import TrainingSettings
 
 DEFAULT_CONFIG = Path("include/config/penstock.toml")
 NAME = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -277,14 +277,6 @@ class AnswerSettings(Section):
     @property
     def generator_name(self) -> str:
         return f"{self.generator.backend} {self.generator.model}" if self.generator else "extractive"
-
-
-class TrainingSettings(Section):
-    """What tuning a model on what people said asks for."""
-
-    min_examples: int = Field(default=500, ge=1, description="of each kind, before a model is tuned on them")
-    audience: tuple[str, ...] = Field(default=("public",), min_length=1, description="who will use the models")
-    gate: PromotionSettings = PromotionSettings()
 
 
 class IndexSettings(Section):

@@ -146,7 +146,7 @@ def _material(
 ) -> tuple[Found, tuple[Passage, ...], dict[str, Served], Embedder]:
     """All that is read of the release, before the first word: what comes later may take long, and outlive a pruning."""
     found = search(platform, index, question, as_of, principals, where, k=max(SEARCHED, settings.max_passages))
-    passages = _read(found.passages, settings)
+    passages = readable_passages(found.passages, settings)
     held = served(platform, index, found.release, {one.document_id for one in passages})
     try:
         return found, passages, held, _embedder(platform, index, found.release)
@@ -156,7 +156,7 @@ def _material(
         return _material(platform, index, question, as_of, principals, where, settings)  # live is another by now
 
 
-def _read(passages: Sequence[Passage], settings: AnswerSettings) -> tuple[Passage, ...]:
+def readable_passages(passages: Sequence[Passage], settings: AnswerSettings) -> tuple[Passage, ...]:
     """The best passages that are together no longer than may be read, the first at any length."""
     kept: list[Passage] = []
     for passage in passages[: settings.max_passages]:

@@ -26,9 +26,12 @@ A claim is one sentence in the language of the question. A quote repeats words o
 by letter, as few as prove the claim. Where the passages do not hold the answer, write {"claim": null}."""
 
 
-def messages(question: str, passages: Sequence[Passage]) -> list[dict[str, str]]:
-    """A system message and a user message, as chat completions take them."""
-    fence = secrets.token_hex(8)
+def messages(question: str, passages: Sequence[Passage], fence: str | None = None) -> list[dict[str, str]]:
+    """A system message and a user message, as chat completions take them.
+
+    ``fence``, 16 hex digits, is given for what is asked of nobody and must come out the same again: training examples.
+    """
+    fence = fence or secrets.token_hex(8)
     shown = "\n\n".join(_fenced(number, passage, fence) for number, passage in enumerate(passages, 1))
     return [
         {"role": "system", "content": f"{RULES.format(fence=fence)}\n\n{FORMAT}"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # isort: off
-from penstock.cli import line, asking, looking, people, promoting, upkeep  # noqa: F401
+from penstock.cli import line, asking, looking, people, trainsets, promoting, upkeep  # noqa: F401
 from penstock.cli.app import app, main
 # isort: on
 

@@ -31,6 +31,8 @@ feedback = typer.Typer(help="What people said of it.", no_args_is_help=True, ric
 app.add_typer(feedback, name="feedback")
 keys = typer.Typer(help="Who may ask the service, and as whom.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(keys, name="keys")
+trainset = typer.Typer(help="What models are tuned on.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(trainset, name="trainset")
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from penstock.display.promotion import compared, models
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, run
 from penstock.display.search import excerpt, explained, found
+from penstock.display.training import training_set, training_sets
 from penstock.display.tree import tree
 from penstock.display.triage import advised, triaged
 
@@ -49,6 +50,8 @@ __all__ = [
     "run",
     "started",
     "status",
+    "training_set",
+    "training_sets",
     "tree",
     "triaged",
 ]

@@ -46,12 +46,13 @@ BIASED = (
 
 
 class Vote(NamedTuple):
-    """``by`` is who said it, as far as that can be told."""
+    """``by`` is who said it, as far as that can be told; ``said`` is the id of the feedback."""
 
     document: str
     by: str
     at: float
     grade: int
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
     said = hear(platform, index, since)
     asked: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in said.asked:
-        asked[row["query_digest"], json.dumps(_filter(row), sort_keys=True)].append(row)
-    votes = {one: [vote for row in rows for vote in _votes(row, said)] for one, rows in asked.items()}
+        asked[row["query_digest"], json.dumps(filter_of(row), sort_keys=True)].append(row)
+    votes = {one: [vote for row in rows for vote in votes_of(row, said)] for one, rows in asked.items()}
     hidden = _hidden(platform, {vote.document for mine in votes.values() for vote in mine}, readers)
     verdicts = {one: decide(vote for vote in mine if vote.document not in hidden) for one, mine in votes.items()}
     who = tuple(readers)
@@ -83,7 +84,7 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
             told["query"],
             verdicts[one].answers,
             principals=who,
-            where=_filter(told),
+            where=filter_of(told),
         )
         for one, rows in asked.items()
         if verdicts[one].answers and (told := _told(rows))
@@ -98,7 +99,8 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
     return QuestionSet(NAME, tuple(questions), private=True, by_id=True, remarks=remarks)
 
 
-def _filter(row: Row) -> Any:
+def filter_of(row: Row) -> Any:
+    """The filter that a question was asked under, empty for none."""
     return row["setup"].get("where") or {}
 
 
@@ -107,14 +109,19 @@ def _told(rows: Sequence[Row]) -> Row | None:
     return next((row for row in reversed(rows) if row["query"]), None)
 
 
-def _votes(row: Row, said: Heard) -> Iterator[Vote]:
+def votes_of(row: Row, said: Heard) -> Iterator[Vote]:
+    """What was said of one interaction, as votes on documents."""
     shown = {document for _chunk, document in row["shown"]}
     for one in said.said.get(row["id"], ()):
         document = one["document_id"] or (next(iter(shown)) if len(shown) == 1 else None)
         grade = _grade(one)
         if document is not None and grade is not None:
-            unnamed = row["id"] if one["origin"] == LIVE else one["id"]
-            yield Vote(document, one["person"] or one["session"] or unnamed, one["at"], grade)
+            yield Vote(document, voter(row, one), one["at"], grade, one["id"])
+
+
+def voter(row: Row, one: Row) -> str:
+    """Who said ``one`` of the interaction ``row``: a person, a session, or a reader without a name."""
+    return one["person"] or one["session"] or (row["id"] if one["origin"] == LIVE else one["id"])
 
 
 def _grade(one: Row) -> int | None:

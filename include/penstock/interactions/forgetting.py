@@ -12,12 +12,13 @@ from penstock import decisions
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
 from penstock.catalog.rewriting import rewrite
-from penstock.catalog.schema import erased_people, feedback, interactions
+from penstock.catalog.schema import erased_people, feedback, interactions, verdicts
 from penstock.decisions import Who
 from penstock.errors import UsageError
 from penstock.interactions.recorder import documents_of, without_quotes
 from penstock.leftovers import scrubber
 from penstock.platform import Platform
+from penstock.training.erasing import forget as forget_examples
 
 DAY_S = 86_400
 AT_ONCE = 500
@@ -52,7 +53,8 @@ def erase(
 
     What others said of those questions goes with them. A tombstone keeps out what is being asked or said just now, and
     keeps an imported log from bringing back what it dates before now, or does not date. The catalog's files are
-    rewritten; exported files are their owner's. Raises ``UsageError`` where not exactly one is named or the reason
+    rewritten; exported files are their owner's. Examples of training sets that rest on any of it go, and the models
+    that were trained on those are named. Raises ``UsageError`` where not exactly one is named or the reason
     names them, ``TransientError`` as ``rewrite`` does.
     """
     why = decisions.reasoned(why)
@@ -65,24 +67,40 @@ def erase(
     catalog = platform.catalog
     with catalog.write() as connection:
         catalog.hold(connection, interactions, feedback, alone=True)
-        mine = select(interactions.c.id).where(interactions.c[kind] == digest)
-        ids = connection.execute(mine).scalars().all()
-        said = connection.execute(delete(feedback).where(feedback.c[kind] == digest)).rowcount
-        said += _delete(connection, ids)
         decision = decisions.record(connection, catalog, who, f"erase-{kind}", why)
         grave = {"digest": digest, "erased_at": catalog.now(connection), "decision_id": decision}
         insert_or_update(connection, erased_people, [grave], ["erased_at", "decision_id"])
+        ids, words = _of(connection, kind, digest)
+    # Before the rows go: whoever is interrupted here and erases again still finds what the examples rest on.
+    examples = forget_examples(platform, {*ids, *words}, decision)
+    with catalog.write() as connection:
+        catalog.hold(connection, interactions, feedback, alone=True)
+        ids, words = _of(connection, kind, digest)
+        _delete(connection, ids)
+        for batch in batched(words):
+            connection.execute(delete(feedback).where(feedback.c.id.in_(batch)))
     rewrite(catalog, f"what the {kind} asked and said")
-    certificate = {"erased": kind, "interactions_erased": len(ids), "feedback_erased": said, "decision": decision}
-    return certificate if ids or said else certificate | {"note": NOTHING[kind]}
+    certificate = {"erased": kind, "interactions_erased": len(ids), "feedback_erased": len(words), "decision": decision}
+    certificate |= examples
+    return certificate if ids or words else certificate | {"note": NOTHING[kind]}
+
+
+def _of(connection: Connection, kind: str, digest: str) -> tuple[list[str], list[str]]:
+    """Ids of what somebody asked, and of the feedback that goes with it: theirs, and all on what they asked."""
+    ids = list(connection.execute(select(interactions.c.id).where(interactions.c[kind] == digest)).scalars())
+    said = set(connection.execute(select(feedback.c.id).where(feedback.c[kind] == digest)).scalars())
+    for batch in batched(ids):
+        said.update(connection.execute(select(feedback.c.id).where(feedback.c.interaction_id.in_(batch))).scalars())
+    return ids, sorted(said)
 
 
 def _delete(connection: Connection, ids: Sequence[str]) -> int:
-    """Delete interactions and what was said of them; return how much that was."""
+    """Delete interactions, what was said of them and what triage made of it; return how much was said."""
     said = 0
     for batch in batched(ids):
         said += connection.execute(delete(feedback).where(feedback.c.interaction_id.in_(batch))).rowcount
         connection.execute(delete(interactions).where(interactions.c.id.in_(batch)))
+        connection.execute(delete(verdicts).where(verdicts.c.interaction_id.in_(batch)))
     return said
 
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
+from penstock import wording
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
-from penstock.catalog.schema import training_sets, training_sources
-from penstock.errors import UnknownNameError, UsageError
+from penstock.catalog.schema import documents, feedback, interactions, training_sets, training_sources
+from penstock.errors import TransientError, UnknownNameError, UsageError
 from penstock.ids import sha256
 from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.trained import Purpose
 from penstock.training.examples import AnyExample, digest, from_table, to_table
 from penstock.training.splits import Split
+
+SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,15 @@ def freeze(
     options: Mapping[str, Any],
     card: Mapping[str, Any],
 ) -> TrainingSet:
-    """Keep the examples as a set; one that holds the same is there already, and stays as it is."""
+    """Keep the examples as a set; one that holds the same is there already, and stays as it is.
+
+    Raises ``TransientError`` where something that an example rests on was erased while the set was made.
+    """
     ordered = sorted(examples, key=lambda one: one.id)
     id_ = digest(purpose, ordered)
     data = put(platform, purpose, ordered)
     with platform.catalog.write() as connection:
+        _require_all_there(connection, ordered)
         row = {
             "id": id_,
             "index_name": index,
@@ -80,6 +87,20 @@ def freeze(
         for batch in batched(_sources(id_, ordered)):
             insert_or_update(connection, training_sources, batch, [])
     return load(platform, index, id_)
+
+
+def _require_all_there(connection: Connection, examples: Sequence[AnyExample]) -> None:
+    """In the transaction that names the set: whoever erases later finds it, and what was erased before stays out."""
+    for table, name in ((interactions, "interactions"), (feedback, "feedback"), (documents, "documents")):
+        wanted = {ref for one in examples for ref in getattr(one, name)}
+        there: set[str] = set()
+        for batch in batched(sorted(wanted)):
+            query = select(table.c.id).where(table.c.id.in_(batch))
+            query = query.where(documents.c.erased_at.is_(None)) if table is documents else query
+            there.update(connection.execute(query).scalars())
+        if wanted - there:
+            gone = wording.count(len(wanted - there), f"of the {name}", f"of the {name}")
+            raise TransientError(f"{gone} that the set rests on were erased while it was made; build it again")
 
 
 def _sources(set_id: str, examples: Sequence[AnyExample]) -> list[dict[str, str]]:
@@ -130,10 +151,29 @@ def latest(platform: Platform, index: str, purpose: Purpose) -> TrainingSet:
         rows = of_index(connection, index, purpose)
     if not rows:
         raise UsageError(
-            f"index {index!r} has no training set for an {purpose}; run `penstock trainset build {index} --for "
+            f"index {index!r} has no training set to tune the {purpose} on; run `penstock trainset build {index} --for "
             f"{purpose}`"
         )
     return _read(platform, rows[0])
+
+
+def purpose_named(name: str) -> Purpose:
+    """Raises ``UnknownNameError`` naming those that there are."""
+    if name not in list(Purpose):
+        raise UnknownNameError("purpose", name, list(Purpose))
+    return Purpose(name)
+
+
+def named(platform: Platform, index: str, purpose: str, set_id: str | None) -> TrainingSet:
+    """The set of that id, or the newest for the purpose. Raises ``UsageError`` where it is for another purpose."""
+    platform.settings.index(index)
+    wanted = purpose_named(purpose)
+    if set_id is None:
+        return latest(platform, index, wanted)
+    found = load(platform, index, set_id)
+    if found.purpose is not wanted:
+        raise UsageError(f"training set {found.id} is for the {found.purpose}; write --for {found.purpose}")
+    return found
 
 
 def of_index(connection: Connection, index: str, purpose: Purpose | None = None) -> list[Row[Any]]:
@@ -141,6 +181,55 @@ def of_index(connection: Connection, index: str, purpose: Purpose | None = None)
     query = select(training_sets).where(training_sets.c.index_name == index)
     query = query.order_by(training_sets.c.at.desc(), training_sets.c.id)
     return list(connection.execute(query if purpose is None else query.where(training_sets.c.purpose == purpose)))
+
+
+def releases_named(connection: Connection, index: str) -> set[int]:
+    """Releases that the passages of a set are from, as long as anything of the set is left: they are kept."""
+    mine = training_sets.c.index_name == index, training_sets.c.data.is_not(None)
+    return set(connection.execute(select(training_sets.c.release).where(*mine)).scalars())
+
+
+# as people see them
+
+
+def listed(platform: Platform, index: str) -> list[dict[str, Any]]:
+    """The sets of an index, the newest first, without their examples."""
+    platform.settings.index(index)
+    with platform.catalog.read() as connection:
+        rows = of_index(connection, index)
+    return [
+        {
+            "id": row.id,
+            "purpose": row.purpose,
+            "made_at": row.at,
+            "release": row.release,
+            "examples": row.examples,
+            "erased": row.erased,
+            "ready": row.card["ready"],
+        }
+        for row in rows
+    ]
+
+
+def summary(one: TrainingSet) -> dict[str, Any]:
+    """What a set is, and its card: no text."""
+    return {
+        "id": one.id,
+        "index": one.index,
+        "purpose": str(one.purpose),
+        "made_at": one.at,
+        "release": one.release,
+        "data": one.data,
+        "examples": len(one.examples),
+        "erased": one.erased,
+        "options": dict(one.options),
+        "card": dict(one.card),
+    }
+
+
+def shown(one: TrainingSet, count: int = SHOWN) -> list[dict[str, Any]]:
+    """The first examples as they are, for whoever looks at a set."""
+    return [asdict(example) for example in one.examples[:count]]
 
 
 def _read(platform: Platform, row: Row[Any]) -> TrainingSet:

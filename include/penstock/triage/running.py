@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import fmean
@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import select
 
 from penstock.batching import batched
-from penstock.catalog.schema import interactions
+from penstock.catalog import insert_or_update
+from penstock.catalog.schema import interactions, verdicts
 from penstock.feedback.hearing import Heard, Row, hear
 from penstock.feedback.saying import Kind
 from penstock.platform import Platform
@@ -71,7 +72,7 @@ def triage(platform: Platform, index: str, since: datetime | None = None, progre
     """Judge every interaction since then that went badly; raises ``UnknownNameError``, or as a search does.
 
     Where a release is no longer kept, the live one is looked at in its place. Asks the index's embedder about twice a
-    complaint, which a paid one bills.
+    complaint, which a paid one bills. The verdicts are kept, for as long as the interactions are.
     """
     heard = hear(platform, index, since)
     wrong = [row["id"] for row in heard.asked if complained_of(row, heard)]
@@ -82,7 +83,30 @@ def triage(platform: Platform, index: str, since: datetime | None = None, progre
         judged.append(Judged(row["id"], row["release"], row["at"], row["query"], seen, decide(seen)))
         if progress is not None:
             progress.advance()
+    _keep(platform, index, judged)
     return Triaged(index, since, len(heard.asked), tuple(sorted(judged, key=lambda one: (one.at, one.interaction))))
+
+
+def _keep(platform: Platform, index: str, judged: Iterable[Judged]) -> None:
+    """Keep the verdicts, each in the place of the one before; none on an interaction that was erased meanwhile."""
+    with platform.catalog.write() as connection:
+        now = platform.catalog.now(connection)
+        for batch in batched(judged):
+            ids = [one.interaction for one in batch]
+            there = set(connection.execute(select(interactions.c.id).where(interactions.c.id.in_(ids))).scalars())
+            rows = [
+                {
+                    "interaction_id": one.interaction,
+                    "index_name": index,
+                    "at": now,
+                    "cause": str(one.verdict.cause),
+                    "why": one.verdict.why,
+                    "evidence": one.evidence.to_dict(),
+                }
+                for one in batch
+                if one.interaction in there
+            ]
+            insert_or_update(connection, verdicts, rows, ["at", "cause", "why", "evidence"])
 
 
 def complained_of(row: Row, heard: Heard) -> bool:

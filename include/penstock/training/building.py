@@ -1,0 +1,139 @@
+"""A training set from what people said, a stage after the other.
+
+heard, shared out, judged → what may be read → grouped and split → no question of an evaluation → examples of the
+purpose → frozen, with its card
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import UsageError
+from penstock.platform import Platform
+from penstock.progress import Progress
+from penstock.trained import Purpose
+from penstock.training import audience, cards, dialogues, guarding, ranked, remembering, sets
+from penstock.training.examples import KINDS, AnyExample, content_id
+from penstock.training.gathering import Asked, Gathered, gather
+from penstock.training.groups import Member
+from penstock.training.material import Draft, Maker, Material
+from penstock.training.passages import Library, documents_of
+from penstock.training.placing import Placed, place
+from penstock.training.sets import TrainingSet
+from penstock.training.splits import Split
+from penstock.training_settings import TrainingSettings
+
+MAKERS: Mapping[Purpose, Maker] = {
+    Purpose.EMBEDDER: ranked.EMBEDDER,
+    Purpose.RERANKER: ranked.RERANKER,
+    Purpose.GENERATOR: dialogues.GENERATOR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one build is told. ``guards`` are files or BEIR folders whose questions must not be learned."""
+
+    since: datetime | None = None
+    guards: tuple[Path, ...] = ()
+    drop_leaks: bool = False
+
+
+def build(
+    platform: Platform,
+    index: str,
+    purpose: Purpose,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> TrainingSet:
+    """Make a set of the live release and freeze it; the same state of the catalog gives the same set.
+
+    Raises ``RefusedError`` for a set that would teach a question of an evaluation, or that too few people supply;
+    ``UsageError`` where nothing that was said makes an example; ``NothingPublishedError``.
+    """
+    options, maker = options or Options(), MAKERS[purpose]
+    settings = platform.settings.index(index).training
+    guards = guarding.read(platform, index, options.guards)
+    library = Library.live(platform, index)
+    found = gather(platform, index, settings, options.since)
+    material = _material(library, found, settings, progress or Progress())
+
+    asked = maker.usable(material)
+    placed = _placed(platform, index, asked)
+    found.left_out["questions that tie two splits together"] += len({one.question for one in asked} & placed.bridges)
+    asked = [one for one in asked if one.question in placed.splits]
+    asked = _without_leaks(asked, placed, guards, options, found.left_out)
+    asked = [replace(one, query=material.clean(one.query)) for one in asked]
+
+    examples = _examples(purpose, maker.make(material, asked, placed))
+    if not examples:
+        raise UsageError(f"nothing that was said of {index!r} makes an example to tune a model on; {maker.needs}")
+    remembering.settle(platform, index, placed, {one.question for one in examples})
+    card = cards.card(material, examples, guards.sets)
+    return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
+
+
+def _material(library: Library, found: Gathered, settings: TrainingSettings, progress: Progress) -> Material:
+    from penstock.training.redaction import redacted
+
+    platform = library.platform
+    shown = {document for row in found.heard.asked for _chunk, document in row["shown"]}
+    return Material(
+        library=library,
+        settings=settings,
+        readable=frozenset(audience.readable(platform, documents_of(found.asked) | shown, settings.audience)),
+        quotes_hidden=audience.quotes_hidden(platform, library.index, library.number, settings.audience),
+        clean=redacted if settings.redact else _as_it_is,
+        found=found,
+        progress=progress,
+    )
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _placed(platform: Platform, index: str, asked: Sequence[Asked]) -> Placed:
+    """Splits and groups, with the questions of earlier sets in mind."""
+    known = remembering.members(platform, index)
+    together: dict[str, Member] = dict(known)
+    for one in asked:  # a question may be asked under several filters
+        before = together.get(one.question)
+        ties = {f"document {document}" for document in one.right} | {f"session {session}" for session in one.sessions}
+        ties |= set(before.ties) if before else set()
+        together[one.question] = Member(one.question, one.query, tuple(sorted(ties)))
+    return place(sorted(together.values(), key=lambda one: one.id), remembering.splits(platform, index), index)
+
+
+def _without_leaks(
+    asked: list[Asked], placed: Placed, guards: guarding.Guards, options: Options, left_out: Counter[str]
+) -> list[Asked]:
+    """What may be learned: questions of the test split are not, so that these may be a guard's too."""
+    learned = {one.question: one for one in asked if placed.splits[one.question] is not Split.TEST}
+    found = guarding.leaking({name: one.query for name, one in learned.items()}, guards)
+    if found and not options.drop_leaks:
+        raise guarding.refusal(found, guards, {name: one.rows[0]["id"] for name, one in learned.items()})
+    offenders = {one.example for one in found}
+    left_out["questions that models are judged by"] += len(offenders)
+    return [one for one in asked if one.question not in offenders]
+
+
+def _examples(purpose: Purpose, drafts: Sequence[Draft]) -> list[AnyExample]:
+    kind: Callable[..., AnyExample] = KINDS[purpose]
+    made = [kind(id=content_id(purpose, draft), **draft) for draft in drafts]
+    return list({one.id: one for one in made}.values())
+
+
+def _said(options: Options, settings: TrainingSettings) -> dict[str, Any]:
+    since = options.since and options.since.astimezone(UTC).isoformat()
+    return {
+        "since": since,
+        "guards": [str(one) for one in options.guards],
+        "drop_leaks": options.drop_leaks,
+        "settings": settings.model_dump(mode="json"),
+    }

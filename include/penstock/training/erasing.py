@@ -1,0 +1,129 @@
+"""Examples that must be forgotten: taken out of every set, and every model named that was trained on one of them.
+
+A set is written anew without them, under the id that it has, and counts what it lost. What a model has learned nobody
+can take out of it: its row keeps the decisions that it would have to be trained again for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.engine import Row
+
+from penstock.batching import batched
+from penstock.catalog.schema import models, training_sets, training_sources
+from penstock.lake import AlteredObjectError, Kind
+from penstock.lake_errors import MissingObjectError
+from penstock.platform import Platform
+from penstock.trained import Purpose
+from penstock.training import sets
+from penstock.training.examples import AnyExample
+
+TEXTS = ("query", "positive", "negatives", "passages", "messages", "answer", "rejected")
+
+
+def forget(
+    platform: Platform,
+    refs: Collection[str],
+    decision: int,
+    quotes: Callable[[str], bool] | None = None,
+) -> dict[str, Any]:
+    """Take out the examples that rest on any of ``refs`` (ids of documents, interactions, feedback), or quote.
+
+    Returns how many they were, the sets and the models, for a certificate. It may be run again.
+    """
+    found = _resting_on(platform, refs)
+    with platform.catalog.read() as connection:
+        rows = connection.execute(select(training_sets).where(training_sets.c.data.is_not(None))).all()
+    erased: dict[str, int] = {}
+    tainted: set[str] = set()
+    for row in rows:
+        if row.id in found or quotes is not None:
+            lost, trained = _without(platform, row, found.get(row.id, set()), quotes, decision)
+            erased |= {row.id: lost} if lost else {}
+            tainted |= trained
+    return {
+        "training_examples_erased": sum(erased.values()),
+        "training_sets": sorted(erased),
+        "models_trained_on_them": sorted(tainted),
+    }
+
+
+def _resting_on(platform: Platform, refs: Collection[str]) -> dict[str, set[str]]:
+    """By set: the examples."""
+    found: dict[str, set[str]] = defaultdict(set)
+    with platform.catalog.read() as connection:
+        for batch in batched(sorted(refs)):
+            query = select(training_sources.c.set_id, training_sources.c.example).where(
+                training_sources.c.ref.in_(batch)
+            )
+            for row in connection.execute(query):
+                found[row.set_id].add(row.example)
+    return found
+
+
+def _without(
+    platform: Platform,
+    row: Row[Any],
+    gone: Collection[str],
+    quotes: Callable[[str], bool] | None,
+    decision: int,
+) -> tuple[int, set[str]]:
+    """Write one set anew; return how many examples it lost and the models that had learned them."""
+    purpose = Purpose(row.purpose)
+    try:
+        examples: Sequence[AnyExample] = sets.get(platform, purpose, row.data)
+    except (MissingObjectError, AlteredObjectError):  # nobody can say what was in it: none of it is kept
+        examples = ()
+    kept = [one for one in examples if one.id not in gone and not (quotes and any(map(quotes, _texts(asdict(one)))))]
+    lost = row.examples - len(kept)
+    if not lost:
+        return 0, set()
+    data = sets.put(platform, purpose, kept) if kept else None
+    out = {one.id for one in examples} - {one.id for one in kept} | set(gone)
+    with platform.catalog.write() as connection:
+        values = {"data": data, "examples": len(kept), "erased": training_sets.c.erased + lost}
+        connection.execute(update(training_sets).where(training_sets.c.id == row.id).values(**values))
+        _forget_sources(connection, row.id, out if kept else None)
+        tainted = _taint(connection, row.id, decision)
+        shared = connection.execute(select(training_sets.c.id).where(training_sets.c.data == row.data)).first()
+    if not shared:
+        platform.lake.delete(Kind.TRAINING, [row.data])
+    return lost, tainted
+
+
+def _forget_sources(connection: Connection, set_id: str, examples: Collection[str] | None) -> None:
+    mine = training_sources.c.set_id == set_id
+    if examples is None:
+        connection.execute(delete(training_sources).where(mine))
+        return
+    for batch in batched(sorted(examples)):
+        connection.execute(delete(training_sources).where(mine, training_sources.c.example.in_(batch)))
+
+
+def _taint(connection: Connection, set_id: str, decision: int) -> set[str]:
+    rows = connection.execute(select(models.c.id, models.c.tainted).where(models.c.set_id == set_id)).all()
+    for row in rows:
+        decisions = sorted({*row.tainted, decision})
+        connection.execute(update(models).where(models.c.id == row.id).values(tainted=decisions))
+    return {row.id for row in rows}
+
+
+def _texts(example: dict[str, Any]) -> Iterator[str]:
+    """Every text of an example, however deep."""
+    for name in TEXTS:
+        yield from _strings(example.get(name))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _strings(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)

@@ -1,0 +1,64 @@
+"""What earlier sets settled: the split of each question, for ever, and the questions that it was settled for.
+
+The log is pruned and the sets stay, so a new question is grouped with those of old sets too: else one that nearly
+repeats a forgotten test question would be trained on.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import select
+
+from penstock.catalog import insert_or_update
+from penstock.catalog.schema import question_splits
+from penstock.lake import Kind
+from penstock.platform import Platform
+from penstock.training import sets
+from penstock.training.groups import Member
+from penstock.training.placing import Placed
+from penstock.training.splits import Split
+
+
+def splits(platform: Platform, index: str) -> dict[str, Split]:
+    """Question → split, of every question that was in a set of the index."""
+    query = select(question_splits.c.question, question_splits.c.split).where(question_splits.c.index_name == index)
+    with platform.catalog.read() as connection:
+        return {row.question: Split(row.split) for row in connection.execute(query)}
+
+
+def members(platform: Platform, index: str) -> dict[str, Member]:
+    """By question: what the sets of the index hold of it. Raises as ``sets.load`` does."""
+    import pyarrow.parquet as pq
+
+    with platform.catalog.read() as connection:
+        rows = [row for row in sets.of_index(connection, index) if row.data]
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        data = io.BytesIO(platform.lake.get(Kind.TRAINING, row.data))
+        for one in pq.read_table(data, columns=["question", "query", "documents"]).to_pylist():
+            known = found.setdefault(one["question"], {"query": one["query"], "documents": set()})
+            known["documents"].update(one["documents"][:1])
+    return {
+        question: Member(question, one["query"], tuple(sorted(f"document {id_}" for id_ in one["documents"])))
+        for question, one in found.items()
+    }
+
+
+def settle(platform: Platform, index: str, placed: Placed, questions: Collection[str]) -> None:
+    """Keep the splits of the questions that a set holds; one that has a split keeps it."""
+    with platform.catalog.write() as connection:
+        now = platform.catalog.now(connection)
+        rows = [
+            {
+                "index_name": index,
+                "question": one,
+                "split": placed.splits[one],
+                "group_name": placed.groups[one],
+                "at": now,
+            }
+            for one in sorted(questions)
+        ]
+        insert_or_update(connection, question_splits, rows, [])

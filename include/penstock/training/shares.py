@@ -1,0 +1,94 @@
+"""Nobody teaches a model alone: what one supplier may contribute, and whose votes are against everybody else's.
+
+Pure. Both rules hold back somebody who fills a log with wrong votes: the first limits how much they are of the whole,
+the second leaves them out where others have voted on the same. Neither tells lies from truth where nobody else looked,
+and the second takes it that most people mean well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from penstock.ids import hash_of
+
+SHARED = 10
+"""Votes on what others have voted on too, from which on a supplier can be told to be against them."""
+AGREED = 0.5
+
+
+class Supplied(NamedTuple):
+    """One thing that was said: its id, and who supplied it."""
+
+    id: str
+    by: str
+
+
+def quota(counts: Iterable[int], share: float) -> int:
+    """The largest number that each may contribute so that nobody's part of what is left is above ``share``.
+
+    0 where there is none: fewer than 1 / ``share`` contribute.
+
+    >>> quota([50, 10, 10, 10], 0.25), quota([50, 10, 10, 10], 0.5), quota([7], 0.9), quota([7], 1.0)
+    (10, 30, 0, 7)
+    """
+    numbers = sorted(counts)
+    for most in range(numbers[-1] if numbers else 0, 0, -1):
+        if most <= share * sum(min(number, most) for number in numbers) + 1e-9:
+            return most
+    return 0
+
+
+def within(supplied: Sequence[Supplied], share: float) -> tuple[set[str], dict[str, int]]:
+    """Ids that stay, and by supplier how many of theirs go; nothing stays where too few supply it.
+
+    Which of a supplier's stay is decided by the hash of their ids, so that it is always the same ones.
+    """
+    mine: dict[str, list[str]] = defaultdict(list)
+    for one in supplied:
+        mine[one.by].append(one.id)
+    most = quota(map(len, mine.values()), share)
+    kept = {id_ for ids in mine.values() for id_ in sorted(ids, key=lambda id_: hash_of("share", id_))[:most]}
+    return kept, {by: len(ids) - most for by, ids in mine.items() if len(ids) > most}
+
+
+class Ballot(NamedTuple):
+    """For or against something, by somebody."""
+
+    about: Any
+    by: str
+    right: bool
+
+
+def contrary(ballots: Sequence[Ballot]) -> set[str]:
+    """Those who, on ``SHARED`` things or more that others voted on, agree with most of these less than half the time.
+
+    The one who agrees least is taken out first and the others are counted anew, so that whoever was only outvoted by
+    them stays.
+    """
+    out: set[str] = set()
+    while True:
+        shared, agreed = _agreement([one for one in ballots if one.by not in out])
+        rates = [(agreed[by] / number, -number, by) for by, number in shared.items() if number >= SHARED]
+        worst = min(rates, default=(1.0, 0, ""))
+        if worst[0] >= AGREED:
+            return out
+        out.add(worst[2])
+
+
+def _agreement(ballots: Sequence[Ballot]) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """By supplier: votes on what most others are of one mind about, and those of them that are of that mind."""
+    for_it: Counter[Any] = Counter()
+    votes: Counter[Any] = Counter()
+    for one in ballots:
+        votes[one.about] += 1
+        for_it[one.about] += one.right
+    shared: Counter[str] = Counter()
+    agreed: Counter[str] = Counter()
+    for one in ballots:
+        others, theirs = votes[one.about] - 1, for_it[one.about] - one.right
+        if others and 2 * theirs != others:
+            shared[one.by] += 1
+            agreed[one.by] += (2 * theirs > others) == one.right
+    return shared, agreed
