@@ -77,7 +77,6 @@ def test_a_better_embedder_is_promoted_with_its_release_and_demoted_with_it(lab:
     assert moved.message == f"embedder {better} serves main, with release 2, promoted by ann"
     assert lab.pair() == (2, {"embedder": better})
     assert w.found("what is thing3", k=1) == ["thing3.md"]
-    assert maintenance.verify(w.platform, "main") == []
     assert inspection.status(w.platform, "main")[0]["reindex_would_change"] == []
     back = demote(w.platform, "main", WHO, "the ratings fell")
     assert back.message == (
