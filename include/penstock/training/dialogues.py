@@ -112,23 +112,25 @@ def _draft(
 
 
 def _wanted(one: Asked, material: Material, answers: Mapping[str, Row], missing: frozenset[str]) -> Wanted | None:
-    """The latest that somebody wanted, a correction before an answer that was liked; None where nobody said."""
+    """The latest that somebody wanted, a correction before an answer that was liked; None where nobody said.
+
+    Of what no document holds, a refusal, whatever somebody wrote that the answer should be.
+    """
     heard, liked, disliked = material.found.heard, None, None
     for row in reversed(one.rows):
-        answer = answers.get(row["id"])
-        ratings = heard.ratings(row)
-        said = tuple(sorted(each["id"] for each in heard.of(row, Kind.RATING) if each["document_id"] is None))
-        good = bool(ratings) and fmean(ratings) > 0
+        answer, ratings = (answers.get(row["id"]) or {}).get("answer"), heard.ratings(row)
+        rated = tuple(sorted(each["id"] for each in heard.of(row, Kind.RATING) if each["document_id"] is None))
         corrections = [each for each in heard.of(row, Kind.CORRECTION) if each["text"]]
+        mood = fmean(ratings) if ratings else 0.0
+        if row["id"] in missing:
+            return Wanted(None, answer, tuple(sorted(each["id"] for each in corrections)))
         if corrections and not material.quotes_hidden(corrections[-1]["text"]):
-            return Wanted(corrections[-1]["text"], answer and answer["answer"], (corrections[-1]["id"],))
-        if (row["refused"] and good) or row["id"] in missing:
-            liked = liked or Wanted(None, answer and answer["answer"], said)
-        elif answer and answer["answer"] and good:
-            liked = liked or Wanted(answer["answer"], None, said)
-        elif answer and answer["answer"] and ratings and fmean(ratings) < 0:
-            disliked = disliked or answer["answer"]
-    return replace(liked, rejected=liked.rejected or disliked) if liked else None
+            return Wanted(corrections[-1]["text"], answer, (corrections[-1]["id"],))
+        if mood > 0 and (row["refused"] or answer):
+            liked = liked or Wanted(None if row["refused"] else answer, None, rated)
+        elif mood < 0 and answer:
+            disliked = disliked or answer
+    return replace(liked, rejected=disliked) if liked else None
 
 
 def _answers(material: Material) -> dict[str, Row]:

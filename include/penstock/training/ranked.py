@@ -43,8 +43,10 @@ def usable(material: Material) -> list[Asked]:
     kept = []
     for one in asked:
         right = [document for document in one.right if material.library.rows.get(document)]
-        if not right:
-            material.left_out["questions without a right document that is served"] += bool(one.judgements)
+        if not one.right:
+            material.left_out["questions of which no document is judged right"] += bool(one.judgements)
+        elif not right:
+            material.left_out["questions whose right document is not served"] += 1
         elif not material.readable.intersection(right):
             material.left_out["questions answered by what not all of the audience may read"] += 1
         elif material.quotes_hidden(one.query):

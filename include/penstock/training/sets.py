@@ -62,7 +62,7 @@ def freeze(
     options: Mapping[str, Any],
     card: Mapping[str, Any],
 ) -> TrainingSet:
-    """Keep the examples as a set; one that holds the same is there already, and stays as it is.
+    """Keep the examples as a set; one that holds the same keeps its place, and has the newest card.
 
     Raises ``TransientError`` where something that an example rests on was erased while the set was made.
     """
@@ -83,7 +83,7 @@ def freeze(
             "card": dict(card),
             "erased": 0,
         }
-        insert_or_update(connection, training_sets, [row], [])
+        insert_or_update(connection, training_sets, [row], ["options", "card"])
         for batch in batched(_sources(id_, ordered)):
             insert_or_update(connection, training_sources, batch, [])
     return load(platform, index, id_)

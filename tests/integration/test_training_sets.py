@@ -1,0 +1,404 @@
+"""Invariant 10 on training sets: frozen, split for ever, no leak; and invariant 12: what is erased is in none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock import erasure, feedback, interactions, maintenance, trained
+from penstock.errors import RefusedError, UsageError
+from penstock.feedback import Kind, Said
+from penstock.ids import document_id
+from penstock.interactions import Answered, Asker
+from penstock.lake import AlteredObjectError
+from penstock.retrieval import search
+from penstock.trained import Purpose, Training
+from penstock.training import exporting, sets
+from penstock.training.building import Options, build
+from penstock.training.examples import EmbedderExample, GeneratorExample, RerankerExample
+from penstock.training.sets import TrainingSet
+from penstock.training.splits import Split
+from penstock.training_settings import TrainingSettings
+from penstock.triage import triage
+from support.traces import in_catalog, in_files
+from support.workspace import WHO, Workspace
+
+TOWNS = [
+    "Ardmore",
+    "Birk",
+    "Colne",
+    "Dunham",
+    "Eskdale",
+    "Fenwick",
+    "Garth",
+    "Hollin",
+    "Irton",
+    "Jarrow",
+    "Keld",
+    "Lorton",
+]
+GOODS = [
+    "anchors",
+    "barrels",
+    "candles",
+    "drums",
+    "easels",
+    "flutes",
+    "globes",
+    "hammers",
+    "inks",
+    "jars",
+    "kettles",
+    "lamps",
+]
+PEOPLE = ["ada", "ben", "cy", "dot", "eve", "fay"]
+EASY = TrainingSettings(min_examples=5, max_share_per_person=0.34)
+
+
+def key(town: str) -> str:
+    return f"{town.lower()}.md"
+
+
+def question(nth: int) -> str:
+    return f"who keeps {GOODS[nth]} and opens near {TOWNS[nth]}"
+
+
+@pytest.fixture
+def w(make_workspace: Callable[..., Workspace]) -> Workspace:
+    made = make_workspace()
+    for town, goods in zip(TOWNS, GOODS, strict=True):
+        made.write(key(town), f"# Depot\n\nThe depot of {town} keeps {goods} for sale. It opens on Mondays.\n")
+    made.change_index(training=EASY)
+    made.sync()
+    return made
+
+
+def ask(w: Workspace, text: str, who: str, **options: Any) -> str:
+    answer = options.pop("answer", None)
+    return interactions.record(w.platform, search(w.platform, "main", text), Asker((), who, **options), answer)
+
+
+def say(w: Workspace, interaction: str, who: str, kind: Kind, **what: Any) -> None:
+    feedback.give(w.platform, interaction, Said(kind, **what), Asker((), who))
+
+
+def liked(w: Workspace, text: str, who: str, town: str, **options: Any) -> str:
+    id_ = ask(w, text, who, **options)
+    say(w, id_, who, Kind.RIGHT_PASSAGE, passage=key(town))
+    return id_
+
+
+def log(w: Workspace, people: list[str] = PEOPLE) -> None:
+    """Each town is asked for by somebody, and the right document named."""
+    for nth, town in enumerate(TOWNS):
+        liked(w, question(nth), people[nth % len(people)], town)
+
+
+def embedder_set(w: Workspace, **options: Any) -> TrainingSet:
+    return build(w.platform, "main", Purpose.EMBEDDER, Options(**options))
+
+
+def examples(found: TrainingSet) -> dict[str, EmbedderExample]:
+    return {one.query: one for one in found.examples if isinstance(one, EmbedderExample)}
+
+
+def test_a_named_document_is_the_positive_and_what_is_like_the_question_the_negatives(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    one = examples(made)[question(0)]
+    assert one.positive == "Depot\nThe depot of Ardmore keeps anchors for sale. It opens on Mondays." or (
+        one.positive == "Depot\n\nThe depot of Ardmore keeps anchors for sale. It opens on Mondays."
+    )
+    assert (one.weight, one.source, one.release) == (1.0, "docs", 1)
+    assert one.relevant == {document_id("docs", "ardmore.md"): 2}
+    assert one.documents[0] == document_id("docs", "ardmore.md")
+    assert len(one.negatives) == 4
+    assert not any("Ardmore" in text for text in one.negatives)
+    assert made.card["splits"] == {str(split): len(made.of(split)) for split in Split}
+    assert (len(made.examples), made.card["groups"], made.card["people"]) == (12, 12, 6)
+
+
+def test_the_same_state_gives_the_same_set_and_later_sets_keep_every_split(w: Workspace) -> None:
+    log(w, PEOPLE)
+    first = embedder_set(w)
+    assert embedder_set(w).id == first.id
+    liked(w, "where do they sell anchors by the sea", "ben", "Ardmore")
+    second = embedder_set(w)
+    before, after = examples(first), examples(second)
+    assert second.id != first.id
+    assert {one.split for name, one in after.items() if name in before and one.split is not before[name].split} == set()
+    assert after["where do they sell anchors by the sea"].split is before[question(0)].split
+    assert [row["id"] for row in sets.listed(w.platform, "main")] == [second.id, first.id]
+
+
+def test_a_passage_that_is_rated_bad_is_the_first_negative(w: Workspace) -> None:
+    log(w)
+    id_ = ask(w, question(0), "dot")
+    found = search(w.platform, "main", question(0))
+    bad = next(hit for hit in found.hits if hit.key == key("Lorton"))
+    say(w, id_, "dot", Kind.RATING, value=-1.0, passage=bad.chunk_id)
+    assert "Lorton" in examples(embedder_set(w))[question(0)].negatives[0]
+
+
+def test_votes_that_contradict_one_another_make_no_example_and_what_was_copied_counts_less(w: Workspace) -> None:
+    log(w)
+    id_ = ask(w, question(0), "dot")
+    found = search(w.platform, "main", question(0))
+    chunk = next(hit.chunk_id for hit in found.hits if hit.key == key("Ardmore"))
+    say(w, id_, "dot", Kind.RATING, value=-1.0, passage=chunk)
+    other = ask(w, "which goods are to be had at Birk", "cy")
+    hit = next(
+        one for one in search(w.platform, "main", "which goods are to be had at Birk").hits if one.key == "birk.md"
+    )
+    say(w, other, "cy", Kind.COPIED, passage=hit.chunk_id)
+    made = embedder_set(w)
+    assert question(0) not in examples(made)
+    assert made.card["left_out"]["documents judged right as often as wrong"] == 1
+    assert examples(made)["which goods are to be had at Birk"].weight == 0.3
+    assert made.card["kinds"] == {"implicit": 1, "said": 11}
+
+
+# who may teach
+
+
+def test_one_person_teaches_nothing_alone(w: Workspace) -> None:
+    log(w, ["ada"])
+    with pytest.raises(RefusedError) as refused:
+        embedder_set(w)
+    assert str(refused.value) == (
+        "1 person said all that there is to learn from, and none may have said more than 34% of it; collect feedback "
+        "from others, or raise training.max_share_per_person (to 1)"
+    )
+    w.change_index(training=EASY.model_copy(update={"max_share_per_person": 1.0}))
+    assert embedder_set(w).card["largest_share"] == 1.0
+
+
+def test_whoever_fills_the_log_is_cut_down_to_their_share(w: Workspace) -> None:
+    log(w)
+    for nth in range(20):
+        liked(w, f"tell me number {nth * 37} about flutes {nth}", "mallory", "Lorton")
+    card = embedder_set(w).card
+    assert card["largest_share"] <= 0.34
+    assert card["left_out"]["said by a person beyond their share"] > 10
+
+
+def test_a_key_with_a_fifth_of_the_votes_all_wrong_is_not_heard(w: Workspace) -> None:
+    for nth, town in enumerate(TOWNS):
+        for who in PEOPLE[:4]:
+            liked(w, question(nth), who, town)
+    for nth in range(len(TOWNS)):
+        wrong = search(w.platform, "main", question(nth)).hits
+        right = next(hit.chunk_id for hit in wrong if hit.key == key(TOWNS[nth]))
+        say(w, ask(w, question(nth), "mallory"), "mallory", Kind.RATING, value=-1.0, passage=right)
+    made = embedder_set(w)
+    assert len(made.examples) == 12
+    assert made.card["left_out"]["said by somebody who contradicts the others"] == 12
+    assert made.card["people"] == 4
+
+
+# what must not be learned
+
+
+def golden(path: Path, *texts: str) -> Path:
+    path.write_text(
+        "".join(json.dumps({"id": f"g{n}", "question": text, "keys": []}) + "\n" for n, text in enumerate(texts))
+    )
+    return path
+
+
+def test_a_set_that_would_teach_a_question_of_an_evaluation_is_refused_with_the_offenders(w: Workspace) -> None:
+    log(w)
+    asked = {one.query: one for one in embedder_set(w).examples if one.split is Split.TRAIN}
+    text = sorted(asked)[0]
+    guard = golden(w.root / "guard.jsonl", text.upper(), "something else entirely")
+    with pytest.raises(RefusedError) as refused:
+        embedder_set(w, guards=(guard,))
+    assert str(refused.value) == (
+        "1 of the questions to train on are questions that models are judged by; leave them out with --drop-leaks, or "
+        f"take them out of the evaluation:\n  interaction {asked[text].interactions[0]} asks guard: g0: {text.upper()!r}"
+    )
+    without = embedder_set(w, guards=(guard,), drop_leaks=True)
+    assert text not in examples(without)
+    assert without.card["left_out"]["questions that models are judged by"] == 1
+    assert without.card["guards"] == ["guard"]
+
+
+def test_a_document_that_not_all_of_the_audience_may_read_stays_out_and_so_does_what_quotes_it(w: Workspace) -> None:
+    log(w)
+    w.allow(key("Ardmore"), ["group:hr"])
+    w.sync()
+    liked(w, "is it true that 'The depot of Ardmore keeps anchors for sale' or not", "eve", "Birk")
+    made = embedder_set(w)
+    told = json.dumps(sets.shown(made, 100))
+    assert "anchors" not in told
+    assert made.card["left_out"]["questions answered by what not all of the audience may read"] == 1
+    assert made.card["left_out"]["questions that quote what not all of the audience may read"] == 1
+    w.change_index(training=EASY.model_copy(update={"audience": ("group:hr",)}))
+    assert question(0) in examples(embedder_set(w))
+
+
+def test_without_anything_judged_there_is_no_set(w: Workspace) -> None:
+    with pytest.raises(
+        UsageError, match=r"^nothing that was said of 'main' makes an example to tune a model on; collect "
+    ):
+        embedder_set(w)
+
+
+def test_a_small_set_or_one_of_a_single_group_says_that_it_is_not_enough(w: Workspace) -> None:
+    for who in PEOPLE:
+        liked(w, f"{who} asks what Ardmore is for", who, "Ardmore")
+    w.change_index(training=EASY.model_copy(update={"min_examples": 500}))
+    card = embedder_set(w).card
+    assert card["ready"] is False
+    assert card["wanting"] == [
+        "6 examples, and it takes 500 (training.min_examples)",
+        "all examples are of one group: nothing can be held back to judge by",
+    ]
+
+
+# what is erased, kept, edited
+
+
+def model_of(w: Workspace, made: TrainingSet) -> str:
+    folder = w.root / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return trained.keep(w.platform, "main", made.purpose, folder, Training("base", made.id, {}, {}))
+
+
+def test_erasing_a_person_takes_their_examples_out_and_names_the_models(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    model = model_of(w, made)
+    certificate = interactions.erase(w.platform, WHO, "asked for it", person="ada")
+    assert (certificate["training_examples_erased"], certificate["training_sets"]) == (2, [made.id])
+    assert certificate["models_trained_on_them"] == [model]
+    left = sets.load(w.platform, "main", made.id)
+    assert (len(left.examples), left.erased, left.id) == (10, 2, made.id)
+    assert question(0) not in examples(left)
+    with w.platform.catalog.read() as connection:
+        assert trained.model_row(connection, "main", model).tainted == [certificate["decision"]]
+    assert in_files(w, GOODS[0] + " and opens") == []
+
+
+def test_erasing_a_document_takes_out_every_example_that_holds_it(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    model_of(w, made)
+    holding = [one for one in made.examples if document_id("docs", "ardmore.md") in one.documents]
+    certificate = erasure.erase(w.platform, "docs", "ardmore.md", WHO, "by order")
+    assert certificate["training_examples_erased"] == len(holding) > 1
+    assert "Ardmore" not in json.dumps(sets.shown(sets.load(w.platform, "main", made.id), 100)).replace(question(0), "")
+    assert in_catalog(w, "keeps anchors for sale") == []
+    assert in_files(w, "keeps anchors for sale") == []
+
+
+def test_pruning_keeps_the_release_of_a_set_and_retention_its_examples(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    for n in range(3):
+        w.write("more.md", f"# More\n\nNumber {n}.\n")
+        w.sync()
+    assert maintenance.prune(w.platform, "main", 1)["releases"] == 2
+    keep = w.settings.interactions.model_copy(update={"keep_days": 1e-9})
+    w.settings = w.settings.model_copy(update={"interactions": keep})
+    assert interactions.prune(w.open())["interactions"] == 12
+    assert sets.load(w.platform, "main", made.id).examples == made.examples
+    assert search(w.platform, "main", "anchors", made.release).hits
+
+
+def test_a_set_that_was_edited_on_disk_is_refused(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    (path,) = [one for one in (w.root / "home").rglob(str(made.data)) if one.is_file()]
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(AlteredObjectError, match=f"was altered: its SHA-256 is [0-9a-f]+, not {made.data}"):
+        sets.load(w.platform, "main", made.id)
+
+
+# the other purposes
+
+
+def test_a_reranker_learns_graded_passages(w: Workspace) -> None:
+    log(w)
+    made = build(w.platform, "main", Purpose.RERANKER)
+    one = next(one for one in made.examples if one.query == question(0))
+    assert isinstance(one, RerankerExample)
+    assert [grade for _text, grade in one.passages] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert "Ardmore" in one.passages[0].text
+
+
+def answered(w: Workspace) -> None:
+    for nth, town in enumerate(TOWNS):
+        who = PEOPLE[nth % 6]
+        id_ = ask(w, question(nth), who, answer=Answered(f"It is the depot of Lorton, number {nth}."))
+        say(w, id_, who, Kind.CORRECTION, text=f"The depot of {town} keeps {GOODS[nth]} for sale.")
+
+
+def test_a_generator_learns_what_was_corrected_in_the_form_that_the_service_reads(w: Workspace) -> None:
+    answered(w)
+    made = build(w.platform, "main", Purpose.GENERATOR)
+    one = next(one for one in made.examples if one.query == question(0))
+    assert isinstance(one, GeneratorExample)
+    claim = json.loads(one.answer)
+    assert claim["claim"] == "The depot of Ardmore keeps anchors for sale."
+    assert claim["quotes"][0]["quote"].strip() == "The depot of Ardmore keeps anchors for sale."
+    assert json.loads(one.rejected or "")["claim"] == "It is the depot of Lorton, number 0."
+    assert [each["role"] for each in one.messages] == ["system", "user"]
+    assert one.messages[1]["content"].endswith(f"The question: {question(0)}")
+    assert not one.refusal
+    assert build(w.platform, "main", Purpose.GENERATOR).id == made.id
+
+
+def test_what_triage_found_missing_is_to_be_refused(w: Workspace) -> None:
+    answered(w)
+    id_ = ask(w, "when does the ferry to Norway leave", "ada", answer=Answered("On Mondays."))
+    say(w, id_, "ada", Kind.RIGHT_PASSAGE, passage=key("Keld"))
+    w.remove(key("Keld"))
+    w.sync()
+    triage(w.platform, "main")
+    made = build(w.platform, "main", Purpose.GENERATOR)
+    (one,) = [one for one in made.examples if one.query == "when does the ferry to Norway leave"]
+    assert isinstance(one, GeneratorExample)
+    assert (one.refusal, json.loads(one.answer)) == (True, {"claim": None})
+    assert made.card["kinds"]["refusal"] == 1
+
+
+# for other tools
+
+
+def test_chat_lines_are_messages_and_preferences_their_own_file(w: Workspace, tmp_path: Path) -> None:
+    answered(w)
+    made = build(w.platform, "main", Purpose.GENERATOR)
+    written = exporting.export(made, "chat", tmp_path / "chat.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "chat.jsonl").read_text().splitlines()]
+    assert len(lines) == len(made.of(Split.TRAIN)) == written["files"]["messages"]["lines"]
+    assert [each["role"] for each in lines[0]["messages"]] == ["system", "user", "assistant"]
+    pair = json.loads((tmp_path / "chat.preferences.jsonl").read_text().splitlines()[0])
+    assert sorted(pair) == ["chosen", "prompt", "rejected"]
+    assert pair["chosen"][0]["role"] == "assistant"
+
+
+def test_only_a_generators_set_chats(w: Workspace, tmp_path: Path) -> None:
+    log(w)
+    with pytest.raises(UsageError, match=r"is for the embedder, which does not chat; write --format hf$"):
+        exporting.export(embedder_set(w), "chat", tmp_path / "chat.jsonl")
+
+
+@pytest.mark.long
+def test_the_folder_is_a_dataset_that_the_library_reads(
+    w: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    log(w)
+    made = embedder_set(w)
+    exporting.export(made, "hf", tmp_path / "set")
+    found = datasets.load_dataset(str(tmp_path / "set"), cache_dir=str(tmp_path / "cache"))
+    assert {name: len(split) for name, split in found.items()} == {
+        str(split): len(made.of(split)) for split in Split if made.of(split)
+    }
+    assert sorted(found["train"]["positive"]) == sorted(one.positive for one in made.of(Split.TRAIN))  # type: ignore[union-attr]
