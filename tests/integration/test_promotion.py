@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from penstock import champions, inspection, maintenance, manifest, release
 from penstock.catalog.schema import comparisons
+from penstock.catalog.schema import models as models_table
 from penstock.errors import RefusedError, UsageError
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
@@ -193,6 +194,18 @@ def test_the_release_before_a_promotion_is_kept_and_a_rollback_takes_its_model_a
         UsageError, match=r"^no model that was trained here serves 'main'; `penstock models main` lists"
     ):
         demote(w.platform, "main", WHO, "again")
+
+
+def test_what_was_trained_on_something_erased_is_not_promoted(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(models_table).where(models_table.c.id == better).values(tainted=[7]))
+    with pytest.raises(RefusedError) as refused:
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert str(refused.value) == (
+        f"something that embedder {better} was trained on was erased since (decision 7); train another without it, or "
+        "--override"
+    )
 
 
 def test_too_few_examples_spend_no_look(lab: Lab) -> None:
