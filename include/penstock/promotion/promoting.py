@@ -98,8 +98,8 @@ def _judged(connection: Connection, index: str, model: Row[Any], override: bool)
         raise RefusedError(f"{purpose} {model.id} serves {index!r} already{_by_whom(connection, index, model.id)}")
     if model.tainted and not override:
         raise RefusedError(
-            f"something that {purpose} {model.id} was trained on was erased since (decision {model.tainted[-1]}); train "
-            "another without it, or --override"
+            f"something that {purpose} {model.id} was trained on was erased since (decision {model.tainted[-1]}); "
+            "train another without it, or --override"
         )
     compared = records.last_comparison(connection, index, model.id)
     if compared is None or compared.outcome == records.LOOKING:
