@@ -146,5 +146,7 @@ def test_without_a_training_set_there_is_nothing_to_compare_on(workspace: Worksp
     w.write("mill.md", f"# Mill\n\n{PASSAGE}\n")
     w.sync()
     model = tuned.keep_model(w.platform, tuned.model(tmp_path / "model"), "base", "0" * 16)
-    with pytest.raises(UsageError, match=r"^index 'main' has no training set for an embedder; run `penstock trainset"):
+    with pytest.raises(
+        UsageError, match=r"^index 'main' has no training set to tune the embedder on; run `penstock trainset"
+    ):
         compare(w.platform, "main", model)

@@ -29,12 +29,14 @@ def compare(index: Index, challenger: Challenger, as_json: Json = False) -> None
     Exit 0 where it may be promoted, 1 where the champion stays. Each comparison is a look at the test examples, and
     makes the next one need more."""
     from penstock import display
+    from penstock.promotion import registry
     from penstock.promotion.comparing import compare as run_compare
 
     with opened() as platform:
         with progress_shown(as_json) as progress:
             found = run_compare(platform, index, challenger, progress)
         emit(found.to_dict(), as_json, display.compared)
+        registry.follow(platform, index)
     raise typer.Exit(found.exit_code)
 
 
