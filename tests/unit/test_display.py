@@ -229,7 +229,7 @@ def test_status_tells_age_freshness_and_what_waits(capsys: pytest.CaptureFixture
     )
     display.status([found | {"waiting": found["waiting"] | {"challenger": "fedcba9876543210"}, "champions": {}}])
     assert capsys.readouterr().out.endswith(
-        "  Release 3 was built by the challenger fedcba9876543210 and waits for its promotion.\n"
+        "  Release 3 was built by the challenger fedcba9876543210 and waits for its\n  promotion.\n"
         '  next  penstock promote handbook fedcba9876543210 --why "…"\n'
     )
 
