@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import Row
 
-from penstock import decisions, manifest, quality, runs
+from penstock import champions, decisions, manifest, quality, runs
 from penstock.catalog.schema import (
     documents,
     entries,
@@ -31,8 +31,9 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
     with platform.catalog.read() as connection:
         now = platform.catalog.now(connection)
         live, on_hold = manifest.pointer(connection, index)
-        champions = manifest.champions(connection, index)
+        serving = manifest.champions(connection, index)
         waiting = manifest.pending(connection, index)
+        waits = _waiting(connection, waiting, serving) if waiting else None
         row = manifest.release_row(connection, index, live) if live else None
         names = dict.fromkeys([*platform.settings.index(index).sources, *_served_sources(connection, index, live)])
         sources = [_source_status(platform, connection, index, name, live or 0, now) for name in names]
@@ -46,12 +47,19 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
         "documents": row.documents if row else 0,
         "quarantined": row.quarantined if row else 0,
         "chunks": row.chunks if row else 0,
-        "waiting": {"release": waiting.number, "state": waiting.state} if waiting else None,
+        "waiting": waits,
         "sources": sources,
         "last_run": last[0].to_dict() if last else None,
-        "champions": champions,
+        "champions": serving,
         "reindex_would_change": list(ground(platform, index).pending_changes),
     }
+
+
+def _waiting(connection: Connection, row: Row[Any], serving: champions.Models) -> dict[str, Any]:
+    """A release that waits, and the challenger whose promotion it waits for, where that is what it needs."""
+    model = champions.trained_embedder(connection, row.index_name, row.number)
+    challenger = model if model != serving.get(champions.EMBEDDER) else None
+    return {"release": row.number, "state": row.state, "challenger": challenger}
 
 
 def _served_sources(connection: Connection, index: str, live: int | None) -> list[str]:

@@ -31,6 +31,7 @@ class TrainingSettings(Section):
     negatives_below: Part = 0.95
     gate: PromotionSettings = PromotionSettings()
     redact: bool = Field(default=False, description="take personal data out of what people wrote (extra train)")
+    gate: PromotionSettings = PromotionSettings()
 
     @model_validator(mode="after")
     def _somebody_reads(self) -> Self:

@@ -23,7 +23,7 @@ from penstock.training.examples import GeneratorExample, content_id
 from penstock.training.splits import Split
 from support import cross_encoders, tuned
 from support.chat_models import claim
-from support.model_api import ModelApi, model_api, use_our_key
+from support.model_api import CHAT_MODEL, ModelApi, model_api, use_our_key
 from support.tuned import THINGS, WHO
 from support.workspace import Workspace
 
@@ -87,7 +87,7 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     (tmp_path / "adapter" / "adapter_model.safetensors").write_bytes(b"tuned")
     w.write("mill.md", f"# Mill\n\n{PASSAGE}\n")
     index = w.settings.indexes["main"]
-    generator = GeneratorSettings(backend="openai", model="small-chat", base_url=f"{api.url}/v1", tries=1)
+    generator = GeneratorSettings(backend="openai", model=CHAT_MODEL, base_url=f"{api.url}/v1", tries=1)
     gate = index.training.gate.model_copy(update={"min_test_examples": 20, "max_latency_ratio": 50.0})
     w.change_index(
         answer=index.answer.model_copy(update={"generator": generator, "min_confidence": 0.0}),
@@ -96,14 +96,14 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     w.sync()
     examples = [example(nth, refusal=nth % 4 == 0) for nth in range(24)]
     set_id = sets.freeze(w.platform, "main", Purpose.GENERATOR, 1, examples, {}, {}).id
-    better = tuned.keep_model(w.platform, tmp_path / "adapter", "small-chat", set_id, Purpose.GENERATOR)
+    better = tuned.keep_model(w.platform, tmp_path / "adapter", CHAT_MODEL, set_id, Purpose.GENERATOR)
 
     def writes(body: dict[str, Any]) -> str:
         if body["model"] != champions.SERVED_AS + better:
             return "It is ground by the miller."
         return KNOWN if PASSAGE in body["messages"][-1]["content"] else '{"claim": null}'
 
-    api.writes = writes
+    api.writes, api.adapters = writes, (champions.SERVED_AS + better,)
     found = compare(w.platform, "main", better)
     assert (found.outcome, found.report["means"]) == ("promote", {"champion": 0.0, "challenger": 1.0})
     assert found.report["kinds"]["challenger"] == {"answered": 1.0, "refused": 1.0}
@@ -111,7 +111,7 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     answer = answers.ask(w.platform, "main", "who grinds barley?")
     assert (answer.generator, [quote.text for quote in answer.quotes]) == (f"openai penstock-{better}", [PASSAGE])
     demote(w.platform, "main", WHO, "the ratings fell")
-    assert answers.ask(w.platform, "main", "who grinds barley?").generator == "openai small-chat"
+    assert answers.ask(w.platform, "main", "who grinds barley?").generator == f"openai {CHAT_MODEL}"
 
 
 def test_a_reranker_serves_beside_the_release_that_is_live(workspace: Workspace, tmp_path: Path) -> None:
@@ -146,5 +146,7 @@ def test_without_a_training_set_there_is_nothing_to_compare_on(workspace: Worksp
     w.write("mill.md", f"# Mill\n\n{PASSAGE}\n")
     w.sync()
     model = tuned.keep_model(w.platform, tuned.model(tmp_path / "model"), "base", "0" * 16)
-    with pytest.raises(UsageError, match=r"^index 'main' has no training set for an embedder; run `penstock trainset"):
+    with pytest.raises(
+        UsageError, match=r"^index 'main' has no training set to tune the embedder on; run `penstock trainset"
+    ):
         compare(w.platform, "main", model)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from penstock import champions, inspection, maintenance, manifest, release
 from penstock.catalog.schema import comparisons
+from penstock.catalog.schema import models as models_table
 from penstock.errors import RefusedError, UsageError
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
 from penstock.retrieval import search
+from penstock.service.warming import warm_waiting
 from support import tuned
+from support.service import serving
 from support.tuned import THINGS, WHO
 from support.workspace import Workspace
 
@@ -74,7 +78,6 @@ def test_a_better_embedder_is_promoted_with_its_release_and_demoted_with_it(lab:
     assert moved.message == f"embedder {better} serves main, with release 2, promoted by ann"
     assert lab.pair() == (2, {"embedder": better})
     assert w.found("what is thing3", k=1) == ["thing3.md"]
-    assert maintenance.verify(w.platform, "main") == []
     assert inspection.status(w.platform, "main")[0]["reindex_would_change"] == []
     back = demote(w.platform, "main", WHO, "the ratings fell")
     assert back.message == (
@@ -193,6 +196,18 @@ def test_the_release_before_a_promotion_is_kept_and_a_rollback_takes_its_model_a
         demote(w.platform, "main", WHO, "again")
 
 
+def test_what_was_trained_on_something_erased_is_not_promoted(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(models_table).where(models_table.c.id == better).values(tainted=[7]))
+    with pytest.raises(RefusedError) as refused:
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert str(refused.value) == (
+        f"something that embedder {better} was trained on was erased since (decision 7); train another without it, or "
+        "--override"
+    )
+
+
 def test_too_few_examples_spend_no_look(lab: Lab) -> None:
     w = lab.w
     tuned.configure(w, Path(w.settings.indexes["main"].embedder.model), {"min_test_examples": 100})
@@ -216,3 +231,40 @@ def test_a_question_that_began_before_a_promotion_ends_on_the_pair_before(lab: L
     assert [hit.chunk_id for hit in again.hits] == [hit.chunk_id for hit in old.hits]
     assert (again.setup.embedder, new.release) == (old.setup.embedder, 2)
     assert new.setup.embedder == w.platform.embedder(champions.embedder(w.settings, "main", better)).fingerprint
+
+
+def test_the_service_takes_the_new_pair_without_a_restart_and_never_half_of_it(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    serves = w.open()
+    warm: set[tuple[str, int]] = set()
+    warm_waiting(serves, warm)
+    assert warm == {("main", 2)}, "the challenger's embedder is opened before it serves"
+    seen: list[tuple[int, int, str]] = []
+    with serving(serves) as client:
+
+        def ask() -> tuple[int, int, str]:
+            answer = client.post("/v1/indexes/main/search", json={"query": "what is thing3"})
+            found = answer.json()
+            seen.append((answer.status_code, found["release"], found["hits"][0]["key"]))
+            return seen[-1]
+
+        before = ask()
+        stop = threading.Event()
+
+        def keep_asking() -> None:
+            while not stop.is_set():
+                ask()
+
+        asking = [threading.Thread(target=keep_asking) for _ in range(2)]
+        for one in asking:
+            one.start()
+        promote(w.platform, "main", better, WHO, "it finds more")
+        assert ask() == (200, 2, "thing3.md"), "the next question is asked of the new pair"
+        demote(w.platform, "main", WHO, "the ratings fell")
+        assert ask() == before
+        stop.set()
+        for one in asking:
+            one.join()
+    serves.close()
+    assert set(seen) == {before, (200, 2, "thing3.md")}, "each question met one pair, and none failed"

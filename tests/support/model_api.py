@@ -84,6 +84,8 @@ class ModelApi:
     """So many requests later no key is right any more."""
     writes: Callable[[Body], str] = lambda _body: ""
     """The chat model behind it: from a request to what it writes."""
+    adapters: tuple[str, ...] = ()
+    """Names of tuned models that it serves beside, as vLLM does."""
     cites: tuple[Cited, ...] = ()
     """Cohere's citations of the next answers."""
 
@@ -98,7 +100,7 @@ class ModelApi:
                 return _rerank(asked.body)
             case "/v1/embeddings":
                 return self._openai(asked.body)
-            case "/v1/chat/completions" if asked.body["model"] == CHAT_MODEL:
+            case "/v1/chat/completions" if asked.body["model"] in (CHAT_MODEL, *self.adapters):
                 text = self.writes(asked.body)
                 return 200, completion(text) if asked.body.get("stream") else whole_completion(text, asked.body)
             case "/v2/chat" if asked.body["model"] == CHAT_MODEL:

@@ -201,7 +201,7 @@ def test_status_tells_age_freshness_and_what_waits(capsys: pytest.CaptureFixture
         "stale": True,
         "error": None,
     }
-    found = {
+    found: dict[str, Any] = {
         "index": "handbook",
         "live": 2,
         "age_s": 7200.0,
@@ -209,9 +209,10 @@ def test_status_tells_age_freshness_and_what_waits(capsys: pytest.CaptureFixture
         "documents": 36,
         "quarantined": 1,
         "chunks": 200,
-        "waiting": {"release": 3, "state": "waiting"},
+        "waiting": {"release": 3, "state": "waiting", "challenger": None},
         "sources": [source],
         "last_run": None,
+        "champions": {"reranker": "0123456789abcdef"},
         "reindex_would_change": [],
     }
     display.status([found])
@@ -224,6 +225,12 @@ def test_status_tells_age_freshness_and_what_waits(capsys: pytest.CaptureFixture
         "  next  penstock report handbook 3\n"
         '        penstock approve handbook 3 --why "…"\n'
         '        penstock reject handbook 3 --why "…"\n'
+        "  reranker 0123456789abcdef, tuned here\n"
+    )
+    display.status([found | {"waiting": found["waiting"] | {"challenger": "fedcba9876543210"}, "champions": {}}])
+    assert capsys.readouterr().out.endswith(
+        "  Release 3 was built by the challenger fedcba9876543210 and waits for its\n  promotion.\n"
+        '  next  penstock promote handbook fedcba9876543210 --why "…"\n'
     )
 
 

@@ -24,17 +24,19 @@ class For(StrEnum):
 
 @app.command()
 def compare(index: Index, challenger: Challenger, as_json: Json = False) -> None:
-    """Hold CHALLENGER against the champion, on examples it never saw.
+    """Hold CHALLENGER against the champion on unseen examples.
 
     Exit 0 where it may be promoted, 1 where the champion stays. Each comparison is a look at the test examples, and
     makes the next one need more."""
     from penstock import display
+    from penstock.promotion import registry
     from penstock.promotion.comparing import compare as run_compare
 
     with opened() as platform:
         with progress_shown(as_json) as progress:
             found = run_compare(platform, index, challenger, progress)
         emit(found.to_dict(), as_json, display.compared)
+        registry.follow(platform, index)
     raise typer.Exit(found.exit_code)
 
 
@@ -81,7 +83,7 @@ def models(
     sync: Annotated[bool, typer.Option("--sync", help="Have MLflow's registry follow the catalog.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the models trained for INDEX: which serves, and why not."""
+    """List the models tuned for INDEX, and which serve."""
     from penstock import display
     from penstock.promotion import listing, registry
 

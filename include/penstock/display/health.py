@@ -78,7 +78,11 @@ def _freshness(source: dict[str, Any]) -> Part:
 def _waits(one: dict[str, Any]) -> None:
     index, waiting = one["index"], one["waiting"]
     if waiting and waiting["state"] == "waiting":
-        number = waiting["release"]
+        number, model = waiting["release"], waiting["challenger"]
+        if model:
+            paper.prose((f"Release {number} was built by the challenger {model} and waits for its promotion.", WARN))
+            paper.hint("next", f'penstock promote {index} {model} --why "…"')
+            return
         paper.prose((f"Release {number} was refused by its gates and waits for a person.", WARN))
         paper.hint(
             "next",

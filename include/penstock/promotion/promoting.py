@@ -96,6 +96,11 @@ def _judged(connection: Connection, index: str, model: Row[Any], override: bool)
     champion = manifest.champions(connection, index).get(purpose)
     if champion == model.id:
         raise RefusedError(f"{purpose} {model.id} serves {index!r} already{_by_whom(connection, index, model.id)}")
+    if model.tainted and not override:
+        raise RefusedError(
+            f"something that {purpose} {model.id} was trained on was erased since (decision {model.tainted[-1]}); "
+            "train another without it, or --override"
+        )
     compared = records.last_comparison(connection, index, model.id)
     if compared is None or compared.outcome == records.LOOKING:
         raise RefusedError(f"{purpose} {model.id} was not compared with the champion of {index!r}; {again}")

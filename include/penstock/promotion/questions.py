@@ -64,8 +64,8 @@ def _relevant(example: Example) -> Mapping[str, int]:
     if isinstance(example, EmbedderExample):
         return example.relevant
     if isinstance(example, RerankerExample):
-        best = max(one.grade for one in example.passages)
-        return {example.documents[0]: 2 if best > 0.5 else 1}
+        right = sum(one.grade > 0 for one in example.passages)  # their documents come first
+        return dict.fromkeys(example.documents[:right], 1)
     return {}
 
 
