@@ -47,9 +47,10 @@ def turned(rows: Iterable[Asked], value: Callable[[Asked], float | None]) -> Tur
     least, most = min((one for _, one in visits), default=0.0), max((one for _, one in visits), default=0.0)
     if least == most:
         return None
-    from river.drift import ADWIN
+    from river import drift
 
-    detector, seen = ADWIN(delta=DELTA, clock=1), None
+    detector: Any = drift.ADWIN(delta=DELTA, clock=1)  # type: ignore[no-untyped-call]
+    seen = None
     for day, one in visits:
         detector.update((one - least) / (most - least))
         seen = day if detector.drift_detected else seen

@@ -55,7 +55,7 @@ def course(days: Sequence[Mapping[str, Any]], name: str, title: str, form: str) 
 
 def _value(day: Mapping[str, Any], name: str) -> float | None:
     if name == "refused":
-        return 100 * day["refused"] / day["answers"] if day["answers"] else None
+        return 100.0 * int(day["refused"]) / int(day["answers"]) if day["answers"] else None
     value = day[name]
     return None if value is None or not math.isfinite(value) else float(value)
 
