@@ -63,4 +63,5 @@ def _value(day: Mapping[str, Any], name: str) -> float | None:
 def _x(days: Sequence[Mapping[str, Any]], day: str) -> float:
     """Where a day stands; one that is before or after all of them at an end."""
     place = sum(one["day"] < day for one in days)
-    return round(LEFT + (WIDTH - LEFT - 8) * min(place / max(len(days) - 1, 1), 1), 1)
+    share: float = min(place / max(len(days) - 1, 1), 1.0)
+    return round(LEFT + (WIDTH - LEFT - 8) * share, 1)
