@@ -19,7 +19,7 @@ from penstock.monitoring import Watched, watch
 from penstock.monitoring.page import page
 from penstock.monitoring_settings import MonitoringSettings
 from penstock.retrieval import search
-from penstock.settings import InteractionSettings
+from penstock.settings import InteractionSettings, RetrievalSettings
 from support.workspace import WHO, Workspace
 
 Make = Callable[..., Workspace]
@@ -130,7 +130,8 @@ def test_one_person_and_one_day_tell_nothing_of_the_others(w: Workspace) -> None
 
 
 def test_texts_that_are_not_kept_leave_the_scores(w: Workspace) -> None:
-    w.settings.interactions = InteractionSettings(keep_queries=False)
+    w.settings = w.settings.model_copy(update={"interactions": InteractionSettings(keep_queries=False)})
+    w.platform = w.open()
     weeks(w, {}, {"text": "rye bread on Fridays"})
     found = looked(w)
     assert untested(found)["questions"] == "the texts are not kept: interactions.keep_queries is false"
@@ -163,7 +164,7 @@ def test_todays_questions_wait_for_tomorrow_and_time_has_bounds(w: Workspace) ->
 def test_another_way_of_searching_gives_scores_of_its_own(w: Workspace) -> None:
     for one in range(PEOPLE):
         ask(w, BEFORE + timedelta(days=one), f"p{one}")
-    w.change_index(retrieval={"mode": "text"})
+    w.change_index(retrieval=RetrievalSettings(mode="text"))
     for one in range(PEOPLE):
         ask(w, RECENT + timedelta(hours=one), f"p{one}")
     assert untested(looked(w))["score"] == "by 0 people or sessions before and 12 now; 10 on each side are needed"

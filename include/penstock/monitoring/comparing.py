@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from penstock import wording
 from penstock.monitoring.alarms import QUESTIONS, SIGNALS, Change, Signal, alpha
 from penstock.monitoring.days import Asked
 from penstock.monitoring.drift import EXAMPLES, meanings, spread, turned
-from penstock.monitoring.windows import Difference, Sample, drifted, unlike, worse
+from penstock.monitoring.windows import Sample, drifted, unlike, worse
 from penstock.monitoring_settings import MonitoringSettings
 from penstock.platform import Platform
 
@@ -57,19 +58,17 @@ def questions_compared(
     old, new = spread(before, settings.questions), spread(now, settings.questions)
     if (before or now) and not (old or new):
         return Change(QUESTIONS, untested="the texts are not kept: interactions.keep_queries is false")
-    people = [len({row.who for row in rows}) for rows in (old, new)]
-    counts = {"n_before": len(old), "n": len(new), "people_before": people[0], "people": people[1]}
-    if untested := too_few(*people, "nothing was asked"):
-        return Change(QUESTIONS, untested=untested, **counts)
+    before_people, people = (len({row.who for row in rows}) for rows in (old, new))
+    change = Change(QUESTIONS, n_before=len(old), n=len(new), people_before=before_people, people=people)
+    if untested := too_few(before_people, people, "nothing was asked"):
+        return replace(change, untested=untested)
     vectors = meanings(platform, index, [*old, *new])
     if vectors is None:
-        return Change(QUESTIONS, untested="no release is live, so that no model is known to read them with", **counts)
+        return replace(change, untested="no release is live, so that no model is known to read them with")
     first, second = (part.astype(np.float64) for part in (vectors[: len(old)], vectors[len(old) :]))
-    found: Difference = drifted(
-        Sample(first, [row.who for row in old]), Sample(second, [row.who for row in new]), alpha(settings)
-    )
+    found = drifted(Sample(first, [row.who for row in old]), Sample(second, [row.who for row in new]), alpha(settings))
     strangest = dict.fromkeys(str(new[place].query) for place in unlike(first, second))
-    return Change(QUESTIONS, size=found.size, p=found.p, examples=tuple(strangest)[:EXAMPLES], **counts)
+    return replace(change, size=found.size, p=found.p, examples=tuple(strangest)[:EXAMPLES])
 
 
 def all_compared(

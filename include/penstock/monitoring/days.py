@@ -75,7 +75,7 @@ def asked(platform: Platform, index: str, since: datetime, until: datetime) -> l
             ratings[row["interaction_id"]].append(row["value"])
         columns = query.with_only_columns(*(interactions.c[name] for name in names))
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(columns)
-        return [_asked(row._mapping, ratings.get(row.id, ())) for row in rows]
+        return [_asked(row._asdict(), ratings.get(row.id, ())) for row in rows]
 
 
 def _asked(row: Mapping[str, Any], ratings: Sequence[float]) -> Asked:

@@ -1,8 +1,8 @@
 """Change that two windows do not show: what questions are about, and what creeps. Heavy: a model, river, on use.
 
 Meanings are the questions' vectors, by the embedder of the release that is live. What creeps is found by ADWIN (Bifet
-and Gavalda, "Learning from time-changing data with adaptive windowing", 2007; river): it reads the whole history and
-cuts it where its two parts differ by more than chance, so that it also says since when.
+and Gavalda, "Learning from time-changing data with adaptive windowing", 2007; river), which reads the whole history;
+since when is where two means part it best.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from penstock import manifest
 from penstock.embedding.base import Vectors
@@ -22,7 +23,7 @@ from penstock.monitoring.days import Asked
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 
-DELTA = 0.002
+DELTA = 0.05
 """What ADWIN's bound lets a false cut cost at each step; docs/monitoring.md says how rare they are."""
 EXAMPLES = 3
 
@@ -46,18 +47,26 @@ def turned(rows: Iterable[Asked], value: Callable[[Asked], float | None]) -> Tur
     least, most = min((one for _, one in visits), default=0.0), max((one for _, one in visits), default=0.0)
     if least == most:
         return None
-    from river.drift import ADWIN
+    from river import drift
 
-    detector = ADWIN(delta=DELTA, clock=1)
-    cut, last, seen = 0, 0, None
-    for place, (day, one) in enumerate(visits, 1):
+    detector: Any = drift.ADWIN(delta=DELTA, clock=1)  # type: ignore[no-untyped-call]
+    seen = None
+    for day, one in visits:
         detector.update((one - least) / (most - least))
-        if detector.drift_detected:
-            last, cut, seen = cut, place - int(detector.width), day
+        seen = day if detector.drift_detected else seen
     if seen is None:
         return None
-    before, now = (fmean(one for _, one in part) for part in (visits[last:cut] or visits[:cut], visits[cut:]))
-    return Turn(visits[cut][0], seen, before, now)
+    values = np.asarray([one for _, one in visits])
+    cut = _parted(values)
+    return Turn(visits[cut][0], seen, float(values[:cut].mean()), float(values[cut:].mean()))
+
+
+def _parted(values: NDArray[np.float64]) -> int:
+    """The place that parts values best into two means, by least squares (Bai, "Least squares estimation of a shift",
+    1994)."""
+    n, before = np.arange(1, len(values)), values.cumsum()[:-1]
+    gain = (before - n * values.mean()) ** 2 / (n * (len(values) - n))
+    return int(gain.argmax()) + 1
 
 
 def _visits(rows: Iterable[Asked], value: Callable[[Asked], float | None]) -> list[tuple[date, float]]:

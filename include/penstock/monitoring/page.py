@@ -55,7 +55,7 @@ def course(days: Sequence[Mapping[str, Any]], name: str, title: str, form: str) 
 
 def _value(day: Mapping[str, Any], name: str) -> float | None:
     if name == "refused":
-        return 100 * day["refused"] / day["answers"] if day["answers"] else None
+        return 100.0 * int(day["refused"]) / int(day["answers"]) if day["answers"] else None
     value = day[name]
     return None if value is None or not math.isfinite(value) else float(value)
 
@@ -63,4 +63,5 @@ def _value(day: Mapping[str, Any], name: str) -> float | None:
 def _x(days: Sequence[Mapping[str, Any]], day: str) -> float:
     """Where a day stands; one that is before or after all of them at an end."""
     place = sum(one["day"] < day for one in days)
-    return round(LEFT + (WIDTH - LEFT - 8) * min(place / max(len(days) - 1, 1), 1), 1)
+    share: float = min(place / max(len(days) - 1, 1), 1.0)
+    return round(LEFT + (WIDTH - LEFT - 8) * share, 1)

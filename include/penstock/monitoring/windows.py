@@ -61,7 +61,8 @@ def worse(before: Sample, now: Sample, direction: int, alpha: float) -> Differen
         mean_new, variance_new = _mean(sums[new], sizes[new])
         difference, error = direction * (mean_new - mean_old), np.sqrt(variance_old + variance_new)
         sure = np.where(difference == 0, 0.0, np.copysign(SURE, difference))
-        return np.divide(difference, error, out=sure, where=error > 0)
+        found: Floats = np.divide(difference, error, out=sure, where=error > 0)
+        return found
 
     size = float(sums_now.sum() / sizes_now.sum() - sums_before.sum() / sizes_before.sum())
     observed, null = _permuted(studentised, len(sums_before), len(sums), alpha)
@@ -94,7 +95,8 @@ def coefficient(summed: Floats, counts: Floats, olds: Places, news: Places) -> F
     from_first = first @ summed
     across = (from_first * second).sum(axis=-1)
     within = (from_first * first).sum(axis=-1) + ((second @ summed) * second).sum(axis=-1)
-    return np.divide(2 * across - within, 2 * across, out=np.zeros_like(across), where=across > 0)
+    found: Floats = np.divide(2 * across - within, 2 * across, out=np.zeros_like(across), where=across > 0)
+    return found
 
 
 def unlike(before: Floats, now: Floats) -> Places:
@@ -110,7 +112,8 @@ def _people(sample: Sample) -> Places:
 
 def _by_person(sample: Sample) -> tuple[Floats, Floats]:
     place = _people(sample)
-    return np.bincount(place, weights=sample.values), np.bincount(place).astype(np.float64)
+    sums = np.bincount(place, weights=sample.values)
+    return sums.astype(np.float64), np.bincount(place).astype(np.float64)
 
 
 def _mean(sums: Floats, sizes: Floats) -> tuple[Floats, Floats]:
