@@ -152,7 +152,7 @@ def resolvable(n: int) -> float:
     from scipy.stats import norm
 
     sure = float(norm.ppf(1 - looks.FIRST) + norm.ppf(0.8))
-    return sure * TYPICAL_DEVIATION / max(n, 1) ** 0.5
+    return float(sure * TYPICAL_DEVIATION / max(n, 1) ** 0.5)
 
 
 def kept(platform: Platform, index: str, number: int) -> Compared:

@@ -50,14 +50,16 @@ def compare(
         tuned = recipe.model_copy(update={"embedder": champions.embedder(platform.settings, index, challenger.id)})
         ours = Side(live, champions.retrieval(platform, index))
         progress.stage("screen", len(test))
-        embedders = [platform.embedder(one.embedder) for one in (recipe, tuned)]
-        tuned.require_room(embedders[1])
+        champion, its = (platform.embedder(one.embedder) for one in (recipe, tuned))
+        tuned.require_room(its)
         alpha = look.begin()
         pooled = screening.passages(
             platform.collection(generation.collection), live, recipe, screening.pool(platform, index, ours, test)
         )
-        screened = [screening.screen(platform, one, run.id, pooled, test) for one in embedders]
-        found = Sides(*screened, remarks=("judged on the pooled passages of the test questions; no index was built",))
+        before, after = (screening.screen(platform, one, run.id, pooled, test) for one in (champion, its))
+        found = Sides(
+            before, after, remarks=("judged on the pooled passages of the test questions; no index was built",)
+        )
         differences = found.differences
         seen = gain(list(differences.values()), [test.groups[one] for one in differences], alpha)
         texts = [one.text for one in test.questions.questions]
@@ -66,7 +68,7 @@ def compare(
             found,
             limits={
                 "the time of a query by the champion's": Limit(
-                    latency(embedders[0].embed_query, embedders[1].embed_query, texts), settings.max_latency_ratio
+                    latency(champion.embed_query, its.embed_query, texts), settings.max_latency_ratio
                 )
             },
             figures={"screening": seen.to_dict()},
@@ -74,7 +76,7 @@ def compare(
         if seen.high <= settings.min_gain:
             runs.finish(platform, run, runs.UNCHANGED, None, f"{challenger.id} was screened, and is hopeless")
             return found
-        domains = guards.of_embedders(platform, run.id, settings.guards, *embedders)
+        domains = guards.of_embedders(platform, run.id, settings.guards, champion, its)
         return _built(platform, run, Ground(live, tuned, rebuilds=True), ours, test, found, domains, progress)
 
 

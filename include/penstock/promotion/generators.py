@@ -61,7 +61,8 @@ def compare(
     ratio = median(times[1]) / max(median(times[0]), 1e-9)
     shares = [_by_kind(one, examples) for one in found]
     return Sides(
-        *found,
+        found[0],
+        found[1],
         limits={"the time of an answer by the champion's": Limit(ratio, most)},
         remarks=("scored without a judge: words of the quotes, quotes letter by letter, refusals",),
         figures={"kinds": {"champion": shares[0], "challenger": shares[1]}},

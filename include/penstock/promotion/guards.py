@@ -72,8 +72,8 @@ def of_embedders(
     found: Guards = {}
     for name, settings in guards.items():
         domain = read(settings)
-        scores = [_of_embedder(platform, run_id, domain, one) for one in (champion, challenger)]
-        found[name] = compared(*scores, settings.max_loss)
+        before, after = (_of_embedder(platform, run_id, domain, one) for one in (champion, challenger))
+        found[name] = compared(before, after, settings.max_loss)
     return found
 
 
@@ -102,8 +102,9 @@ def of_rerankers(
     for name, settings in guards.items():
         domain = read(settings)
         first = {id_: order[:RERANKED] for id_, order in _rankings(platform, run_id, domain, embedder).items()}
-        orders = [_reordered(domain, first, one) if one else first for one in (champion, challenger)]
-        found[name] = compared(*(main(domain.relevant, one) for one in orders), settings.max_loss)
+        orders = (_reordered(domain, first, one) if one else first for one in (champion, challenger))
+        before, after = (main(domain.relevant, one) for one in orders)
+        found[name] = compared(before, after, settings.max_loss)
     return found
 
 

@@ -39,7 +39,8 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
         live, _ = manifest.pointer(connection, index)
         if live is None:
             raise RefusedError(f"index {index!r} has no live release for a model to serve")
-        target, on_hold = live, None
+        target: int = live
+        on_hold: bool | None = None
         if compared.release is not None:
             target, on_hold = compared.release, False
             release.advance(connection, catalog, index, target, (manifest.WAITING,), manifest.PUBLISHED)

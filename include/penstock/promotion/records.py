@@ -41,8 +41,8 @@ class Look:
         with catalog.write() as connection:
             mine = comparisons.c.index_name == self.index, comparisons.c.purpose == self.purpose
             before = connection.execute(select(func.count()).where(*mine, comparisons.c.look > 0)).scalar_one()
-            arguments = self.index, self.purpose, self.challenger, self.set_id, int(before) + 1, LOOKING, {}
-            self.number = _insert(connection, catalog, *arguments)
+            who = self.index, self.purpose, self.challenger, self.set_id
+            self.number = _insert(connection, catalog, *who, int(before) + 1, LOOKING, {})
         self.alpha = looks.alpha(int(before) + 1)
         return self.alpha
 

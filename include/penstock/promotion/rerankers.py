@@ -38,16 +38,16 @@ def compare(
     progress.stage("ask", 2 * len(test))
     champion, its = (measure(platform, index, side, test.questions, progress, lenient=True) for side in sides)
     gate = platform.settings.index(index).training.gate
-    models = [platform.reranker(one.rerank) if one.rerank else None for one in (configured, tuned)]
-    assert models[1] is not None, "the challenger is one"
+    before, after = (platform.reranker(one.rerank) if one.rerank else None for one in (configured, tuned))
+    assert after is not None, "the challenger is one"
     embedder = platform.embedder(Recipe.of_generation(platform.settings, live).embedder)
-    held = guards.of_rerankers(platform, live.run_id, gate.guards, embedder, models[0], models[1])
+    held = guards.of_rerankers(platform, live.run_id, gate.guards, embedder, before, after)
     held |= golden_guard(platform, index, *sides)
     limits = {}
-    if models[0] is not None:
+    if before is not None:
         texts = [one.text for one in test.questions.questions]
-        times = [_ranking(one, texts[:PASSAGES]) for one in models if one is not None]
-        limits["the time of a ranking by the champion's"] = Limit(latency(*times, texts), gate.max_latency_ratio)
+        ratio = latency(_ranking(before, texts[:PASSAGES]), _ranking(after, texts[:PASSAGES]), texts)
+        limits["the time of a ranking by the champion's"] = Limit(ratio, gate.max_latency_ratio)
     remarks = (f"judged on release {live.number}",) if limits else (f"judged on release {live.number}", NOBODY_BEFORE)
     return Sides(scores(champion), scores(its), held, limits, remarks=remarks)
 
