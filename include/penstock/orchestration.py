@@ -157,9 +157,9 @@ def feedback_dag(index: str, doc: str | None = None) -> DAG:
 
 
 def retrain_dag(index: str, doc: str | None = None) -> DAG:
-    """From feedback to a better model, or to the reason why none is trained; on its dates, and on enough feedback."""
+    """From feedback to a better model, or to the reason why none is trained: on its dates, on feedback, on drift."""
     settings = load().index(index).retrain
-    when: Any = [feedback_asset(index)]
+    when: Any = feedback_asset(index) | drift_asset(index)
     if settings.schedule is not None:
         dates = CronTriggerTimetable(settings.schedule, timezone="UTC")
         when = AssetOrTimeSchedule(timetable=dates, assets=when)

@@ -36,6 +36,9 @@ schedule = "@hourly"
 [indexes.one.retrain]
 schedule = "0 3 * * 6"
 
+[indexes.one.monitoring]
+on_drift = "retrain"
+
 [indexes.two]
 sources = ["docs"]
 schedule = "0 4 * * *"
@@ -102,11 +105,21 @@ def test_an_index_gets_its_event_from_the_two_tasks_that_make_a_release_live(dag
     emitting = {
         (dag.dag_id, task.task_id, asset.uri) for dag in dags.values() for task in dag.tasks for asset in task.outlets
     }
-    assert emitting == {
+    releases = {one for one in emitting if one[2].count("/") == 3 and one[2].endswith("/")}
+    assert releases == {
         (f"{dag}_{index}", task, f"penstock://{index}/")
         for index in ("one", "two")
         for dag, task in (("ingest", "publish"), ("reindex", "publish"), ("approve", "announce"))
-    } | {(f"feedback_{index}", "hear_feedback", f"penstock://{index}/feedback") for index in ("one", "two")}
+    }
+
+
+def test_what_starts_a_retraining_is_said_by_those_who_look_for_it(dags: dict[str, Any]) -> None:
+    said = {(task.task_id, one.uri) for dag in dags.values() for task in dag.tasks for one in task.outlets}
+    assert {one for one in said if one[1].endswith(("feedback", "drift"))} == {
+        ("hear_feedback", "penstock://one/feedback"),
+        ("hear_feedback", "penstock://two/feedback"),
+        ("retrain_one", "penstock://one/drift"),
+    }
 
 
 def test_a_model_takes_over_only_after_the_gate_and_where_asked_for_after_a_person(dags: dict[str, Any]) -> None:
@@ -122,11 +135,17 @@ def test_a_model_takes_over_only_after_the_gate_and_where_asked_for_after_a_pers
     assert {one for one in line if dag.get_task(one).queue == "training"} == {"tune", "judge"}
 
 
-def test_feedback_and_dates_start_a_retraining(dags: dict[str, Any]) -> None:
+def test_dates_feedback_and_drift_start_a_retraining(dags: dict[str, Any]) -> None:
+    from airflow.sdk import AssetAny
+
     schedule = dags["retrain_one"].schedule
-    assert [one.uri for one in schedule.asset_condition.objects] == ["penstock://one/feedback"]
+    assert [one.uri for one in schedule.asset_condition.objects] == ["penstock://one/feedback", "penstock://one/drift"]
     assert schedule.timetable.expression == "0 3 * * 6"
-    assert [one.uri for one in dags["retrain_two"].schedule] == ["penstock://two/feedback"]
+    assert isinstance(schedule.asset_condition, AssetAny), "either is enough"
+    assert {one.uri for one in dags["retrain_two"].schedule.objects} == {
+        "penstock://two/feedback",
+        "penstock://two/drift",
+    }
     assert dags["retrain_one"].params["approval"] == "person"
     assert dags["retrain_two"].params["approval"] == "auto"
 
