@@ -427,7 +427,10 @@ def test_real_feedback_on_test_questions_is_refused_with_the_offenders(
         embedder_set(w, guards=guards)
     without = embedder_set(w, guards=guards, drop_leaks=True)
     assert without.card["left_out"]["questions that models are judged by"] > 10
-    assert {one.id for one in trained_on.of(Split.TEST)} <= {one.id for one in without.of(Split.TEST)}
+    before = {one.question: one.split for one in trained_on.examples}
+    both = [one for one in without.examples if one.question in before]
+    assert len(both) > 100
+    assert all(one.split is before[one.question] for one in both)
 
 
 def _is_of(one: dict[str, Any], split: str) -> bool:

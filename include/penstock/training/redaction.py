@@ -25,7 +25,8 @@ def redacted(text: str) -> str:
     from presidio_anonymizer import AnonymizerEngine
 
     found = _engine().analyze(text, language="en", score_threshold=SURE)
-    return AnonymizerEngine().anonymize(text, found).text if found else text  # type: ignore[arg-type]
+    engine = AnonymizerEngine()  # type: ignore[no-untyped-call]
+    return str(engine.anonymize(text, found).text) if found else text  # type: ignore[arg-type]
 
 
 @cache
