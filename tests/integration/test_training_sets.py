@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,24 @@ def test_a_document_that_not_all_of_the_audience_may_read_stays_out_and_so_does_
     assert made.card["left_out"]["questions that quote what not all of the audience may read"] == 1
     w.change_index(training=EASY.model_copy(update={"audience": ("group:hr",)}))
     assert question(0) in examples(embedder_set(w))
+
+
+@pytest.mark.long
+def test_personal_data_is_taken_out_where_the_settings_ask_for_it(
+    w: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("presidio_analyzer")
+    log(w)
+    liked(w, "I am ana@example.org, +44 20 7946 0958: who keeps lamps", "ada", "Lorton")
+    w.change_index(training=EASY.model_copy(update={"redact": True}))
+    monkeypatch.setattr(socket.socket, "connect", _no_network)
+    made = embedder_set(w)
+    assert "I am <EMAIL_ADDRESS>, <PHONE_NUMBER>: who keeps lamps" in examples(made)
+    assert made.card["redacted"] is True
+
+
+def _no_network(*_: object) -> None:
+    raise AssertionError("something asked the network")
 
 
 def test_without_anything_judged_there_is_no_set(w: Workspace) -> None:
