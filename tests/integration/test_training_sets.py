@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,24 @@ def test_a_document_that_not_all_of_the_audience_may_read_stays_out_and_so_does_
     assert question(0) in examples(embedder_set(w))
 
 
+@pytest.mark.long
+def test_personal_data_is_taken_out_where_the_settings_ask_for_it(
+    w: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("presidio_analyzer")
+    log(w)
+    liked(w, "I am ana@example.org, +44 20 7946 0958: who keeps lamps", "ada", "Lorton")
+    w.change_index(training=EASY.model_copy(update={"redact": True}))
+    monkeypatch.setattr(socket.socket, "connect", _no_network)
+    made = embedder_set(w)
+    assert "I am <EMAIL_ADDRESS>, <PHONE_NUMBER>: who keeps lamps" in examples(made)
+    assert made.card["redacted"] is True
+
+
+def _no_network(*_: object) -> None:
+    raise AssertionError("something asked the network")
+
+
 def test_without_anything_judged_there_is_no_set(w: Workspace) -> None:
     with pytest.raises(
         UsageError, match=r"^nothing that was said of 'main' makes an example to tune a model on; collect "
@@ -427,7 +446,10 @@ def test_real_feedback_on_test_questions_is_refused_with_the_offenders(
         embedder_set(w, guards=guards)
     without = embedder_set(w, guards=guards, drop_leaks=True)
     assert without.card["left_out"]["questions that models are judged by"] > 10
-    assert {one.id for one in trained_on.of(Split.TEST)} <= {one.id for one in without.of(Split.TEST)}
+    before = {one.question: one.split for one in trained_on.examples}
+    both = [one for one in without.examples if one.question in before]
+    assert len(both) > 100
+    assert all(one.split is before[one.question] for one in both)
 
 
 def _is_of(one: dict[str, Any], split: str) -> bool:

@@ -129,7 +129,7 @@ def votes_of(row: Row, said: Heard) -> Iterator[Vote]:
 
 def voter(row: Row, one: Row) -> str:
     """Who said ``one`` of the interaction ``row``: a person, a session, or a reader without a name."""
-    return one["person"] or one["session"] or (row["id"] if one["origin"] == LIVE else one["id"])
+    return str(one["person"] or one["session"] or (row["id"] if one["origin"] == LIVE else one["id"]))
 
 
 def _grade(one: Row) -> int | None:

@@ -42,8 +42,8 @@ def hear(platform: Platform, index: str, since: datetime | None) -> Heard:
     Raises ``UnknownNameError``.
     """
     platform.settings.index(index)
-    names = ("id", "at", "origin", "query", "query_digest", "shown", "citations", "refused", "setup")
-    names += ("release", "session", "asked_with")
+    kept = ("id", "at", "origin", "query", "query_digest", "shown", "citations", "refused", "setup")
+    names = (*kept, "release", "session", "asked_with")
     columns = [interactions.c[name] for name in names]
     with platform.catalog.read() as connection:
         asked = [row._asdict() for row in connection.execute(in_time(index, since, None).with_only_columns(*columns))]

@@ -139,7 +139,7 @@ def _row(example: AnyExample) -> dict[str, Any]:
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    made = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    made: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
     made["split"] = Split(made["split"])
     if "relevant" in made:
         made["relevant"] = {one["document"]: one["grade"] for one in made["relevant"]}

@@ -160,7 +160,7 @@ def latest(platform: Platform, index: str, purpose: Purpose) -> TrainingSet:
 def purpose_named(name: str) -> Purpose:
     """Raises ``UnknownNameError`` naming those that there are."""
     if name not in list(Purpose):
-        raise UnknownNameError("purpose", name, list(Purpose))
+        raise UnknownNameError("purpose", name, map(str, Purpose))
     return Purpose(name)
 
 
