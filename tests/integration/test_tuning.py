@@ -23,7 +23,7 @@ from penstock.platform import Platform
 from penstock.reranking.local import LocalReranker
 from penstock.settings import EmbedderSettings, LocalRerankerSettings
 from penstock.trained import Purpose, model_row, of_index, on_disk
-from penstock.tuning import running
+from penstock.tuning import running, tracking
 from penstock.tuning.running import train
 from penstock.tuning_settings import EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 from support import tiny_models, tuning
@@ -224,3 +224,34 @@ def test_a_set_that_lost_examples_meanwhile_yields_no_model(opened: Platform) ->
         f"examples of training set {set_.id} were erased while a model was trained on them; that model is not kept: "
         "train again"
     )
+
+
+class Client:
+    """An MLflow that is there, or not."""
+
+    def __init__(self) -> None:
+        self.there, self.points = True, 0
+
+    def log_batch(self, _run: str, metrics: list[object]) -> None:
+        if not self.there:
+            raise ConnectionError("refused")
+        self.points += len(metrics)
+
+
+def test_mlflow_may_go_in_the_middle_and_is_told_at_the_end() -> None:
+    client = Client()
+    run = tracking.Run(client, "http://mlflow", "1")
+    run.curve(1, {"loss": 1.0})
+    assert client.points == 0, "told with the next evaluation"
+    client.there = False
+    run.curve(1, {"eval_loss": 1.0})
+    run.curve(2, {"loss": 1.0, "eval_loss": 0.5})
+    with pytest.raises(TransientError) as raised:
+        run.ended({}, "", {})
+    assert str(raised.value) == (
+        "MLflow at http://mlflow does not do what it is asked: refused; look at the server, or name another in "
+        "store.tracking, then train again: it goes on where it stopped"
+    )
+    client.there = True
+    run._flush()
+    assert client.points == 4

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import ConfigError, DiskFullError, ModelError, RefusedError, TransientError
+from penstock.errors import ConfigError, DiskFullError, ModelError, RefusedError
 from penstock.ids import hash_of
 from penstock.trained import Purpose
 from penstock.training.examples import GeneratorExample
 from penstock.training.splits import Split
-from penstock.tuning import checkpoints, early, estimates, ranking, running, tracking, writing
+from penstock.tuning import checkpoints, early, estimates, ranking, running, writing
 from penstock.tuning.estimates import Estimate
 from penstock.tuning_settings import EmbedderRecipe
 from support import tuning
@@ -133,37 +133,6 @@ def chat(refusal: bool = False) -> GeneratorExample:
 )
 def test_what_an_answer_keeps_to(text: str, refusal: bool, found: tuple[bool, bool, bool]) -> None:
     assert tuple(writing.read(text, chat(refusal)).values()) == found
-
-
-class Client:
-    """An MLflow that is there, or not."""
-
-    def __init__(self) -> None:
-        self.there, self.points = True, 0
-
-    def log_batch(self, _run: str, metrics: list[object]) -> None:
-        if not self.there:
-            raise ConnectionError("refused")
-        self.points += len(metrics)
-
-
-def test_mlflow_may_go_in_the_middle_and_is_told_at_the_end() -> None:
-    client = Client()
-    run = tracking.Run(client, "http://mlflow", "1")
-    run.curve(1, {"loss": 1.0})
-    assert client.points == 0, "told with the next evaluation"
-    client.there = False
-    run.curve(1, {"eval_loss": 1.0})
-    run.curve(2, {"loss": 1.0, "eval_loss": 0.5})
-    with pytest.raises(TransientError) as raised:
-        run.ended({}, "", {})
-    assert str(raised.value) == (
-        "MLflow at http://mlflow does not do what it is asked: refused; look at the server, or name another in "
-        "store.tracking, then train again: it goes on where it stopped"
-    )
-    client.there = True
-    run._flush()
-    assert client.points == 4
 
 
 def test_an_id_draws_what_a_weight_allows() -> None:
