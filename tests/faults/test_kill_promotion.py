@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from penstock import champions, maintenance, manifest
-from penstock.platform import Platform
 from penstock.promotion.comparing import compare
-from penstock.promotion.promoting import demote, promote
-from penstock.settings import Settings
 from support import tuned
-from support.tuned import THINGS, WHO
+from support.dying import die_before
+from support.tuned import THINGS
 from support.victim import server
 from support.workspace import Workspace
-
-
-def _die_before(statement: int, settings: str, what: str, model: str) -> None:
-    """Do the deed in this process, which is killed before its statement of that number."""
-    platform = Platform(Settings.model_validate_json(settings))
-    left = [statement]
-
-    def count(*_: Any) -> None:
-        left[0] -= 1
-        if not left[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    event.listen(platform.catalog.engine, "before_cursor_execute", count)
-    event.listen(platform.catalog.engine, "commit", count)
-    if what == "promote":
-        promote(platform, "main", model, WHO, "it finds more")
-    else:
-        demote(platform, "main", WHO, "the ratings fell")
 
 
 def killed_before(w: Workspace, statement: int, what: str, model: str) -> bool:
     """Whether it was killed; else it came to its end."""
     whole = json.dumps(w.settings.model_dump(mode="json") | {"home": str(w.settings.home)})
-    process = server().Process(target=_die_before, args=(statement, whole, what, model))
+    process = server().Process(target=die_before, args=(statement, whole, what, model))
     process.start()
     process.join()
     assert process.exitcode in (0, -signal.SIGKILL), process.exitcode

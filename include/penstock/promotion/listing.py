@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
-
 from penstock import manifest, trained
-from penstock.catalog.schema import promotions
 from penstock.platform import Platform
 from penstock.promotion import records
 from penstock.trained import Purpose
@@ -26,9 +23,8 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
         live, _ = manifest.pointer(connection, index)
         compared = records.of_index(connection, index)
         rows = trained.of_index(connection, index)
-        moved = connection.execute(select(promotions).where(promotions.c.index_name == index)).all()
+        undone = records.undone(connection, index)
     last = {one.challenger: one for one in reversed(compared)}
-    undone = {one.model for one in moved if one.undone_at is not None}
     return {
         "index": index,
         "live": live,

@@ -111,6 +111,12 @@ def in_force(connection: Connection, index: str, purpose: Purpose | None = None)
     return connection.execute(query.order_by(promotions.c.id.desc()).limit(1)).one_or_none()
 
 
+def undone(connection: Connection, index: str) -> set[str]:
+    """Models that were promoted once and demoted since."""
+    mine = promotions.c.index_name == index, promotions.c.undone_at.is_not(None)
+    return set(connection.execute(select(promotions.c.model).where(*mine)).scalars())
+
+
 def needed_releases(connection: Connection, index: str) -> set[int]:
     """Releases that a demotion would go back to: they are kept."""
     found = (in_force(connection, index, purpose) for purpose in Purpose)

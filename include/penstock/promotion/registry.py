@@ -103,12 +103,13 @@ def _wanted(platform: Platform, index: str) -> Iterator[Wanted]:
     with platform.catalog.read() as connection:
         champions = manifest.champions(connection, index)
         compared = {one.challenger: one.outcome for one in reversed(records.of_index(connection, index))}
+        demoted = records.undone(connection, index)
         rows = {purpose: trained.of_index(connection, index, purpose) for purpose in Purpose}
     for purpose, models in rows.items():
         if not models:
             continue
         hopeful = (row.id for row in models if compared.get(row.id, Outcome.PROMOTE) == Outcome.PROMOTE)
-        challenger = next((id_ for id_ in hopeful if id_ != champions.get(purpose)), None)
+        challenger = next((id_ for id_ in hopeful if id_ != champions.get(purpose) and id_ not in demoted), None)
         aliases = {CHAMPION: champions.get(purpose), CHALLENGER: challenger}
         yield Wanted(
             f"penstock-{index}-{purpose}",
