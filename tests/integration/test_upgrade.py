@@ -28,6 +28,7 @@ FROZEN = {
     "0005_evaluations.py": "4ec77f6d53d62bed641b401579a02e65dd930b2489b8117b8414c7e801927760",
     "0006_interactions_and_feedback.py": "de4720c2e41bbd63ddd2f526ba1f90b68ac7ed860216240a9dbf54829be11836",
     "0007_api_keys.py": "fc3dbcc95b8c62d7599609a0cadee2d5fcf37cfda7ffb81d19de7cd99578648b",
+    "0008_training.py": "490a7839e4d6e500add6d5361eb388c36da7d3c417e057371c4f51b98ff81cd9",
 }
 """Migrations that catalogs out there have been through: what they did cannot be changed any more, only added to."""
 
