@@ -55,6 +55,7 @@ class Lake:
 
     def __init__(self, url: str, retries: int = 5) -> None:
         self.url = url
+        self._folder = _folder(url)
         self._store = _open(url, retries)
 
     def put(self, kind: Kind, name: str, data: bytes) -> None:
@@ -70,7 +71,7 @@ class Lake:
     def get(self, kind: Kind, name: str) -> bytes:
         """Raises ``MissingObjectError`` or ``AlteredObjectError``."""
         with _translated(self.url, kind, name):
-            data = bytes(self._store.get(_path(kind, name)).bytes())
+            data = self._read(_path(kind, name))
         if kind in SEALED:
             data, wanted = _unsealed(data)
         else:
@@ -81,6 +82,11 @@ class Lake:
                 "run a sync with --verify"
             )
         return data
+
+    def _read(self, path: str) -> bytes:
+        if self._folder is not None:  # a search reads some twenty files: by itself in a fifth of the client's time
+            return (self._folder / path).read_bytes()
+        return bytes(self._store.get(path).bytes())
 
     def has(self, kind: Kind, name: str) -> bool:
         try:
@@ -127,11 +133,15 @@ def _path(kind: Kind, name: str) -> str:
     return f"{kind.value}/{name[:2]}/{name}"
 
 
+def _folder(url: str) -> Path | None:
+    """The local folder that an address names, if it names one."""
+    return Path(url.removeprefix("file://")) if "://" not in url or url.startswith("file://") else None
+
+
 def _open(url: str, retries: int) -> ObjectStore:
     from obstore.store import LocalStore, from_url
 
-    if "://" not in url or url.startswith("file://"):
-        folder = Path(url.removeprefix("file://"))
+    if (folder := _folder(url)) is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

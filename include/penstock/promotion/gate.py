@@ -59,9 +59,11 @@ def decide(
 def _of_the_gain(gain: Gain, alpha: float) -> list[str]:
     if gain.p <= alpha and gain.low > gain.minimum:
         return []
-    seen = f"the gain of {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] may be luck: p is {gain.p:.4f}, "
-    asked = f"{alpha:.4f} is asked; {gain.n} examples would show a gain of {gain.minimum + gain.resolvable:.3f}"
-    return [seen + asked]
+    figures = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+    could = f"{gain.n} examples would show a gain of {gain.minimum + gain.resolvable:.3f}"
+    if gain.mean <= gain.minimum:
+        return [f"it is no better: {figures}, more than {gain.minimum:.3f} is asked; {could}"]
+    return [f"the gain of {figures} may be luck: p is {gain.p:.4f}, {alpha:.4f} is asked; {could}"]
 
 
 def _of_the_guards(guards: Mapping[str, tuple[Gain, float]]) -> list[str]:
