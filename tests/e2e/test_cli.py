@@ -508,7 +508,10 @@ def test_a_question_is_answered_from_its_source_or_refused(story: dict[str, Said
     assert "  Barley costs £12 a sack since Tuesday. [1]\n\n 1  The barley\n" in story["ask people"].out
     refused = story["ask in vain"]
     assert (refused.code, refused.json["refused"], refused.json["claims"]) == (0, True, [])
-    assert story["ask a stranger"].json["reason"] == "nothing was found that this reader may see"
+    assert (
+        story["ask a stranger"].json["reason"]
+        == "nothing was found that passes the filter and that this reader may see"
+    )
 
 
 def test_wrong_use_ends_with_2(story: dict[str, Said]) -> None:
