@@ -135,8 +135,9 @@ def judge(settings: Any, test: dict[str, tuple[str, list[str]]]) -> dict[str, fl
 
 def measure(home: Path, data: str, seed: int, every: int) -> dict[str, Any]:
     from penstock.platform import Platform
+    from penstock.purposes import Purpose
     from penstock.settings import EmbedderSettings, FolderSource, IndexSettings, Settings
-    from penstock.trained import Purpose, on_disk
+    from penstock.trained import on_disk
     from penstock.training import sets
     from penstock.tuning.running import train
     from penstock.tuning_settings import EmbedderRecipe

@@ -405,7 +405,7 @@ def hear_feedback(index: str) -> dict[str, Any]:
 @task
 def begin_retraining(index: str) -> int:
     from penstock import retraining
-    from penstock.trained import Purpose
+    from penstock.purposes import Purpose
 
     context = get_current_context()
     wanted = context["params"]["purpose"]

@@ -29,8 +29,8 @@ from penstock.platform import Platform
 from penstock.processes import this_process
 from penstock.progress import Progress
 from penstock.promotion.gate import Outcome
+from penstock.purposes import Purpose
 from penstock.runs import RunReport
-from penstock.trained import Purpose
 from penstock.triage.advice import Advice, Step
 
 KIND = runs.OWN_TURN

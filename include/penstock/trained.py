@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,11 @@ from penstock.errors import ModelError, UnknownNameError
 from penstock.ids import fingerprint, sha256
 from penstock.lake import Kind
 from penstock.platform import Platform
+from penstock.purposes import Purpose
 from penstock.settings import TRAINED
 
 REFUSED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 """Endings of files that can run code when they are loaded."""
-
-
-class Purpose(StrEnum):
-    """What a model is for. Stable names: they are stored."""
-
-    EMBEDDER = "embedder"
-    RERANKER = "reranker"
-    GENERATOR = "generator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from penstock.progress import Progress
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.tuning.running import train
 from penstock.tuning_settings import EmbedderRecipe
 from support import tuning
@@ -23,7 +23,7 @@ RECIPE = EmbedderRecipe(batch=16, max_length=16, epochs=12, learning_rate=5e-3, 
 VICTIM = """
 import sys
 from pathlib import Path
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.tuning.running import train
 from support import tuning
 from faults.test_kill_tuning import RECIPE

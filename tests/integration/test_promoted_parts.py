@@ -15,9 +15,9 @@ from penstock.ids import hash_of
 from penstock.promotion.comparing import compare
 from penstock.promotion.generators import read, score
 from penstock.promotion.promoting import demote, promote
+from penstock.purposes import Purpose
 from penstock.retrieval import search
 from penstock.settings import GeneratorSettings
-from penstock.trained import Purpose
 from penstock.training import sets
 from penstock.training.examples import GeneratorExample, content_id
 from penstock.training.splits import Split

@@ -18,8 +18,9 @@ from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Answered, Asker
 from penstock.lake import AlteredObjectError
+from penstock.purposes import Purpose
 from penstock.retrieval import search
-from penstock.trained import Purpose, Training
+from penstock.trained import Training
 from penstock.training import exporting, sets
 from penstock.training.building import Options, build
 from penstock.training.examples import EmbedderExample, GeneratorExample, RerankerExample

@@ -20,9 +20,10 @@ from penstock.errors import (
     UsageError,
 )
 from penstock.platform import Platform
+from penstock.purposes import Purpose
 from penstock.reranking.local import LocalReranker
 from penstock.settings import EmbedderSettings, LocalRerankerSettings
-from penstock.trained import Purpose, model_row, of_index, on_disk
+from penstock.trained import model_row, of_index, on_disk
 from penstock.tuning import running, tracking
 from penstock.tuning.running import train
 from penstock.tuning_settings import EmbedderRecipe, GeneratorRecipe, RerankerRecipe

@@ -21,7 +21,8 @@ from tokenizers.processors import TemplateProcessing
 from penstock.decisions import Who
 from penstock.ids import document_id, hash_of
 from penstock.platform import Platform
-from penstock.trained import Purpose, Training, keep
+from penstock.purposes import Purpose
+from penstock.trained import Training, keep
 from penstock.training import sets
 from penstock.training.examples import AnyExample, EmbedderExample, Graded, RerankerExample, content_id
 from penstock.training.splits import Split

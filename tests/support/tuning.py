@@ -10,8 +10,8 @@ from typing import Any
 
 from penstock.ids import hash_of
 from penstock.platform import Platform
+from penstock.purposes import Purpose
 from penstock.settings import FolderSource, IndexSettings, Settings
-from penstock.trained import Purpose
 from penstock.training import sets
 from penstock.training.examples import AnyExample, EmbedderExample, GeneratorExample, Graded, RerankerExample
 from penstock.training.sets import TrainingSet

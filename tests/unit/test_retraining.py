@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from penstock.purposes import Purpose
 from penstock.retraining import Choice, choose, lease_name
-from penstock.trained import Purpose
 from penstock.triage.advice import Advice, Step
 
 ADD = Advice(Step.ADD, 0.5, "no document holds what was asked for")

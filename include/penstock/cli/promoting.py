@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from penstock.cli.app import app
 from penstock.cli.parts import Index, Json, Why, emit, opened, progress_shown, who
+from penstock.purposes import Purpose
 
 Challenger = Annotated[str, typer.Argument(metavar="CHALLENGER", help="A model's id, or how it begins.")]
-
-
-class For(StrEnum):
-    """What a model is for."""
-
-    EMBEDDER = "embedder"
-    RERANKER = "reranker"
-    GENERATOR = "generator"
 
 
 @app.command()
@@ -62,18 +54,16 @@ def promote(
 def demote(
     index: Index,
     why: Why,
-    purpose: Annotated[For | None, typer.Option("--for", help="Which; by default the last one promoted.")] = None,
+    purpose: Annotated[Purpose | None, typer.Option("--for", help="Which; by default the last one promoted.")] = None,
     as_json: Json = False,
 ) -> None:
     """Go back to the model and the release before, at once."""
     from penstock import display
     from penstock.promotion import registry
     from penstock.promotion.promoting import demote as run_demote
-    from penstock.trained import Purpose
 
     with opened() as platform:
-        wanted = Purpose(purpose) if purpose else None
-        emit(asdict(run_demote(platform, index, who(), why, wanted)), as_json, display.moved)
+        emit(asdict(run_demote(platform, index, who(), why, purpose)), as_json, display.moved)
         registry.follow(platform, index)
 
 

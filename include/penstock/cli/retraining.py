@@ -8,7 +8,7 @@ import typer
 
 from penstock.cli.app import app
 from penstock.cli.parts import Index, Json, emit, opened, progress_shown, who
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from penstock.cli.app import app
 from penstock.cli.parts import Index, Json, emit, opened, progress_shown
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 
 For = Annotated[Purpose, typer.Option("--for", help="What the model is for.")]
 Recipe = Annotated[

@@ -13,6 +13,7 @@ from penstock.errors import StoreError, TransientError
 from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.promotion import records, registry
+from penstock.purposes import Purpose
 
 
 def differences(platform: Platform, index: str) -> Iterator[tuple[str, str]]:
@@ -39,7 +40,7 @@ def differences(platform: Platform, index: str) -> Iterator[tuple[str, str]]:
 
 def _unpromoted(connection: Connection, index: str, serving: champions.Models) -> Iterator[tuple[str, str]]:
     for purpose in (champions.RERANKER, champions.GENERATOR):
-        promoted = records.in_force(connection, index, trained.Purpose(purpose))
+        promoted = records.in_force(connection, index, Purpose(purpose))
         should = promoted.model if promoted else None
         if serving.get(purpose) != should:
             what = f"the champion {purpose} is {serving.get(purpose)}, and the last promotion in force is of {should}"

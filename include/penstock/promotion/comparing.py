@@ -20,7 +20,7 @@ from penstock.promotion.measured import Sides
 from penstock.promotion.questions import TestSet, by_slice, test_set
 from penstock.promotion.records import Look
 from penstock.promotion_settings import PromotionSettings
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 
 Measure = Callable[[Platform, str, Row[Any], TestSet, Look, Progress], Sides]
 MEASURES: Mapping[Purpose, Measure] = {

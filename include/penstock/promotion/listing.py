@@ -7,7 +7,7 @@ from typing import Any
 from penstock import manifest, trained
 from penstock.platform import Platform
 from penstock.promotion import records
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 
 
 def models(platform: Platform, index: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from penstock.errors import RefusedError, UsageError
 from penstock.platform import Platform
 from penstock.promotion import records
 from penstock.promotion.gate import Outcome
+from penstock.purposes import Purpose
 from penstock.release import PROMOTION, Moved
-from penstock.trained import Purpose
 
 
 def promote(platform: Platform, index: str, challenger: str, who: Who, why: str, override: bool = False) -> Moved:

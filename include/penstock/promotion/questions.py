@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.platform import Platform
 from penstock.promotion.gains import Gain, gain
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.training import sets
 from penstock.training.examples import AnyExample, EmbedderExample, Example, RerankerExample
 from penstock.training.splits import Split

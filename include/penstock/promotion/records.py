@@ -14,7 +14,7 @@ from penstock.catalog import Catalog
 from penstock.catalog.schema import comparisons, promotions
 from penstock.platform import Platform
 from penstock.promotion import looks
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 
 LOOKING = "not-finished"
 """Outcome of a comparison that saw figures and did not come to its end: its look is spent."""

@@ -21,7 +21,7 @@ from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.promotion import records
 from penstock.promotion.gate import Outcome
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 
 log = structlog.get_logger("penstock")
 

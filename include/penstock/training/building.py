@@ -16,7 +16,7 @@ from typing import Any
 from penstock.errors import UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.training import audience, cards, dialogues, guarding, ranked, remembering, sets
 from penstock.training.examples import KINDS, AnyExample, content_id
 from penstock.training.gathering import Asked, Gathered, gather

@@ -19,7 +19,7 @@ from penstock.catalog.schema import models, training_sets, training_sources
 from penstock.lake import AlteredObjectError, Kind
 from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.training import sets
 from penstock.training.examples import AnyExample
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock.ids import hash_of
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.training.splits import Split
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from penstock.errors import TransientError, UnknownNameError, UsageError
 from penstock.ids import sha256
 from penstock.lake import Kind
 from penstock.platform import Platform
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.training.examples import AnyExample, digest, from_table, to_table
 from penstock.training.splits import Split
 

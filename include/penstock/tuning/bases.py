@@ -9,9 +9,10 @@ from penstock.embedding.folder import ModelFolder, check_files, file_hash, locat
 from penstock.errors import ModelError, UsageError
 from penstock.ids import fingerprint
 from penstock.platform import Platform
+from penstock.purposes import Purpose
 from penstock.reranking import cross_encoder
 from penstock.settings import PACKAGE, EmbedderSettings, LocalRerankerSettings
-from penstock.trained import REFUSED, Purpose, on_disk
+from penstock.trained import REFUSED, on_disk
 from penstock.tuning.job import Base
 from penstock.tuning_settings import AnyRecipe
 

@@ -16,8 +16,9 @@ from penstock.errors import LeaseHeldError, RefusedError, TransientError, Unknow
 from penstock.memory import keep_what_is_freed
 from penstock.platform import Platform
 from penstock.progress import Progress
+from penstock.purposes import Purpose
 from penstock.settings import EmbedderSettings
-from penstock.trained import Purpose, Training, keep
+from penstock.trained import Training, keep
 from penstock.training import sets
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split

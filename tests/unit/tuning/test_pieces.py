@@ -9,7 +9,7 @@ import pytest
 
 from penstock.errors import ConfigError, DiskFullError, ModelError, RefusedError
 from penstock.ids import hash_of
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from penstock.training.examples import GeneratorExample
 from penstock.training.splits import Split
 from penstock.tuning import checkpoints, early, estimates, ranking, running, writing
