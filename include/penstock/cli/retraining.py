@@ -22,7 +22,9 @@ def retrain(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Triage, training set, training, comparison, gate: a better model for INDEX, or why there is none.
+    """From feedback to a better model, or why there is none.
+
+    Triage, training set, training, comparison with the champion, gate.
 
     That there is nothing to train, or nothing better, ends with exit code 0."""
     from penstock import display, retraining
