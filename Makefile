@@ -15,7 +15,7 @@ export PYTHONPATH := $(CURDIR)/include
 
 .PHONY: demo airflow test check check-long lint bench env lock clean
 
-demo: .venv/.core
+demo: .venv/.train
 	$(BIN)/python scripts/demo.py
 
 airflow: .venv/.airflow
@@ -54,15 +54,16 @@ clean:
 	$(BIN)/pip install --quiet uv
 	@touch $@
 
-# Three sizes of one environment: to ingest and search, with Airflow, with everything (torch too, for the tests).
-.venv/.core: .venv/.uv pyproject.toml requirements.txt
-	$(INSTALL) --editable .
+# Three sizes of one environment: with torch, to tune models; with Airflow; with everything, for the tests.
+# UV_TORCH_BACKEND=cpu in the environment has torch come from its own index, without the libraries for a GPU.
+.venv/.train: .venv/.uv pyproject.toml requirements.txt
+	$(INSTALL) --editable '.[train]'
 	@touch $@
 
 .venv/.airflow: .venv/.uv pyproject.toml requirements.txt
 	$(INSTALL) --editable '.[airflow]'
-	@touch $@ .venv/.core
+	@touch $@
 
 .venv/.all: .venv/.uv pyproject.toml requirements.txt
 	$(INSTALL) --editable '.[airflow,production,train,judge,dev]'
-	@touch $@ .venv/.core .venv/.airflow
+	@touch $@ .venv/.train .venv/.airflow

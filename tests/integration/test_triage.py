@@ -103,12 +103,12 @@ def test_a_document_that_was_deleted_is_missing_knowledge(w: Workspace) -> None:
     w.remove("mill.md")
     w.sync()
     corrected(w, search(w.platform, "main", "what does the miller grind"), RIGHT)
-    assert only(w).verdict.why == "nothing in the index holds it (removed)"
+    assert only(w).verdict.why == "no document holds it any more: it was removed"
 
 
 def test_what_no_document_ever_held_is_missing_knowledge(w: Workspace) -> None:
     corrected(w, search(w.platform, "main", "what does the miller grind"), "Oats, hemp, linseed and buckwheat.")
-    assert only(w).verdict.why == "nothing in the index holds it (nowhere)"
+    assert only(w).verdict.why == "no document holds it"
 
 
 def test_a_document_in_quarantine_is_not_missing(w: Workspace) -> None:

@@ -29,7 +29,7 @@ def compared(found: dict[str, Any]) -> None:
     rows = [
         (f"guard: {name}", _interval(one), f"may lose {one['tolerated']:g}") for name, one in found["guards"].items()
     ]
-    rows += [(name, f"{one['value']:.3g}", f"at most {one['most']:g}") for name, one in found["limits"].items()]
+    rows += [(name, f"{round(one['value'], 2):g}", f"at most {one['most']:g}") for name, one in found["limits"].items()]
     rows += [(name, _interval(one), f"{one['n']}") for name, one in found["slices"].items()]
     paper.rows(rows)
     if found["release"] and found["outcome"] == "promote":

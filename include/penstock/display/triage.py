@@ -10,16 +10,20 @@ from penstock.display.paper import QUIET, STRONG
 
 QUESTION_CHARS = 64
 DETAILS = 5
+COMPLAINTS = 20
 
 
 def triaged(found: dict[str, Any]) -> None:
-    """Print how often each part failed, then each complaint with the reason."""
+    """Print how often each part failed, then the newest complaints, each with the reason."""
     since = f" since {found['since'][:10]}" if found["since"] else ""
     asked, wrong = wording.count(found["interactions"], "interaction"), wording.count(found["complaints"], "complaint")
     paper.line((f"{found['index']}{since}", STRONG), f"  {asked}, {wrong}")
     counts = [(f"{count:,}", cause) for cause, count in found["causes"].items() if count]
     paper.rows(counts, right=(0,))
-    for one in found["verdicts"]:
+    verdicts = found["verdicts"]
+    if len(verdicts) > COMPLAINTS:
+        paper.line("  ", (f"the newest {COMPLAINTS} of them; --since shows fewer, --json all", QUIET))
+    for one in verdicts[-COMPLAINTS:]:
         paper.blank()
         question = paper.shortened(one["question"] or "a question that was not kept", QUESTION_CHARS)
         paper.line("  ", (one["cause"], STRONG), f"  {question}")

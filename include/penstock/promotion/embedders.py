@@ -67,7 +67,7 @@ def compare(
         found = replace(
             found,
             limits={
-                "the time of a query by the champion's": Limit(
+                "its time for a query, of the champion's": Limit(
                     latency(champion.embed_query, its.embed_query, texts), settings.max_latency_ratio
                 )
             },

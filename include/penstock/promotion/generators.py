@@ -63,7 +63,7 @@ def compare(
     return Sides(
         found[0],
         found[1],
-        limits={"the time of an answer by the champion's": Limit(ratio, most)},
+        limits={"its time for an answer, of the champion's": Limit(ratio, most)},
         remarks=("scored without a judge: words of the quotes, quotes letter by letter, refusals",),
         figures={"kinds": {"champion": shares[0], "challenger": shares[1]}},
     )

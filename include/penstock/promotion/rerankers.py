@@ -47,7 +47,7 @@ def compare(
     if before is not None:
         texts = [one.text for one in test.questions.questions]
         ratio = latency(_ranking(before, texts[:PASSAGES]), _ranking(after, texts[:PASSAGES]), texts)
-        limits["the time of a ranking by the champion's"] = Limit(ratio, gate.max_latency_ratio)
+        limits["its time for a ranking, of the champion's"] = Limit(ratio, gate.max_latency_ratio)
     remarks = (f"judged on release {live.number}",) if limits else (f"judged on release {live.number}", NOBODY_BEFORE)
     return Sides(scores(champion), scores(its), held, limits, remarks=remarks)
 

@@ -109,7 +109,9 @@ def decide(seen: Evidence) -> Verdict:
 def _not_served(seen: Evidence) -> Verdict:
     if seen.standing in (Standing.QUARANTINED, Standing.WAITING, Standing.SERVED_NOW):
         return Verdict(Cause.STALE, f"what holds it is {seen.standing}")
-    return Verdict(Cause.MISSING, f"nothing in the index holds it ({seen.standing})")
+    if seen.standing is Standing.NOWHERE:
+        return Verdict(Cause.MISSING, "no document holds it")
+    return Verdict(Cause.MISSING, f"no document holds it any more: it was {seen.standing}")
 
 
 def _unsaid(seen: Evidence) -> Verdict:

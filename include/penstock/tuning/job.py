@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +56,14 @@ def key(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> str:
 
 
 def check_libraries() -> None:
-    """Raise ``ModelError`` unless training is installed, and keep its libraries from drawing bars of their own."""
+    """Raise ``ModelError`` unless training is installed, and keep its libraries from drawing and warning by themselves."""
     try:
         import datasets
         import torch  # noqa: F401 - looked for
         import transformers
     except ImportError as error:
         raise ModelError(f"training is not installed ({error}); run `pip install penstock[train]`") from None
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # transformers' own word to itself
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
