@@ -26,7 +26,6 @@ from airflow.sdk import (
     RetryAction,
     RetryRule,
     TriggerRule,
-    chain,
     conf,
     get_current_context,
     task,
@@ -183,8 +182,8 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
         f"retrain_{index}", tags=["penstock", index], schedule=when, params=params, max_active_runs=1, doc_md=doc
     ) as dag:
         run: Any = begin_retraining(index)
-        steps = [look(run), assemble(run), tune.override(queue="training")(run), judge.override(queue="training")(run)]
-        chain(*steps)
+        for step in (look, assemble, tune.override(queue="training"), judge.override(queue="training")):
+            run = step(run)  # each hands the run on, so that whatever follows hangs on the step before and on no other
         asked: Any = ask_about_model(run)
         answer = HITLOperator(
             task_id="answer",
@@ -200,9 +199,8 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
             },
         )
         replied: Any = answer.output
-        decided = decide_on_model(run, replied)
-        steps[-1] >> asked >> answer
-        [steps[-1], answer] >> decided >> end_retraining()
+        asked >> answer
+        decide_on_model(run, replied) >> end_retraining()
     return dag
 
 
@@ -414,32 +412,33 @@ def begin_retraining(index: str) -> int:
 
 
 @task
-def look(run: int) -> None:
-    _go_on("look", run)
+def look(run: int) -> int:
+    return _go_on("look", run)
 
 
 @task
-def assemble(run: int) -> None:
-    _go_on("assemble", run)
+def assemble(run: int) -> int:
+    return _go_on("assemble", run)
 
 
 @task
-def tune(run: int) -> None:
-    _go_on("tune", run)
+def tune(run: int) -> int:
+    return _go_on("tune", run)
 
 
 @task
-def judge(run: int) -> None:
-    _go_on("judge", run)
+def judge(run: int) -> int:
+    return _go_on("judge", run)
 
 
-def _go_on(step: str, run: int) -> None:
+def _go_on(step: str, run: int) -> int:
     """A step of ``retraining``; where it finds a reason to stop, what follows is skipped and the DAG run ends green."""
     from penstock import retraining, runs
 
     with opened() as platform:
         if not getattr(retraining, step)(platform, run):
             raise AirflowSkipException(runs.report(platform, run).message)
+    return run
 
 
 @task
@@ -458,6 +457,8 @@ def decide_on_model(run: int, answer: Mapping[str, Any] | None = None) -> dict[s
     from penstock import retraining, runs
     from penstock.decisions import Who
 
+    if answer is None and get_current_context()["params"]["approval"] != "auto":
+        raise AirflowFailException("a person was to be asked, and there is no answer")
     who, approved, why = Who("the configuration", via="airflow"), True, retraining.UNASKED
     if answer is not None:
         person = answer.get("responded_by_user")

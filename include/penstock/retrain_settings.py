@@ -16,3 +16,4 @@ class RetrainSettings(Section):
     schedule: Dates = "@weekly"
     approval: Literal["person", "auto"] = "person"
     after_feedback: int = Field(default=200, ge=1, description="so much that is new starts it between two dates")
+    recipe: str | None = Field(default=None, description="of `recipes`; other purposes have the built-in one")

@@ -2,7 +2,8 @@
 
 triage → training set → ready? → train → compare → gate → approval → promote. ``retrain`` goes it in one process; each
 step is a function of the run's number, which the tasks of a DAG call one by one. A step that finds a reason to stop
-closes the run as refused, with that reason: that is how most runs end, and nothing is wrong with it.
+closes the run as refused, with that reason: that is how most runs end, and nothing is wrong with it. What a step found
+stands in the run's row: one that is tried again after it got to its end does nothing twice.
 
 A run holds no lease of its index while it trains, so that the index is synced every night all the same; it holds one of
 its own, so that there is one retraining of an index at a time.
@@ -11,18 +12,20 @@ its own, so that there is one retraining of an index at a time.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from penstock import decisions, leases, runs
+from penstock import decisions, leases, manifest, runs
 from penstock.catalog.schema import feedback
+from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
-from penstock.errors import RefusedError, UsageError
+from penstock.errors import LeaseHeldError, RefusedError, UsageError
 from penstock.ids import hash_of
 from penstock.leases import Lease
 from penstock.platform import Platform
@@ -33,7 +36,12 @@ from penstock.purposes import Purpose
 from penstock.runs import RunReport
 from penstock.triage.advice import Advice, Step
 
+if TYPE_CHECKING:
+    from penstock.promotion.comparing import Compared
+
 KIND = runs.OWN_TURN
+TURN_S = 3600.0
+"""So long a challenger waits for the end of a sync, to be compared: it took longer to train."""
 UNASKED = "it passed the gate, and the configuration asks nobody"
 STEPS = {
     Purpose.EMBEDDER: Step.EMBEDDER,
@@ -79,7 +87,7 @@ def retrain(
     with closing(platform, run):
         for step in (look, assemble, tune, judge):
             progress.stage(step.__name__)
-            if not step(platform, run):
+            if not step(platform, run, progress):
                 return runs.report(platform, run)
         if not approve:
             return wait(platform, run)
@@ -92,7 +100,11 @@ def begin(platform: Platform, index: str, purpose: Purpose | None = None, extern
     platform.settings.index(index)
     catalog = platform.catalog
     holder = f"a retraining by {getpass.getuser()}, {external or this_process()}"
-    lease = leases.acquire(catalog, lease_name(index), holder, platform.settings.store.lease_s)
+    try:
+        lease = leases.acquire(catalog, lease_name(index), holder, platform.settings.store.lease_s)
+    except LeaseHeldError:
+        who = _holder(platform, index)
+        raise LeaseHeldError(f"{who} of index {index!r} is under way; wait until it ends") from None
     row = {
         "index_name": index,
         "kind": KIND,
@@ -110,61 +122,127 @@ def begin(platform: Platform, index: str, purpose: Purpose | None = None, extern
         return int(connection.execute(inserted).scalar_one())
 
 
+def _holder(platform: Platform, index: str) -> str:
+    with platform.catalog.read() as connection:
+        query = select(leases_table.c.holder).where(leases_table.c.index_name == lease_name(index))
+        return str(connection.execute(query).scalar_one())
+
+
 def lease_name(index: str) -> str:
     """What a retraining holds: of no index, and of a length that every catalog takes."""
     return f"retrain-{hash_of('retrain', index)[:32]}"
 
 
-def look(platform: Platform, run: int) -> bool:
+def look(platform: Platform, run: int, progress: Progress | None = None) -> bool:
     """Ask triage whether another model is what would help; tell whether to go on."""
-    from penstock.triage import advice_for
 
-    with working(platform, run) as state:
-        advice = advice_for(platform, state.index)
+    def work(state: State) -> str | None:
+        from penstock.triage import advice_for
+
         wanted = state.facts["purpose"]
-        choice = choose(advice, Purpose(wanted) if wanted else None)
+        choice = choose(advice_for(platform, state.index, progress=progress), Purpose(wanted) if wanted else None)
         if choice.purpose is None:
-            return state.stop(choice.why)
-        return state.go_on(purpose=choice.purpose, why=choice.why)
+            return choice.why
+        state.facts |= {"purpose": choice.purpose, "why": choice.why}
+        return None
+
+    return _step(platform, run, "look", "why", work)
 
 
-def assemble(platform: Platform, run: int) -> bool:
+def assemble(platform: Platform, run: int, progress: Progress | None = None) -> bool:
     """Freeze a training set."""
-    from penstock.training.building import build
 
-    with working(platform, run) as state:
-        try:
-            made = build(platform, state.index, state.purpose)
-        except RefusedError as error:
-            return state.stop(str(error))
-        return state.go_on({"examples": len(made.examples)}, set=made.id)
+    def work(state: State) -> str | None:
+        from penstock.training.building import build
+
+        made = build(platform, state.index, state.purpose, progress=progress)
+        state.counts["examples"] = len(made.examples)
+        state.facts["set"] = made.id
+        return None
+
+    return _step(platform, run, "assemble", "set", work)
 
 
-def tune(platform: Platform, run: int) -> bool:
+def tune(platform: Platform, run: int, progress: Progress | None = None) -> bool:
     """Train a challenger."""
-    from penstock.tuning.running import train
 
-    with working(platform, run) as state:
-        try:
-            made = train(platform, state.index, state.purpose, set_id=state.facts["set"])
-        except RefusedError as error:
-            return state.stop(str(error))
-        return state.go_on(model=made.id)
+    def work(state: State) -> str | None:
+        from penstock.promotion import registry
+        from penstock.tuning.running import train
+
+        made = train(platform, state.index, state.purpose, _recipe(platform, state), state.facts["set"], progress)
+        state.facts["model"] = made.id
+        registry.follow(platform, state.index)
+        return None
+
+    return _step(platform, run, "tune", "model", work)
 
 
-def judge(platform: Platform, run: int) -> bool:
+def _recipe(platform: Platform, state: State) -> str | None:
+    """The recipe that the index names, if it is for what is tuned."""
+    settings = platform.settings
+    name = settings.index(state.index).retrain.recipe
+    return name if name is not None and settings.recipes[name].purpose == state.purpose else None
+
+
+def judge(platform: Platform, run: int, progress: Progress | None = None) -> bool:
     """Compare it with the champion; tell whether it passed the gate."""
+
+    def work(state: State) -> str | None:
+        from penstock.promotion import registry
+
+        model = state.facts["model"]
+        with platform.catalog.read() as connection:
+            champion = manifest.champions(connection, state.index).get(state.purpose)
+        if champion == model:
+            return f"what came out is {model}, which serves already: nothing new was said to learn from"
+        found = _judged_before(platform, state, champion) or _compared(platform, state, progress)
+        state.facts["comparison"] = found.number
+        registry.follow(platform, state.index)
+        return None if found.outcome == Outcome.PROMOTE else f"{found.outcome}: {'; '.join(found.report['reasons'])}"
+
+    return _step(platform, run, "judge", "comparison", work)
+
+
+def _judged_before(platform: Platform, state: State, champion: str | None) -> Compared | None:
+    """A comparison of the same model with the same champion on the same examples: another would only spend a look.
+
+    None where the gate opened then, and the challenger cannot take over by it any more.
+    """
+    from penstock.promotion import comparing, promoting, records
+    from penstock.trained import model_row
+
+    with platform.catalog.read() as connection:
+        row = records.last_comparison(connection, state.index, state.facts["model"])
+        if row is None or (row.set_id, row.champion) != (state.facts["set"], champion):
+            return None
+        if row.outcome == Outcome.PROMOTE:
+            try:
+                promoting.judged(connection, state.index, model_row(connection, state.index, row.challenger))
+            except RefusedError:
+                return None
+    return comparing.of_row(row) if row.outcome in (Outcome.PROMOTE, Outcome.KEEP) else None
+
+
+def _compared(platform: Platform, state: State, progress: Progress | None) -> Compared:
+    """Compare, when a sync that is under way has ended. Raises ``LeaseHeldError`` where that takes too long."""
     from penstock.promotion.comparing import compare
 
-    with working(platform, run) as state:
-        found = compare(platform, state.index, state.facts["model"])
-        if found.outcome != Outcome.PROMOTE:
-            return state.stop(f"{found.outcome}: {'; '.join(found.report['reasons'])}")
-        return state.go_on(comparison=found.number)
+    deadline = time.monotonic() + TURN_S
+    while True:
+        try:
+            return compare(platform, state.index, state.facts["model"], progress)
+        except LeaseHeldError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(min(5.0, platform.settings.store.lease_s / 10))
 
 
 def wait(platform: Platform, run: int) -> RunReport:
     """Close the run, and with it its turn: a person is to say whether the challenger takes over, and may take days."""
+    report = runs.report(platform, run)
+    if report.state == runs.WAITING:
+        return report  # the try before this one got that far
     with working(platform, run) as state:
         model = state.facts["model"]
         by_hand = f'`penstock promote {state.index} {model} --why "..."`'
@@ -175,24 +253,33 @@ def wait(platform: Platform, run: int) -> RunReport:
 def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> RunReport:
     """Carry out what was decided of a challenger that passed the gate, by a person or by the rule that nobody is asked.
 
-    A blank reason decides nothing. Raises ``RefusedError`` where the challenger cannot take over any more: the champion
-    changed, or a sync overtook the release that it was judged on.
+    A blank reason decides nothing, and what was decided before stands. Raises ``RefusedError`` where the challenger
+    cannot take over any more (the champion changed, or a sync overtook the release that it was judged on), and closes
+    the run as failed.
     """
+    from penstock.promotion import registry
     from penstock.promotion.promoting import promote
 
     report = runs.report(platform, run)
-    if report.state == runs.PROMOTED:
-        return report  # the try before this one got that far
-    if not why.strip():
+    if report.state not in (runs.RUNNING, runs.WAITING) or not why.strip():
         return report
-    facts = facts_of(platform, run)
-    if approved:
-        moved = promote(platform, report.index, facts["model"], who, why)
+    facts, catalog = facts_of(platform, run), platform.catalog
+    model, purpose = facts["model"], facts["purpose"]
+    with catalog.read() as connection:
+        serves = manifest.champions(connection, report.index).get(purpose) == model
+        live, _ = manifest.pointer(connection, report.index)
+    if serves:  # by the try before this one, or by somebody who was faster
+        _end(platform, run, runs.PROMOTED, f"{purpose} {model} serves {report.index}, with release {live}", live)
+    elif approved:
+        with closing(platform, run):
+            moved = promote(platform, report.index, model, who, why)
         _end(platform, run, runs.PROMOTED, moved.message, moved.live)
     else:
-        with platform.catalog.write() as connection:
-            decisions.record(connection, platform.catalog, who, "reject-model", why.strip(), report.index)
-        _end(platform, run, runs.REFUSED, f"model {facts['model']} was rejected by {who.name}: {why.strip()}")
+        said = why.strip()
+        with catalog.write() as connection:
+            decisions.record(connection, catalog, who, "reject-model", f"{purpose} {model}: {said}", report.index)
+            _close(connection, platform, run, runs.REFUSED, f"{purpose} {model} was rejected by {who.name}: {said}")
+    registry.follow(platform, report.index)
     return runs.report(platform, run)
 
 
@@ -234,7 +321,8 @@ def end(platform: Platform, external: str) -> RunReport | None:
     if not ids:
         return None
     if runs.report(platform, ids[-1]).state == runs.RUNNING:
-        _end(platform, ids[-1], runs.FAILED, "one of its tasks did not finish: the log of that task says why")
+        said = runs.report(platform, ids[-1]).message
+        _end(platform, ids[-1], runs.FAILED, said or "one of its tasks did not finish: its log says why")
     return runs.report(platform, ids[-1])
 
 
@@ -250,14 +338,18 @@ def closing(platform: Platform, run: int) -> Iterator[None]:
 
 def _end(platform: Platform, run: int, state: str, message: str, release: int | None = None) -> None:
     """Close a run that is under way or waits, and give its turn back if it has it still."""
-    report, catalog = runs.report(platform, run), platform.catalog
-    with catalog.write() as connection:
-        connection.execute(
-            update(runs_table)
-            .where(runs_table.c.id == run, runs_table.c.state.in_((runs.RUNNING, runs.WAITING)))
-            .values(state=state, message=message, release=release, finished_at=catalog.now(connection))
-        )
-    leases.release(catalog, _lease(platform, report.index, run, facts_of(platform, run)))
+    with platform.catalog.write() as connection:
+        _close(connection, platform, run, state, message, release)
+    report = runs.report(platform, run)
+    leases.release(platform.catalog, _lease(platform, report.index, run, facts_of(platform, run)))
+
+
+def _close(
+    connection: Connection, platform: Platform, run: int, state: str, message: str, release: int | None = None
+) -> None:
+    open_ = runs_table.c.id == run, runs_table.c.state.in_((runs.RUNNING, runs.WAITING))
+    ended = {"state": state, "message": message, "release": release, "finished_at": platform.catalog.now(connection)}
+    connection.execute(update(runs_table).where(*open_).values(**ended))
 
 
 def facts_of(platform: Platform, run: int) -> dict[str, Any]:
@@ -280,17 +372,20 @@ class State:
     lease: Lease
     facts: dict[str, Any]
     counts: dict[str, int]
+    seconds: dict[str, float]
+    began: float = field(default_factory=time.perf_counter)
 
     @property
     def purpose(self) -> Purpose:
         return Purpose(self.facts["purpose"])
 
-    def go_on(self, counts: Mapping[str, int] | None = None, **facts: Any) -> bool:
+    def took(self, step: str) -> None:
+        self.seconds[step] = round(time.perf_counter() - self.began, 3)
+
+    def go_on(self) -> bool:
         """Keep what a step found."""
-        self.facts |= facts
-        self.counts |= counts or {}
         with self.platform.catalog.write() as connection:
-            self._write(connection)
+            self._write(connection, message=None)
         return True
 
     def stop(self, why: str) -> bool:
@@ -298,27 +393,54 @@ class State:
         self.close(runs.REFUSED, why)
         return False
 
-    def close(self, state: str, message: str, release: int | None = None) -> None:
+    def close(self, state: str, message: str) -> None:
         catalog = self.platform.catalog
         with catalog.write() as connection:
-            ended = {"state": state, "message": message, "release": release, "finished_at": catalog.now(connection)}
-            self._write(connection, **ended)
+            self._write(connection, state=state, message=message, finished_at=catalog.now(connection))
         leases.release(catalog, self.lease)
 
     def _write(self, connection: Connection, **values: Any) -> None:
         leases.check(connection, self.platform.catalog, self.lease)
-        values |= {"options": self.facts, "counts": self.counts}
+        values |= {"options": self.facts, "counts": self.counts, "seconds": self.seconds}
         connection.execute(update(runs_table).where(runs_table.c.id == self.run).values(**values))
+
+
+def _step(platform: Platform, run: int, name: str, finds: str, work: Callable[[State], str | None]) -> bool:
+    """Do a step, unless an earlier try at it got to its end: then what that one found holds. Tell whether to go on.
+
+    ``work`` writes what it finds into the state, and returns why the run ends with it, if it does.
+    """
+    report = runs.report(platform, run)
+    if report.state == runs.REFUSED:
+        return False
+    if report.state != runs.FAILED and finds in facts_of(platform, run):
+        return True
+    with working(platform, run) as state:
+        try:
+            why = work(state)
+        except RefusedError as error:
+            why = str(error)
+        state.took(name)
+        return state.go_on() if why is None else state.stop(why)
 
 
 @contextmanager
 def working(platform: Platform, run: int) -> Iterator[State]:
-    """The run, with its lease proved and kept alive. Raises ``LeaseLostError``; ``UsageError`` where it has ended."""
+    """The run, with its lease proved and kept alive; an error is noted with it, and it stays open for another try.
+
+    Raises ``LeaseLostError``; ``UsageError`` where it has ended.
+    """
     report = runs.report(platform, run)
     if report.state != runs.RUNNING:
         raise UsageError(f"run {run} has ended ({report.state}: {report.message}); start a new one")
     facts = facts_of(platform, run)
     lease = _lease(platform, report.index, run, facts)
     leases.prove(platform.catalog, lease)
-    with leases.kept_alive(platform.catalog, lease):
-        yield State(platform, run, report.index, lease, facts, dict(report.counts))
+    try:
+        with leases.kept_alive(platform.catalog, lease):
+            yield State(platform, run, report.index, lease, facts, dict(report.counts), dict(report.seconds))
+    except BaseException as error:
+        with platform.catalog.write() as connection:
+            open_ = runs_table.c.id == run, runs_table.c.state == runs.RUNNING
+            connection.execute(update(runs_table).where(*open_).values(message=runs.words(error)))
+        raise

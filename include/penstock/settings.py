@@ -408,6 +408,14 @@ class Settings(Section):
                     raise ValueError(f"indexes.{name}.sources names {source!r}{did_you_mean(source, self.sources)}")
         return self
 
+    @model_validator(mode="after")
+    def _recipes_exist(self) -> Self:
+        for name, index in self.indexes.items():
+            recipe = index.retrain.recipe
+            if recipe is not None and recipe not in self.recipes:
+                raise ValueError(f"indexes.{name}.retrain.recipe names {recipe!r}{did_you_mean(recipe, self.recipes)}")
+        return self
+
     def index(self, name: str) -> IndexSettings:
         if name not in self.indexes:
             raise UnknownNameError("index", name, self.indexes)

@@ -132,6 +132,8 @@ def test_a_model_takes_over_only_after_the_gate_and_where_asked_for_after_a_pers
     # Each step is skipped where the one before found a reason to stop: any other rule would train, or promote, past it.
     assert {dag.get_task(one).trigger_rule for one in line[1:-1]} == {"all_success"}
     assert dag.get_task("decide_on_model").trigger_rule == "none_failed_min_one_success"
+    # And it hangs on these two alone: beside a task that always succeeds it would run past a step that was skipped.
+    assert dag.get_task("decide_on_model").upstream_task_ids == {"judge", "answer"}
     assert {one for one in line if dag.get_task(one).queue == "training"} == {"tune", "judge"}
 
 

@@ -251,7 +251,7 @@ def _no_network(*_: object) -> None:
 
 def test_without_anything_judged_there_is_no_set(w: Workspace) -> None:
     with pytest.raises(
-        UsageError, match=r"^nothing that was said of 'main' makes an example to tune a model on; collect "
+        RefusedError, match=r"^nothing that was said of 'main' makes an example to tune a model on; collect "
     ):
         embedder_set(w)
 

@@ -30,11 +30,11 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
     catalog = platform.catalog
     with catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
-        compared = _judged(connection, index, model, override)
+        compared = judged(connection, index, model, override)
     if compared.release is not None:
         release.reconcile(platform, index, compared.release)
     with catalog.write() as connection:
-        compared = _judged(connection, index, model, override)
+        compared = judged(connection, index, model, override)
         before = manifest.champions(connection, index)
         live, _ = manifest.pointer(connection, index)
         if live is None:
@@ -91,7 +91,7 @@ def demote(platform: Platform, index: str, who: Who, why: str, purpose: Purpose 
     return Moved(index, live, target, f"{again} serves {index} again, with release {target}{held}")
 
 
-def _judged(connection: Connection, index: str, model: Row[Any], override: bool) -> Row[Any]:
+def judged(connection: Connection, index: str, model: Row[Any], override: bool = False) -> Row[Any]:
     """The comparison that a promotion rests on. Raises ``RefusedError`` naming what stands in the way."""
     purpose, again = Purpose(model.purpose), f"run `penstock compare {index} {model.id}`"
     champion = manifest.champions(connection, index).get(purpose)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import UsageError
+from penstock.errors import RefusedError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.purposes import Purpose
@@ -53,8 +53,8 @@ def build(
 ) -> TrainingSet:
     """Make a set of the live release and freeze it; the same state of the catalog gives the same set.
 
-    Raises ``RefusedError`` for a set that would teach a question of an evaluation, or that too few people supply;
-    ``UsageError`` where nothing that was said makes an example; ``NothingPublishedError``.
+    Raises ``RefusedError`` for a set that would teach a question of an evaluation, or that too few people supply, and
+    where nothing that was said makes an example; ``NothingPublishedError``.
     """
     options, maker = options or Options(), MAKERS[purpose]
     settings = platform.settings.index(index).training
@@ -74,7 +74,7 @@ def build(
 
     examples = _examples(purpose, maker.make(material, asked, placed))
     if not examples:
-        raise UsageError(f"nothing that was said of {index!r} makes an example to tune a model on; {maker.needs}")
+        raise RefusedError(f"nothing that was said of {index!r} makes an example to tune a model on; {maker.needs}")
     remembering.settle(platform, index, placed, {one.question for one in examples})
     card = cards.card(material, examples, guards.sets)
     return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
