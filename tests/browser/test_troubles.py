@@ -55,7 +55,7 @@ def test_a_refused_question_is_told_in_plain_words(server: PageServer, tab: Page
         waits = {"Retry_After": "12"} if status in (429, 503) else {}
         server.refuse(ANSWER, status, f"the service's own words on {status}", **waits)
         ask(tab, f"And rye, {status}?")
-        expect(alert).to_contain_text(f"the service's own words on {status}")
+        expect(alert).to_contain_text(f"The service's own words on {status}")
         expect(alert).to_contain_text(advice)
         expect(alert.get_by_role("heading")).to_have_text(title)
         expect(alert.get_by_role("button", name="Try again")).to_have_count(int(again))
@@ -154,7 +154,7 @@ def test_what_a_generator_left_unfinished_is_said_and_can_be_rated(server: PageS
     server.stream(reading(MILL), GRINDS, ended([GRINDS], broken_off="the model was not done after 30 s"))
     tab.goto(server.url)
     ask(tab, "Who?")
-    expect(tab.get_by_text("the model was not done after 30 s. What had come is shown.")).to_be_visible()
+    expect(tab.get_by_text("The model was not done after 30 s. What had come is shown.")).to_be_visible()
     expect(tab.get_by_role("button", name="Bad answer")).to_be_visible()
 
 
@@ -285,3 +285,23 @@ def test_going_on_without_a_key_is_offered_only_where_that_leads_on(server: Page
     tab.reload()
     tab.get_by_role("button", name="Go on without a key").click()
     expect(tab.get_by_text("main · release 7")).to_be_visible()
+
+
+def test_a_key_can_be_used_where_none_is_needed(server: PageServer, tab: Page, accessible: Accessible) -> None:
+    answered(server, tab)
+    tab.get_by_role("button", name="Use a key").click()
+    expect(tab.get_by_text("It shows what it may read, beside what is public.")).to_be_visible()
+    expect(tab.get_by_label("Key", exact=True)).to_be_focused()
+    accessible(tab)
+    tab.get_by_role("button", name="Go on without a key").click()
+    expect(tab.get_by_label("Key", exact=True)).to_be_hidden()
+    still_there(tab)
+
+    tab.get_by_role("button", name="Use a key").click()
+    tab.keyboard.type("psk_1_secret")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_text("He grinds barley.")).to_be_visible()
+    assert server.requests[-1].headers["authorization"] == "Bearer psk_1_secret"
+    expect(tab.get_by_role("button", name="Use a key")).to_be_hidden()
+    tab.get_by_role("button", name="Forget the key").click()
+    expect(tab.get_by_role("button", name="Use a key")).to_be_visible()

@@ -67,7 +67,7 @@ def _question(one: dict[str, Any]) -> str:
 
 def _volumes(found: dict[str, Any]) -> None:
     asked = wording.count(found["interactions"], "interaction")
-    also = wording.listed({name: found[name] for name in ("imported", "answers", "refused")}, "searches only")
+    also = wording.listed({name: found[name] for name in ("imported", "searches", "answers", "refused")})
     paper.rows([(asked, (also, QUIET)), (f"{found['with_feedback']:,} with feedback", (_kinds(found), QUIET))])
 
 

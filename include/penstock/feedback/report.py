@@ -61,6 +61,7 @@ def _volumes(heard: Heard) -> dict[str, Any]:
     return {
         "interactions": len(heard.asked),
         "imported": sum(row["origin"] == IMPORTED for row in heard.asked),
+        "searches": sum(row["origin"] != IMPORTED and row["refused"] is None for row in heard.asked),
         "answers": sum(row["refused"] is False for row in heard.asked),
         "refused": sum(row["refused"] is True for row in heard.asked),
         "with_feedback": sum(bool(heard.said.get(row["id"])) for row in heard.asked),

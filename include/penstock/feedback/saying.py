@@ -50,15 +50,16 @@ class Said:
     def checked(self) -> Said:
         """The same, its text as it can be kept. Raises ``UsageError`` where something is missing or too much."""
         if self.kind is Kind.RATING and (self.value is None or not -1 <= self.value <= 1):
-            raise UsageError(f"a rating of {self.value} will not do: it is a number from -1, the worst, to 1, the best")
+            given = "without a value" if self.value is None else f"of {self.value}"
+            raise UsageError(f"a rating {given} will not do: it is a number from -1, the worst, to 1, the best")
         if self.kind is not Kind.RATING and self.value is not None:
-            raise UsageError(f"a {self.kind} has no value; {self.value} belongs to a rating")
+            raise UsageError(f"{str(self.kind)!r} takes no value; {self.value} belongs to a rating")
         if self.kind is not Kind.RIGHT_PASSAGE and self.span is not None:
-            raise UsageError(f"a {self.kind} has no span; a span is said of a {Kind.RIGHT_PASSAGE}")
+            raise UsageError(f"{str(self.kind)!r} takes no span; a span is said of a {Kind.RIGHT_PASSAGE}")
         if self.kind in SPEAKING:
             return Said(self.kind, text=checked_text(self.kind, self.text), passage=self.passage)
         if self.text is not None:
-            raise UsageError(f"a {self.kind} has no text; say it as a comment")
+            raise UsageError(f"{str(self.kind)!r} takes no text; say it as a comment")
         if self.kind is Kind.RIGHT_PASSAGE and not self.passage:
             raise UsageError("which passage is the right one is not said; name a chunk, or a document and its span")
         if self.kind is Kind.ABANDONED and self.passage:

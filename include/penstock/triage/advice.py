@@ -83,6 +83,8 @@ def advise(found: Findings) -> list[Advice]:
     steps += [
         _model(step, found) for step in MODELS if found.causes.get(MODELS[step][0], 0) and not _first(step, better)
     ]
+    if found.causes.get(Cause.UNCLEAR):
+        steps.append(_without_evidence(found))
     return sorted(steps, key=lambda one: -one.share)
 
 

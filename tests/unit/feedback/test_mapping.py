@@ -174,18 +174,18 @@ def test_a_mapping_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        (Said(Kind.RATING), "a rating of None will not do: it is a number from -1, the worst, to 1, the best"),
+        (Said(Kind.RATING), "a rating without a value will not do: it is a number from -1, the worst, to 1, the best"),
         (
             Said(Kind.RATING, value=math.nan),
             "a rating of nan will not do: it is a number from -1, the worst, to 1, the best",
         ),
         (Said(Kind.COMMENT, text=" \n"), "the comment is blank; write some words"),
-        (Said(Kind.COMMENT, value=1.0, text="x"), "a comment has no value; 1.0 belongs to a rating"),
+        (Said(Kind.COMMENT, value=1.0, text="x"), "'comment' takes no value; 1.0 belongs to a rating"),
         (
             Said(Kind.RATING, value=1.0, span="the mill"),
-            "a rating has no span; a span is said of a right-passage",
+            "'rating' takes no span; a span is said of a right-passage",
         ),
-        (Said(Kind.COPIED, text="x"), "a copied has no text; say it as a comment"),
+        (Said(Kind.COPIED, text="x"), "'copied' takes no text; say it as a comment"),
         (
             Said(Kind.RIGHT_PASSAGE),
             "which passage is the right one is not said; name a chunk, or a document and its span",

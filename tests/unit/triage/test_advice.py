@@ -69,3 +69,10 @@ def test_no_model_is_advised_without_its_complaints_and_its_examples(
         if one.step in MODELS and one.share:
             assert causes[MODELS[one.step][0]] > 0
             assert examples[one.step] >= NEEDED[one.step]
+
+
+def test_complaints_without_evidence_are_asked_about_beside_those_that_are_clear() -> None:
+    found = advise(replace(QUIET, causes={Cause.BEHAVIOUR: 2, Cause.UNCLEAR: 4}))
+    assert [one.step for one in found] == [Step.GENERATOR, Step.COLLECT]
+    words = "of 4 complaints nobody said what would have been right; ask for corrections, or for the right passage"
+    assert (found[-1].why, found[-1].share) == (words, 0.0)

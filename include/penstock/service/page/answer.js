@@ -1,7 +1,7 @@
 // One answer as it comes: claims with numbered citations that open their passage in place, or an honest "not in the index".
 
 import { Feedback } from "./feedback.js";
-import { fromTemplate, part, element, count } from "./parts.js";
+import { fromTemplate, part, element, count, sentence } from "./parts.js";
 import { bringToView, describe, heading, opened } from "./passage.js";
 import { notice } from "./problems.js";
 
@@ -40,7 +40,7 @@ export class Answer {
 
   ended(answer) {
     if (answer.refused) this.#refused(answer.reason);
-    if (answer.broken_off) this.#outcome("The answer broke off", `${answer.broken_off}. What had come is shown.`);
+    if (answer.broken_off) this.#outcome("The answer broke off", `${sentence(answer.broken_off)}. What had come is shown.`);
     const { [BESIDE]: beside = 0, ...quotes } = answer.dropped;
     const dropped = Object.values(quotes).reduce((sum, number) => sum + number, 0);
     this.#foot([

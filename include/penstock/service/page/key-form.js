@@ -1,6 +1,7 @@
-// The form for a key. It is shown where the service says that it needs one, or another one.
+// The form for a key. It is shown where the service says that it needs one, or another one, and to who has one to use.
 
 import { key, keepKey } from "./reader.js";
+import { sentence } from "./parts.js";
 import { isOpen } from "./service.js";
 
 const at = (id) => document.getElementById(id);
@@ -11,22 +12,35 @@ export function watchKeys(anew) {
   window.addEventListener("key-needed", ({ detail: problem }) => show(problem));
   at("key-form").addEventListener("submit", (event) => use(event, anew));
   at("key").addEventListener("input", () => at("key").setCustomValidity(""));
-  for (const id of ["without-key", "forget-key"]) at(id).addEventListener("click", () => change(null, anew));
+  at("give-key").addEventListener("click", offer);
+  at("without-key").addEventListener("click", () => (key() ? change(null, anew) : hideKeyForm()));
+  at("forget-key").addEventListener("click", () => change(null, anew));
 }
 
 export function hideKeyForm() {
   at("key-form").hidden = true;
   at("forget-key").hidden = !key();
+  at("give-key").hidden = Boolean(key());
+}
+
+// Where the service answers those who have no key, a key may show more.
+function offer() {
+  open("Use a key", "It shows what it may read, beside what is public.", false);
 }
 
 function show(problem) {
-  at("key-title").textContent = key() ? "Your key is not accepted" : "This service asks for a key";
-  at("key-detail").textContent = problem.detail;
-  at("without-key").hidden = true;
+  open(key() ? "Your key is not accepted" : "This service asks for a key", problem.detail, true);
+  offerNone();
+}
+
+function open(title, detail, needed) {
+  at("key-title").textContent = title;
+  at("key-detail").textContent = sentence(detail);
+  at("without-key").hidden = needed;
+  at("give-key").hidden = true;
   at("key").value = "";
   at("key-form").hidden = false;
   at("key").focus();
-  offerNone();
 }
 
 // Going on without a key is offered to whom it helps: who has one, where the service answers those who have none.

@@ -18,3 +18,8 @@ export function element(tag, text = "", attributes = {}) {
 export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString()} ${number === 1 ? one : many}`;
 }
+
+// The service's words begin small, as in a log; here they stand by themselves.
+export function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

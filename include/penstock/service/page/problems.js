@@ -1,7 +1,7 @@
 // What can go wrong, in plain words with what to do. The service's own words are the `detail` of its problem document
 // (RFC 9457).
 
-import { fromTemplate, part, element, count } from "./parts.js";
+import { fromTemplate, part, element, count, sentence } from "./parts.js";
 
 const WORDS = {
   403: ["Your key does not allow this", ""],
@@ -36,7 +36,7 @@ export function notice(problem, again = null) {
   const final = FINAL.has(problem.kind);
   const [title, advice] = WORDS[problem.kind] ?? [problem.title || `The service failed (${problem.kind})`, ""];
   part(shown, "title").textContent = title;
-  part(shown, "detail").textContent = problem.errors.length ? "" : problem.detail;
+  part(shown, "detail").textContent = problem.errors.length ? "" : sentence(problem.detail);
   part(shown, "errors").append(...problem.errors.map(({ at, problem: what }) => element("li", `${at}: ${what}`)));
   part(shown, "errors").hidden = !problem.errors.length;
   part(shown, "advice").textContent = problem.wait_s ? `Try again in ${count(problem.wait_s, "second")}.` : advice;
