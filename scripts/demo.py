@@ -145,8 +145,7 @@ def answers() -> None:
 
 def feedback() -> None:
     say("What people say of the answers", "a log of it, bound to what each was shown, and what it comes to.")
-    logs = [str(SAMPLES / name) for name in ("feedback.jsonl", "questions.jsonl")]
-    run(f"feedback import handbook {shlex.join(logs)}")
+    run(f"feedback import handbook {shlex.quote(str(SAMPLES / 'feedback.jsonl'))}")
     run("feedback report handbook")
 
 
@@ -164,7 +163,8 @@ def people_decide() -> None:
 
 
 def advice() -> None:
-    say("What failed, and what would help", "of each complaint the part at fault; of all of them the next step.")
+    say("Half a year later", "what failed of each complaint, and the step that would help most.")
+    run(f"feedback import handbook {shlex.quote(str(SAMPLES / 'questions.jsonl'))}")
     run("triage handbook --since 2026-10-29")
     run("advise handbook --since 2026-10-01")
 
@@ -180,7 +180,7 @@ def learned() -> str:
 
 def judged(challenger: str) -> bool:
     """Whether the challenger serves now: as the gate decided, or else by a person's exception where that can be."""
-    say("Is it better?", "both are asked what no training saw; a gain that may be luck is refused, with its figures.")
+    say("Whether it is better", "both are asked what no training saw; a gain that may be luck is refused, with its figures.")
     refused = run(f"compare handbook {challenger}", may_refuse=True)
     if not refused:
         run(f'promote handbook {challenger} --why "surely better on questions that it never saw"')

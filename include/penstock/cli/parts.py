@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,14 @@ Wait = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", help="Wait so long for another writer's turn to end.")
 ]
 Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="2026-05-01, or 30d: so many days ago.")]
+
+
+class For(StrEnum):
+    """What a model is for. As ``trained.Purpose``, whose import would make the help wait for the catalog's libraries."""
+
+    EMBEDDER = "embedder"
+    RERANKER = "reranker"
+    GENERATOR = "generator"
 
 
 @contextmanager

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import Index, Json, Why, emit, opened, progress_shown, who
+from penstock.cli.parts import For, Index, Json, Why, emit, opened, progress_shown, who
 
 Challenger = Annotated[str, typer.Argument(metavar="CHALLENGER", help="A model's id, or how it begins.")]
-
-
-class For(StrEnum):
-    """What a model is for."""
-
-    EMBEDDER = "embedder"
-    RERANKER = "reranker"
-    GENERATOR = "generator"
 
 
 @app.command()

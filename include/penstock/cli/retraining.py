@@ -7,15 +7,14 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import Index, Json, emit, opened, progress_shown, who
-from penstock.trained import Purpose
+from penstock.cli.parts import For, Index, Json, emit, opened, progress_shown, who
 
 
 @app.command()
 def retrain(
     index: Index,
     purpose: Annotated[
-        Purpose | None, typer.Option("--for", help="Which model; left out: the one that would answer most complaints.")
+        For | None, typer.Option("--for", help="Which model; left out: the one that would answer most complaints.")
     ] = None,
     auto: Annotated[
         bool, typer.Option("--auto", help="Promote what passes the gate; else it waits for `penstock promote`.")
@@ -26,8 +25,10 @@ def retrain(
 
     That there is nothing to train, or nothing better, ends with exit code 0."""
     from penstock import display, retraining
+    from penstock.trained import Purpose
 
+    wanted = Purpose(purpose) if purpose else None
     with opened() as platform, progress_shown(as_json) as progress:
-        report = retraining.retrain(platform, index, purpose, who(), auto, progress)
+        report = retraining.retrain(platform, index, wanted, who(), auto, progress)
     emit(report.to_dict(), as_json, lambda _: display.retrained(report))
     raise typer.Exit(report.exit_code)

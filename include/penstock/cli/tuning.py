@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import Index, Json, emit, opened, progress_shown
-from penstock.trained import Purpose
+from penstock.cli.parts import For, Index, Json, emit, opened, progress_shown
 
-For = Annotated[Purpose, typer.Option("--for", help="What the model is for.")]
+Purpose = Annotated[For, typer.Option("--for", help="What the model is for.")]
 Recipe = Annotated[
     str | None, typer.Option("--recipe", metavar="R", help="A recipe of the configuration; else the built-in one.")
 ]
@@ -18,13 +17,14 @@ Set = Annotated[str | None, typer.Option("--set", metavar="ID", help="A training
 
 
 @app.command()
-def train(index: Index, purpose: For, recipe: Recipe = None, set_id: Set = None, as_json: Json = False) -> None:
+def train(index: Index, purpose: Purpose, recipe: Recipe = None, set_id: Set = None, as_json: Json = False) -> None:
     """Tune a model of INDEX on a training set: a challenger.
 
     Nothing that is served changes. Killed, it goes on from its last checkpoint when it is run again."""
     from penstock import display
+    from penstock import trained
     from penstock.tuning.running import train as run_train
 
     with opened() as platform, progress_shown(as_json) as progress:
-        made = run_train(platform, index, purpose, recipe, set_id, progress)
+        made = run_train(platform, index, trained.Purpose(purpose), recipe, set_id, progress)
         emit(made.to_dict(), as_json, display.trained)
