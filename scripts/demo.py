@@ -180,7 +180,10 @@ def learned() -> str:
 
 def judged(challenger: str) -> bool:
     """Whether the challenger serves now: as the gate decided, or else by a person's exception where that can be."""
-    say("Whether it is better", "both are asked what no training saw; a gain that may be luck is refused, with its figures.")
+    say(
+        "Whether it is better",
+        "both are asked what no training saw; a gain that may be luck is refused, with its figures.",
+    )
     refused = run(f"compare handbook {challenger}", may_refuse=True)
     if not refused:
         run(f'promote handbook {challenger} --why "surely better on questions that it never saw"')

@@ -21,9 +21,9 @@ def retrain(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Triage, training set, training, comparison, gate: a better model for INDEX, or why there is none.
+    """Make a better model of feedback, or say why there is none.
 
-    That there is nothing to train, or nothing better, ends with exit code 0."""
+    Triage, training set, training, comparison, gate. That there is nothing to train, or nothing better, ends with exit code 0."""
     from penstock import display, retraining
     from penstock.trained import Purpose
 
