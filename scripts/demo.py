@@ -182,7 +182,7 @@ def judged(challenger: str) -> bool:
     """Whether the challenger serves now: as the gate decided, or else by a person's exception where that can be."""
     say(
         "Whether it is better",
-        "both are asked what no training saw; a gain that may be luck is refused, with its figures.",
+        "asked what no training saw. A gain that may be luck is refused, with its figures.",
     )
     refused = run(f"compare handbook {challenger}", may_refuse=True)
     if not refused:

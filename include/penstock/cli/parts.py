@@ -37,7 +37,7 @@ Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="2026
 
 
 class For(StrEnum):
-    """What a model is for. As ``trained.Purpose``, whose import would make the help wait for the catalog's libraries."""
+    """What a model is for: ``trained.Purpose`` without the libraries that its import would bring."""
 
     EMBEDDER = "embedder"
     RERANKER = "reranker"

@@ -23,7 +23,7 @@ def retrain(
 ) -> None:
     """Make a better model of feedback, or say why there is none.
 
-    Triage, training set, training, comparison, gate. That there is nothing to train, or nothing better, ends with exit code 0."""
+    Triage, training set, training, comparison, gate. Nothing to train, or nothing better, ends with exit code 0."""
     from penstock import display, retraining
     from penstock.trained import Purpose
 

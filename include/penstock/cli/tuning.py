@@ -21,8 +21,7 @@ def train(index: Index, purpose: Purpose, recipe: Recipe = None, set_id: Set = N
     """Tune a model of INDEX on a training set: a challenger.
 
     Nothing that is served changes. Killed, it goes on from its last checkpoint when it is run again."""
-    from penstock import display
-    from penstock import trained
+    from penstock import display, trained
     from penstock.tuning.running import train as run_train
 
     with opened() as platform, progress_shown(as_json) as progress:
