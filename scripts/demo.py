@@ -200,7 +200,7 @@ def judged(challenger: str) -> bool:
 
 
 def pairs() -> None:
-    question = shlex.quote("what do you call the grating that stops bottles getting sucked in")
+    question = shlex.quote("what may the owner fiddle with on his own")  # of the test split, like all of its document
     say("A model and its release", "they move together; an older release is still asked with its own model.")
     run(f"search handbook {question} -k 1")
     run(f"search handbook {question} -k 1 --as-of 2")
