@@ -41,7 +41,8 @@ gate = { min_test_examples = 30 }    # by default 100
 purpose = "embedder"
 epochs = 1
 batch = 16
-max_length = 64
+negatives = 0
+max_length = 96
 evaluations = 1
 mixes = [0.6, 1.0]
 """
@@ -145,8 +146,7 @@ def answers() -> None:
 
 def feedback() -> None:
     say("What people say of the answers", "a log of it, bound to what each was shown, and what it comes to.")
-    logs = [str(SAMPLES / name) for name in ("feedback.jsonl", "questions.jsonl")]
-    run(f"feedback import handbook {shlex.join(logs)}")
+    run(f"feedback import handbook {shlex.quote(str(SAMPLES / 'feedback.jsonl'))}")
     run("feedback report handbook")
 
 
@@ -164,7 +164,8 @@ def people_decide() -> None:
 
 
 def advice() -> None:
-    say("What failed, and what would help", "of each complaint the part at fault; of all of them the next step.")
+    say("Half a year later", "what failed of each complaint, and the step that would help most.")
+    run(f"feedback import handbook {shlex.quote(str(SAMPLES / 'questions.jsonl'))}")
     run("triage handbook --since 2026-10-29")
     run("advise handbook --since 2026-10-01")
 
@@ -180,7 +181,10 @@ def learned() -> str:
 
 def judged(challenger: str) -> bool:
     """Whether the challenger serves now: as the gate decided, or else by a person's exception where that can be."""
-    say("Is it better?", "both are asked what no training saw; a gain that may be luck is refused, with its figures.")
+    say(
+        "Whether it is better",
+        "asked what no training saw. A gain that may be luck is refused, with its figures.",
+    )
     refused = run(f"compare handbook {challenger}", may_refuse=True)
     if not refused:
         run(f'promote handbook {challenger} --why "surely better on questions that it never saw"')
@@ -197,7 +201,7 @@ def judged(challenger: str) -> bool:
 
 
 def pairs() -> None:
-    question = shlex.quote("what do you call the grating that stops bottles getting sucked in")
+    question = shlex.quote("what may the owner fiddle with on his own")  # of the test split, like all of its document
     say("A model and its release", "they move together; an older release is still asked with its own model.")
     run(f"search handbook {question} -k 1")
     run(f"search handbook {question} -k 1 --as-of 2")

@@ -398,7 +398,7 @@ def test_people_read_what_was_said(story: dict[str, Said]) -> None:
     said = story["feedback report people"].out
     assert "Worst questions\n  -1.00  1 rated  who keeps the eels?\n" in said
     assert "Unanswered topics\n  1 asked  1 wording  who keeps the eels?\n" in said
-    assert "  -1.00  1 rated  1 shown  notes:eel.md     named as right 1 ×\n" in said
+    assert "  -1.00  1 rated  1 shown  named as right 1 ×  notes:eel.md\n" in said
 
 
 def test_what_is_said_at_once_is_kept_whole_or_not_at_all(story: dict[str, Said]) -> None:

@@ -22,11 +22,9 @@ def retrain(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """From feedback to a better model, or why there is none.
+    """Make a better model of feedback, or say why there is none.
 
-    Triage, training set, training, comparison with the champion, gate.
-
-    That there is nothing to train, or nothing better, ends with exit code 0."""
+    Triage, training set, training, comparison, gate. Nothing to train, or nothing better, ends with exit code 0."""
     from penstock import display, retraining
 
     with opened() as platform, progress_shown(as_json) as progress:

@@ -89,7 +89,7 @@ def _against(other: dict[str, Any], ours: dict[str, Any]) -> None:
         paper.prose(change, move["text"] or "interaction", (f"  ({move['question']})", QUIET))
         for name, ranked in (("before", move["ranked_before"]), ("after", move["ranked_after"])):
             marked = [f"*{key}" if key in move["answers"] else key for key in ranked]
-            paper.line("    ", (f"{name:<7}", QUIET), ", ".join(marked) or "nothing")
+            paper.prose((f"{name:<7}", QUIET), ", ".join(marked) or "nothing", indent=4, hang=7)
 
 
 def _style(change: dict[str, Any]) -> str:

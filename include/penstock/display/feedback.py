@@ -68,7 +68,8 @@ def _question(one: dict[str, Any]) -> str:
 def _volumes(found: dict[str, Any]) -> None:
     asked = wording.count(found["interactions"], "interaction")
     also = wording.listed({name: found[name] for name in ("imported", "searches", "answers", "refused")})
-    paper.rows([(asked, (also, QUIET)), (f"{found['with_feedback']:,} with feedback", (_kinds(found), QUIET))])
+    paper.prose(f"{asked}  ", (also, QUIET), hang=2)
+    paper.prose(f"{found['with_feedback']:,} with feedback  ", (_kinds(found), QUIET), hang=2)
 
 
 def _kinds(found: dict[str, Any]) -> str:
@@ -104,8 +105,8 @@ def _documents(found: list[dict[str, Any]]) -> None:
             "" if one["mean"] is None else f"{one['mean']:+.2f}",
             f"{one['ratings']:,} rated",
             f"{one['shown']:,} shown",
-            one["document"],
             (f"named as right {one['named_as_right']} ×" if one["named_as_right"] else "", QUIET),
+            one["document"],
         )
         for one in rated
     ]

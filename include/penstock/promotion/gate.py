@@ -76,5 +76,7 @@ def _of_the_guards(guards: Mapping[str, tuple[Gain, float]]) -> list[str]:
 
 def _of_the_limits(limits: Mapping[str, Limit]) -> list[str]:
     return [
-        f"{name} is {round(one.value, 2):g}, at most {one.most:g} may be" for name, one in limits.items() if one.value > one.most
+        f"{name} is {round(one.value, 2):g}, at most {one.most:g} may be"
+        for name, one in limits.items()
+        if one.value > one.most
     ]

@@ -56,7 +56,7 @@ def key(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> str:
 
 
 def check_libraries() -> None:
-    """Raise ``ModelError`` unless training is installed, and keep its libraries from drawing and warning by themselves."""
+    """Raise ``ModelError`` unless training is installed, and keep its libraries quiet."""
     try:
         import datasets
         import torch  # noqa: F401 - looked for

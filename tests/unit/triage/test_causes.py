@@ -39,7 +39,11 @@ NOT_SERVED = Evidence(Known.NAMED, depth=50)
         ),
         (replace(NO_CANDIDATE, readable=None), Cause.RETRIEVAL, None),
         (NOT_SERVED, Cause.MISSING, "no document holds it"),
-        (replace(NOT_SERVED, standing=Standing.REMOVED), Cause.MISSING, "no document holds it any more: it was removed"),
+        (
+            replace(NOT_SERVED, standing=Standing.REMOVED),
+            Cause.MISSING,
+            "no document holds it any more: it was removed",
+        ),
         (replace(NOT_SERVED, standing=Standing.ERASED), Cause.MISSING, None),
         (replace(NOT_SERVED, standing=Standing.QUARANTINED), Cause.STALE, "what holds it is quarantined"),
         (replace(NOT_SERVED, standing=Standing.WAITING), Cause.STALE, "what holds it is in a release that is not live"),
