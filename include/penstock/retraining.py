@@ -283,6 +283,17 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
     return runs.report(platform, run)
 
 
+def told(platform: Platform, run: int) -> dict[str, Any]:
+    """What a retraining found, as far as it got: ``comparison`` is that of its model, with every figure."""
+    from penstock.promotion.comparing import kept
+
+    report, facts = runs.report(platform, run), facts_of(platform, run)
+    number = facts.get("comparison")
+    found = {name: facts.get(name) for name in ("purpose", "why", "set", "model")}
+    found["examples"] = report.counts.get("examples")
+    return {**found, "comparison": kept(platform, report.index, number).to_dict() if number else None}
+
+
 def question(platform: Platform, run: int) -> dict[str, str]:
     """What a person is asked: subject and body, the body as Markdown."""
     from penstock.promotion.comparing import kept
