@@ -200,7 +200,9 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
         )
         replied: Any = answer.output
         asked >> answer
-        decide_on_model(run, replied) >> end_retraining()
+        (
+            decide_on_model(run, replied) >> end_retraining.override(queue="training")()
+        )  # MLflow is there, for its registry
     return dag
 
 

@@ -82,6 +82,8 @@ def retrain(
 
     Raises ``LeaseHeldError`` where a retraining of the index is under way, and as its steps do.
     """
+    from penstock.promotion import registry
+
     progress = progress or Progress()
     run = begin(platform, index, purpose)
     with closing(platform, run):
@@ -92,7 +94,9 @@ def retrain(
         if not approve:
             return wait(platform, run)
         progress.stage("promote")
-        return decide(platform, run, True, who, UNASKED)
+        report = decide(platform, run, True, who, UNASKED)
+    registry.follow(platform, index)
+    return report
 
 
 def begin(platform: Platform, index: str, purpose: Purpose | None = None, external: str | None = None) -> int:
@@ -257,7 +261,6 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
     cannot take over any more (the champion changed, or a sync overtook the release that it was judged on), and closes
     the run as failed.
     """
-    from penstock.promotion import registry
     from penstock.promotion.promoting import promote
 
     report = runs.report(platform, run)
@@ -279,7 +282,6 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
         with catalog.write() as connection:
             decisions.record(connection, catalog, who, "reject-model", f"{purpose} {model}: {said}", report.index)
             _close(connection, platform, run, runs.REFUSED, f"{purpose} {model} was rejected by {who.name}: {said}")
-    registry.follow(platform, report.index)
     return runs.report(platform, run)
 
 
@@ -325,7 +327,12 @@ def new_feedback(platform: Platform, index: str) -> int:
 
 
 def end(platform: Platform, external: str) -> RunReport | None:
-    """Close what is still open of the orchestrator's run, as failed; return its report, ``None`` where it has none."""
+    """Close what is still open of the orchestrator's run, as failed, and have MLflow's registry say what came of it.
+
+    Return its report, ``None`` where it has none.
+    """
+    from penstock.promotion import registry
+
     with platform.catalog.read() as connection:
         query = select(runs_table.c.id).where(runs_table.c.external == external, runs_table.c.kind == KIND)
         ids = connection.execute(query.order_by(runs_table.c.id)).scalars().all()
@@ -334,6 +341,7 @@ def end(platform: Platform, external: str) -> RunReport | None:
     if runs.report(platform, ids[-1]).state == runs.RUNNING:
         said = runs.report(platform, ids[-1]).message
         _end(platform, ids[-1], runs.FAILED, said or "one of its tasks did not finish: its log says why")
+    registry.follow(platform, runs.report(platform, ids[-1]).index)
     return runs.report(platform, ids[-1])
 
 
