@@ -302,15 +302,24 @@ def question(platform: Platform, run: int) -> dict[str, str]:
 
     report, facts = runs.report(platform, run), facts_of(platform, run)
     found = kept(platform, report.index, facts["comparison"])
-    lines = [f"* on {found.report['gain']['n']:,} test questions, look {found.look}: {_gained(found.report['gain'])}"]
+    gain, means = found.report["gain"], found.report["means"]
+    measured = f"{means['champion']:.3f} → {means['challenger']:.3f}, gain {_gained(gain)}"
+    lines = [f"* {measured} on {gain['n']:,} test questions, look {found.look}"]
     lines += [
         f"* guard {name}: {_gained(one)}, may lose {one['tolerated']:g}" for name, one in found.report["guards"].items()
     ]
     lines += [f"* {name}: {one['value']:.3g}, at most {one['most']:g}" for name, one in found.report["limits"].items()]
     return {
         "subject": f"Should model {facts['model']} become the {facts['purpose']} of {report.index}?",
-        "body": "\n".join([f"Why it was trained: {facts['why']}.", "", *lines]),
+        "body": "\n".join([f"Why it was trained: {facts['why']}.", "", *lines, *_hurry(found.release)]),
     }
+
+
+def _hurry(release: int | None) -> list[str]:
+    if release is None:
+        return []
+    overtaken = "a sync that changes documents supersedes it, and then the model must be compared again."
+    return ["", f"It goes live with release {release}, which it was judged on; {overtaken}"]
 
 
 def _gained(gain: Mapping[str, Any]) -> str:
