@@ -95,7 +95,7 @@ class ReportLink(BaseOperatorLink):
     name = "Penstock report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - called so
-        line = ti_key.dag_id.startswith(("ingest_", "reindex_"))
+        line = ti_key.dag_id.startswith(("ingest_", "reindex_", "retrain_"))
         return f"/plugin{PREFIX}{PREFIX}/of/{quote(ti_key.dag_id)}/{quote(ti_key.run_id)}" if line else ""
 
 

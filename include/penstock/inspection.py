@@ -37,7 +37,7 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
         row = manifest.release_row(connection, index, live) if live else None
         names = dict.fromkeys([*platform.settings.index(index).sources, *_served_sources(connection, index, live)])
         sources = [_source_status(platform, connection, index, name, live or 0, now) for name in names]
-    last = runs.recent(platform, index, 1)
+    last = runs.recent(platform, index, 1, of_the_line=True)
     return {
         "index": index,
         "live": live,

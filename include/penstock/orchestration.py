@@ -200,7 +200,9 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
         )
         replied: Any = answer.output
         asked >> answer
-        decide_on_model(run, replied) >> end_retraining()
+        (
+            decide_on_model(run, replied) >> end_retraining.override(queue="training")()
+        )  # MLflow is there, for its registry
     return dag
 
 
@@ -479,9 +481,9 @@ def end_retraining() -> dict[str, Any]:
 
     with opened() as platform:
         report = retraining.end(platform, external_name(get_current_context()))
-    if report is None:
-        raise AirflowFailException("no retraining was begun; the log of `begin_retraining` says why")
-    display.retrained(report)
+        if report is None:
+            raise AirflowFailException("no retraining was begun; the log of `begin_retraining` says why")
+        display.retrained(report, retraining.told(platform, report.id))
     if report.state == runs.FAILED:
         raise AirflowFailException(f"run {report.id} failed: {report.message}")
     return {"run": report.id, "state": report.state, "message": report.message}

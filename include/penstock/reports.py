@@ -10,9 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from sqlalchemy import ColumnElement, Connection, select
 
-from penstock import decisions, manifest, metadata, quality, runs, wording
+from penstock import decisions, manifest, metadata, quality, retraining, runs, wording
 from penstock.catalog.schema import documents, entries, releases
+from penstock.catalog.schema import runs as runs_table
 from penstock.platform import Platform
+from penstock.promotion import records
 from penstock.quality import Gate
 from penstock.runs import RunReport
 
@@ -93,6 +95,8 @@ def _gate_line(gate: Gate) -> str:
 
 def standing(platform: Platform, run: RunReport) -> tuple[str, str]:
     """State and message of a run as they stand today: what it left waiting may have been decided since."""
+    if run.kind == runs.OWN_TURN:
+        return _retraining_standing(platform, run)
     if run.release is None or run.state not in (runs.WAITING, runs.HELD):
         return run.state, run.message
     with platform.catalog.read() as connection:
@@ -109,12 +113,25 @@ def standing(platform: Platform, run: RunReport) -> tuple[str, str]:
     return state, f"release {run.release} {before} {state}{by}"
 
 
+def _retraining_standing(platform: Platform, run: RunReport) -> tuple[str, str]:
+    """Its challenger may have been promoted by hand since."""
+    with platform.catalog.read() as connection:
+        facts = connection.execute(select(runs_table.c.options).where(runs_table.c.id == run.id)).scalar_one()
+        model = facts.get("model")
+        promoted = records.promotion_of(connection, run.index, model) if run.state == runs.WAITING else None
+    if promoted is None:
+        return run.state, run.message
+    return runs.PROMOTED, f"{promoted.purpose} {model} was promoted by hand, with release {promoted.release}"
+
+
 def run_report_html(platform: Platform, run_id: int, **links: str) -> str:
     """One page about a run: what it counted, what it took, and the gates of the release that it staged.
 
     Self-contained. Raises ``UnknownNameError``.
     """
     run = runs.report(platform, run_id)
+    if run.kind == runs.OWN_TURN:
+        return _retraining_page(platform, run, links)
     with platform.catalog.read() as connection:
         staged = connection.execute(
             select(releases).where(releases.c.index_name == run.index, releases.c.run_id == run_id)
@@ -122,6 +139,14 @@ def run_report_html(platform: Platform, run_id: int, **links: str) -> str:
     number = staged.number if staged is not None else None
     state, message = standing(platform, run)
     return _page(platform, run.index, f"Run {run_id} of {run.index}", state, message, run, number, links)
+
+
+def _retraining_page(platform: Platform, run: RunReport, links: dict[str, str]) -> str:
+    """What it looked at, what it made, how that compares with the champion, and what came of it."""
+    state, message = standing(platform, run)
+    values = {"title": f"Retraining {run.id} of {run.index}", "state": state, "message": message, "run": run}
+    values |= {"found": retraining.told(platform, run.id), "longest": max(run.seconds.values(), default=0) or 1}
+    return str(environment().get_template("retraining.html").render(**values, **links))
 
 
 def release_report_html(platform: Platform, index: str, number: int, **links: str) -> str:
@@ -255,7 +280,7 @@ def environment(*folders: str) -> Environment:
 
 
 TONES = {
-    "good": ("published", "live", "passed", "fresh", "complete", "indexed"),
+    "good": ("promoted", "promote", "published", "live", "passed", "fresh", "complete", "indexed"),
     "warn": ("waiting", "held", "on hold", "deferred", "quarantined", "stale"),
     "bad": ("failed", "refused", "rejected", "not listed"),
     "busy": ("running", "staging"),

@@ -82,6 +82,8 @@ def retrain(
 
     Raises ``LeaseHeldError`` where a retraining of the index is under way, and as its steps do.
     """
+    from penstock.promotion import registry
+
     progress = progress or Progress()
     run = begin(platform, index, purpose)
     with closing(platform, run):
@@ -92,7 +94,9 @@ def retrain(
         if not approve:
             return wait(platform, run)
         progress.stage("promote")
-        return decide(platform, run, True, who, UNASKED)
+        report = decide(platform, run, True, who, UNASKED)
+    registry.follow(platform, index)
+    return report
 
 
 def begin(platform: Platform, index: str, purpose: Purpose | None = None, external: str | None = None) -> int:
@@ -257,7 +261,6 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
     cannot take over any more (the champion changed, or a sync overtook the release that it was judged on), and closes
     the run as failed.
     """
-    from penstock.promotion import registry
     from penstock.promotion.promoting import promote
 
     report = runs.report(platform, run)
@@ -279,8 +282,18 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
         with catalog.write() as connection:
             decisions.record(connection, catalog, who, "reject-model", f"{purpose} {model}: {said}", report.index)
             _close(connection, platform, run, runs.REFUSED, f"{purpose} {model} was rejected by {who.name}: {said}")
-    registry.follow(platform, report.index)
     return runs.report(platform, run)
+
+
+def told(platform: Platform, run: int) -> dict[str, Any]:
+    """What a retraining found, as far as it got: ``comparison`` is that of its model, with every figure."""
+    from penstock.promotion.comparing import kept
+
+    report, facts = runs.report(platform, run), facts_of(platform, run)
+    number = facts.get("comparison")
+    found = {name: facts.get(name) for name in ("purpose", "why", "set", "model")}
+    found["examples"] = report.counts.get("examples")
+    return {**found, "comparison": kept(platform, report.index, number).to_dict() if number else None}
 
 
 def question(platform: Platform, run: int) -> dict[str, str]:
@@ -289,15 +302,24 @@ def question(platform: Platform, run: int) -> dict[str, str]:
 
     report, facts = runs.report(platform, run), facts_of(platform, run)
     found = kept(platform, report.index, facts["comparison"])
-    lines = [f"* on {found.report['gain']['n']:,} test questions, look {found.look}: {_gained(found.report['gain'])}"]
+    gain, means = found.report["gain"], found.report["means"]
+    measured = f"{means['champion']:.3f} → {means['challenger']:.3f}, gain {_gained(gain)}"
+    lines = [f"* {measured} on {gain['n']:,} test questions, look {found.look}"]
     lines += [
         f"* guard {name}: {_gained(one)}, may lose {one['tolerated']:g}" for name, one in found.report["guards"].items()
     ]
     lines += [f"* {name}: {one['value']:.3g}, at most {one['most']:g}" for name, one in found.report["limits"].items()]
     return {
         "subject": f"Should model {facts['model']} become the {facts['purpose']} of {report.index}?",
-        "body": "\n".join([f"Why it was trained: {facts['why']}.", "", *lines]),
+        "body": "\n".join([f"Why it was trained: {facts['why']}.", "", *lines, *_hurry(found.release)]),
     }
+
+
+def _hurry(release: int | None) -> list[str]:
+    if release is None:
+        return []
+    overtaken = "a sync that changes documents supersedes it, and then the model must be compared again."
+    return ["", f"It goes live with release {release}, which it was judged on; {overtaken}"]
 
 
 def _gained(gain: Mapping[str, Any]) -> str:
@@ -314,7 +336,12 @@ def new_feedback(platform: Platform, index: str) -> int:
 
 
 def end(platform: Platform, external: str) -> RunReport | None:
-    """Close what is still open of the orchestrator's run, as failed; return its report, ``None`` where it has none."""
+    """Close what is still open of the orchestrator's run, as failed, and have MLflow's registry say what came of it.
+
+    Return its report, ``None`` where it has none.
+    """
+    from penstock.promotion import registry
+
     with platform.catalog.read() as connection:
         query = select(runs_table.c.id).where(runs_table.c.external == external, runs_table.c.kind == KIND)
         ids = connection.execute(query.order_by(runs_table.c.id)).scalars().all()
@@ -323,6 +350,7 @@ def end(platform: Platform, external: str) -> RunReport | None:
     if runs.report(platform, ids[-1]).state == runs.RUNNING:
         said = runs.report(platform, ids[-1]).message
         _end(platform, ids[-1], runs.FAILED, said or "one of its tasks did not finish: its log says why")
+    registry.follow(platform, runs.report(platform, ids[-1]).index)
     return runs.report(platform, ids[-1])
 
 

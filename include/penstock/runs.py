@@ -310,10 +310,13 @@ def report(platform: Platform, id_: int) -> RunReport:
     )
 
 
-def recent(platform: Platform, index: str | None = None, limit: int = 10) -> list[RunReport]:
+def recent(platform: Platform, index: str | None = None, limit: int = 10, of_the_line: bool = False) -> list[RunReport]:
+    """The newest runs; ``of_the_line``: without those that go beside it."""
     query = select(runs.c.id).order_by(runs.c.id.desc()).limit(limit)
     if index is not None:
         query = query.where(runs.c.index_name == index)
+    if of_the_line:
+        query = query.where(runs.c.kind != OWN_TURN)
     with platform.catalog.read() as connection:
         ids = list(connection.execute(query).scalars())
     return [report(platform, id_) for id_ in ids]

@@ -29,5 +29,6 @@ def retrain(
 
     with opened() as platform, progress_shown(as_json) as progress:
         report = retraining.retrain(platform, index, purpose, who(), auto, progress)
-    emit(report.to_dict(), as_json, lambda _: display.retrained(report))
+        found = retraining.told(platform, report.id)
+    emit(report.to_dict() | found, as_json, lambda _: display.retrained(report, found))
     raise typer.Exit(report.exit_code)

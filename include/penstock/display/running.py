@@ -73,16 +73,38 @@ def run(report: RunReport) -> None:
     _next(report)
 
 
-def retrained(report: RunReport) -> None:
-    """Print what came of a retraining, and what to do next."""
+def retrained(report: RunReport, found: dict[str, Any]) -> None:
+    """Print what came of a retraining, how it came to it, and what to do next."""
     paper.prose((report.message[:1].upper() + report.message[1:], f"{STRONG} {STYLES[report.state]}"), indent=0)
     took = f", {wording.duration(report.finished_at - report.started_at)}" if report.finished_at else ""
     paper.line((f"{report.index}, run {report.id} ({report.kind}){took}", QUIET))
-    if examples := report.counts.get("examples"):
-        paper.rows([(("training set", QUIET), wording.count(examples, "example"))])
-    if report.state == "promoted":
+    paper.rows([((name, QUIET), words) for name, words in _found(found)])
+    _stages(report.seconds)
+    if report.state == "waiting":
+        paper.blank()
+        by_hand = f'penstock promote {report.index} {found["model"]} --why "…"'
+        paper.hint("next", f"penstock models {report.index}", by_hand)
+    elif report.state == "promoted":
         paper.blank()
         paper.hint("next", f"penstock models {report.index}", f'penstock demote {report.index} --why "…"')
+
+
+def _found(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Of each step that was gone what it found."""
+    rows = [("tuned for", f"{found['purpose']}: {found['why']}")] if found["why"] else []
+    if found["set"]:
+        rows.append(("set", f"{found['set']}, {wording.count(found['examples'], 'example')}"))
+    if found["model"]:
+        rows.append(("model", found["model"]))
+    if compared := found["comparison"]:
+        rows.append(
+            ("compared", f"{compared['outcome']} (comparison {compared['comparison']}, look {compared['look']})")
+        )
+    if compared and "gain" in compared:
+        gain, means = compared["gain"], compared["means"]
+        between = f"[{gain['low']:+.3f}, {gain['high']:+.3f}]"
+        rows.append(("", f"{means['champion']:.3f} → {means['challenger']:.3f}, gain {gain['mean']:+.3f} {between}"))
+    return rows
 
 
 def _figures(counts: dict[str, int]) -> list[tuple[Part, Part]]:

@@ -111,6 +111,12 @@ def in_force(connection: Connection, index: str, purpose: Purpose | None = None)
     return connection.execute(query.order_by(promotions.c.id.desc()).limit(1)).one_or_none()
 
 
+def promotion_of(connection: Connection, index: str, model: str) -> Row[Any] | None:
+    """The last promotion of a model."""
+    query = select(promotions).where(promotions.c.index_name == index, promotions.c.model == model)
+    return connection.execute(query.order_by(promotions.c.id.desc()).limit(1)).one_or_none()
+
+
 def undone(connection: Connection, index: str) -> set[str]:
     """Models that were promoted once and demoted since."""
     mine = promotions.c.index_name == index, promotions.c.undone_at.is_not(None)

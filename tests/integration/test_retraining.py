@@ -1,0 +1,338 @@
+"""From complaints to a model that serves, or to the reason why none does: whole retrainings, on tiny real parts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from penstock import inspection, leases, manifest, retraining, runs
+from penstock.catalog.schema import comparisons, models
+from penstock.catalog.schema import leases as leases_table
+from penstock.catalog.schema import runs as runs_table
+from penstock.decisions import Who
+from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
+from penstock.parsing import ParserPool
+from penstock.promotion.promoting import promote
+from penstock.runs import RunReport
+from penstock.settings import ParserSettings
+from penstock.trained import Purpose
+from support import complaints
+from support.workspace import Workspace
+
+pytest.importorskip("torch", reason="the extra `train` is not installed")
+WHO = Who("ann", "cli")
+NOBODY_HELPED = "nothing: nobody complained of 0 interactions"
+
+
+@pytest.fixture(scope="module")
+def waiting(tmp_path_factory: pytest.TempPathFactory, pools: dict[ParserSettings, ParserPool]) -> Path:
+    """An installation whose first retraining, run 2, passed the gate and waits for a person."""
+    import torch
+
+    torch.set_num_threads(1)  # of such small models two on busy cores wait for one another most of the time
+    root = tmp_path_factory.mktemp("retraining") / "w"
+    w = Workspace(root, pools)
+    complaints.fill(w)
+    report = retraining.retrain(w.platform, "main", None, WHO, False)
+    model = retraining.facts_of(w.platform, report.id)["model"]
+    assert (report.state, report.message, report.exit_code) == (
+        "waiting",
+        f'model {model} passed the gate and waits for a person: `penstock promote main {model} --why "..."`',
+        1,
+    )
+    w.platform.close()
+    return root
+
+
+@pytest.fixture
+def w(waiting: Path, make_workspace: Callable[..., Workspace]) -> Workspace:
+    """A copy of it."""
+    made = make_workspace()
+    made.platform.close()
+    shutil.rmtree(made.root)
+    shutil.copytree(waiting, made.root)
+    made.platform = made.open()
+    complaints.configure(made)
+    return made
+
+
+def first(w: Workspace) -> dict[str, Any]:
+    """What the retraining that waits found."""
+    return retraining.facts_of(w.platform, 2)
+
+
+def champion(w: Workspace) -> tuple[int | None, dict[str, str]]:
+    with w.platform.catalog.read() as connection:
+        return manifest.pointer(connection, "main")[0], dict(manifest.champions(connection, "main"))
+
+
+def count(w: Workspace, table: Any) -> int:
+    with w.platform.catalog.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def retrained(w: Workspace, purpose: Purpose | None = None, approve: bool = False) -> RunReport:
+    return retraining.retrain(w.platform, "main", purpose, WHO, approve)
+
+
+def begun_with(w: Workspace, **facts: Any) -> int:
+    """A retraining under way whose steps found ``facts``."""
+    run = retraining.begin(w.platform, "main")
+    options = {**retraining.facts_of(w.platform, run), **facts}
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(runs_table).where(runs_table.c.id == run).values(options=options))
+    return run
+
+
+def test_a_retraining_finds_what_was_wrong_and_how_much_better_it_got(w: Workspace) -> None:
+    facts, report = first(w), runs.report(w.platform, 2)
+    assert facts["purpose"] == "embedder"
+    assert facts["why"] == "there are 81 questions with a document that is known to be right, 50 are needed"
+    assert report.counts == {"examples": 81}
+    assert list(report.seconds) == ["look", "assemble", "tune", "judge"]
+    asked = retraining.question(w.platform, 2)
+    assert asked["subject"] == f"Should model {facts['model']} become the embedder of main?"
+    assert asked["body"].startswith(f"Why it was trained: {facts['why']}.\n\n* 0.")
+    assert " test questions, look 1\n* the time of a query by the champion's: " in asked["body"]
+    assert asked["body"].endswith(
+        "It goes live with release 2, which it was judged on; a sync that changes documents supersedes it, and then "
+        "the model must be compared again."
+    )
+    assert champion(w) == (1, {}), "nobody decided yet"
+
+
+def test_a_person_who_approves_makes_it_the_champion(w: Workspace) -> None:
+    model = first(w)["model"]
+    report = retraining.decide(w.platform, 2, True, WHO, "it finds what they meant")
+    serves = f"embedder {model} serves main, with release 2, promoted by ann"
+    assert (report.state, report.release, report.message, report.exit_code) == ("promoted", 2, serves, 0)
+    assert champion(w) == (2, {"embedder": model})
+    right = [w.found(question, k=1) == [key] for key, (question, _sentence) in complaints.pages().items()]
+    assert sum(right) > 0.9 * len(right)
+    again = retraining.decide(w.platform, 2, False, Who("bob", "cli"), "no")
+    assert again == report, "the first decision stands"
+
+
+def test_a_person_who_rejects_leaves_why(w: Workspace) -> None:
+    model = first(w)["model"]
+    report = retraining.decide(w.platform, 2, False, WHO, "not before the holidays ")
+    assert (report.state, report.message, report.exit_code) == (
+        "refused",
+        f"embedder {model} was rejected by ann: not before the holidays",
+        0,
+    )
+    assert champion(w) == (1, {})
+    assert [(one["what"], one["why"]) for one in inspection.log(w.platform, "main")] == [
+        ("reject-model", f"embedder {model}: not before the holidays")
+    ]
+    retraining.decide(w.platform, 2, False, WHO, "not before the holidays ")
+    assert len(inspection.log(w.platform, "main")) == 1, "a task that is tried again decides nothing twice"
+
+
+def test_without_a_reason_nothing_is_decided(w: Workspace) -> None:
+    assert retraining.decide(w.platform, 2, True, WHO, "  ") == runs.report(w.platform, 2)
+    assert runs.report(w.platform, 2).state == "waiting"
+    assert champion(w) == (1, {})
+
+
+def test_who_promotes_by_hand_was_faster(w: Workspace) -> None:
+    model = first(w)["model"]
+    promote(w.platform, "main", model, WHO, "it finds more")
+    report = retraining.decide(w.platform, 2, True, Who("bob", "airflow"), "me too")
+    assert (report.state, report.message) == ("promoted", f"embedder {model} serves main, with release 2")
+
+
+def test_an_approval_that_a_sync_overtook_fails_and_says_what_to_do(w: Workspace) -> None:
+    model = first(w)["model"]
+    w.write("new.md", "keeper says something new\n")
+    assert w.sync().release == 3
+    words = (
+        f"release 2 of 'main', which {model} was judged on, is superseded by now; run `penstock compare main {model}` "
+        "(what it embedded is kept)"
+    )
+    with pytest.raises(RefusedError) as late:
+        retraining.decide(w.platform, 2, True, WHO, "go")
+    assert str(late.value) == words
+    report = runs.report(w.platform, 2)
+    assert (report.state, report.message) == ("failed", words)
+
+
+def test_the_same_model_again_spends_no_second_look(w: Workspace) -> None:
+    model = first(w)["model"]
+    again = retrained(w)
+    facts = retraining.facts_of(w.platform, again.id)
+    assert (again.state, facts["model"], facts["comparison"]) == ("waiting", model, first(w)["comparison"])
+    assert count(w, comparisons) == 1
+    promote(w.platform, "main", model, WHO, "it finds more")
+    run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=model)
+    assert retraining.judge(w.platform, run) is False
+    assert runs.report(w.platform, run).message == (
+        f"what came out is {model}, which serves already: nothing new was said to learn from"
+    )
+    assert count(w, comparisons) == 1
+
+
+def test_where_a_sync_overtook_the_challenger_it_is_compared_anew_and_auto_promotes_it(w: Workspace) -> None:
+    facts = first(w)
+    w.write("new.md", "keeper says something new\n")
+    assert w.sync().release == 3
+    run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
+    assert retraining.judge(w.platform, run)
+    assert count(w, comparisons) == 2
+    assert retraining.judge(w.platform, run), "tried again, it has its comparison"
+    assert count(w, comparisons) == 2
+    report = retraining.decide(w.platform, run, True, WHO, retraining.UNASKED)
+    assert (report.state, report.release) == ("promoted", 4)
+    assert champion(w) == (4, {"embedder": facts["model"]})
+    assert inspection.log(w.platform, "main")[0]["why"] == f"embedder {facts['model']}: {retraining.UNASKED}"
+
+
+def test_what_the_gate_keeps_out_leaves_its_figures(w: Workspace) -> None:
+    facts = first(w)
+    complaints.configure(w, {"gate": {**complaints.ENOUGH["gate"], "min_gain": 0.999}})
+    complaints.complain(w, "second", " please")  # other words, so another set, and another look
+    report = retrained(w)
+    assert (report.state, report.exit_code) == ("refused", 0)
+    assert report.message.startswith("keep-champion: the gain of +0.")
+    found = retraining.facts_of(w.platform, report.id)
+    assert found["set"] != facts["set"]
+    assert found["comparison"] == 2
+    assert champion(w) == (1, {})
+    assert retraining.judge(w.platform, report.id) is False, "tried again, it ends the same"
+    assert count(w, comparisons) == 2
+
+
+def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
+    facts = first(w)
+    complaints.configure(w, {"gate": {"min_test_examples": 500}})
+    with w.platform.catalog.write() as connection:
+        connection.execute(comparisons.delete())
+    run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
+    assert retraining.judge(w.platform, run) is False
+    assert runs.report(w.platform, run).message.startswith("too-few-examples: 17 test examples are fewer than 500: ")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "least", "words"),
+    [
+        (None, 5000, "tune-embedder: not yet: there are 81 questions with a document that is known to be right, and "),
+        (Purpose.GENERATOR, 50, "tune-embedder: there are 81 questions with a document that is known to be right, "),
+    ],
+)
+def test_where_no_model_would_help_none_is_trained(
+    w: Workspace, purpose: Purpose | None, least: int, words: str
+) -> None:
+    complaints.configure(w, {"min_examples": least})
+    report = retrained(w, purpose)
+    assert (report.state, report.exit_code) == ("refused", 0)
+    assert report.message.startswith(words)
+    assert retraining.look(w.platform, report.id) is False, "tried again, it ends the same"
+    assert count(w, models) == 1
+
+
+def test_a_set_that_is_too_small_ends_it_with_the_reason(w: Workspace) -> None:
+    run = begun_with(w, purpose="embedder", why="so", set=first(w)["set"])
+    complaints.configure(w, {"min_examples": 500})
+    assert retraining.tune(w.platform, run) is False
+    assert runs.report(w.platform, run).message == (
+        f"training set {first(w)['set']} holds 81 examples, and 500 are asked for; collect more feedback, or lower "
+        "indexes.main.training.min_examples"
+    )
+
+
+def test_one_at_a_time(w: Workspace) -> None:
+    run = retraining.begin(w.platform, "main", external="retrain_main/monday")
+    with pytest.raises(LeaseHeldError) as held:
+        retrained(w)
+    assert str(held.value) == (
+        f"a retraining by {retraining.getpass.getuser()}, retrain_main/monday of index 'main' is under way; "
+        "wait until it ends"
+    )
+    assert runs.report(w.platform, run).state == "running"
+    assert runs.recent(w.platform)[0].id == run, "the second one never began"
+
+
+def test_a_step_that_fails_closes_the_run_and_frees_the_turn(w: Workspace) -> None:
+    complaints.configure(w)
+    shutil.rmtree(w.root / "model")
+    with pytest.raises(ModelError) as failed:
+        retrained(w)
+    report = runs.recent(w.platform)[0]
+    assert (report.kind, report.state, report.message) == ("retrain", "failed", str(failed.value))
+    retraining.begin(w.platform, "main")
+
+
+def test_a_task_that_fails_leaves_the_run_open_and_its_error_with_it(w: Workspace) -> None:
+    run = retraining.begin(w.platform, "main", external="retrain_main/monday")
+    shutil.rmtree(w.root / "model")
+    with pytest.raises(ModelError) as failed:
+        retraining.look(w.platform, run)
+    open_ = runs.report(w.platform, run)
+    assert (open_.state, open_.message) == ("running", str(failed.value)), "for another try"
+    ended = retraining.end(w.platform, "retrain_main/monday")
+    assert ended is not None
+    assert (ended.state, ended.message) == ("failed", str(failed.value))
+    assert retraining.end(w.platform, "retrain_main/monday") == ended
+    assert retraining.end(w.platform, "retrain_main/tuesday") is None
+    with pytest.raises(UsageError) as late:
+        retraining.look(w.platform, run)
+    assert str(late.value) == f"run {run} has ended (failed: {failed.value}); start a new one"
+
+
+def test_one_that_died_is_buried_by_the_next(w: Workspace) -> None:
+    dead = retraining.begin(w.platform, "main", external="retrain_main/monday")
+    with w.platform.catalog.write() as connection:
+        connection.execute(
+            update(leases_table)
+            .where(leases_table.c.index_name == retraining.lease_name("main"))
+            .values(expires_at=1.0)
+        )
+    alive = retraining.begin(w.platform, "main", external="retrain_main/tuesday")
+    assert (runs.report(w.platform, dead).state, runs.report(w.platform, dead).message) == ("failed", runs.DIED)
+    assert runs.report(w.platform, alive).state == "running"
+    assert runs.report(w.platform, 2).state == "waiting", "what waits for a person is not dead"
+
+
+def test_a_task_that_began_it_twice_leaves_one(w: Workspace) -> None:
+    lost, kept = (retraining.begin(w.platform, "main", external="retrain_main/monday") for _ in range(2))
+    assert [runs.report(w.platform, one).state for one in (lost, kept)] == ["failed", "running"]
+
+
+def test_the_nightly_sync_goes_on_beside_it(w: Workspace) -> None:
+    run = retraining.begin(w.platform, "main")
+    w.write("new.md", "keeper says something new\n")
+    synced = w.sync()
+    assert synced.state == "published"
+    assert runs.report(w.platform, run).state == "running"
+    status = inspection.status(w.platform, "main")[0]
+    assert status["last_run"]["id"] == synced.id
+    retraining.end(w.platform, "nobody's")
+    begun_again = runs.recent(w.platform, "main", 1, of_the_line=True)
+    assert [one.id for one in begun_again] == [synced.id], "the last of the line, whatever was begun before or after"
+
+
+def test_a_challenger_waits_for_its_turn_to_be_compared(w: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = first(w)
+    with w.platform.catalog.write() as connection:
+        connection.execute(comparisons.delete())
+    run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
+    held = leases.acquire(w.platform.catalog, "main", "run 99 (sync)", 60.0)
+    monkeypatch.setattr(retraining, "TURN_S", 0.0)
+    with pytest.raises(LeaseHeldError, match=r"^index 'main' is being written by run 99 \(sync\); "):
+        retraining.judge(w.platform, run)
+    assert count(w, comparisons) == 0, "no look is spent on waiting"
+    leases.release(w.platform.catalog, held)
+    assert retraining.judge(w.platform, run)
+
+
+def test_feedback_counts_from_the_last_retraining_on(w: Workspace) -> None:
+    assert retraining.new_feedback(w.platform, "main") == 0
+    complaints.complain(w, "later", " again")
+    assert retraining.new_feedback(w.platform, "main") == 2 * len(complaints.pages()), "a rating and a passage each"
+    retraining.begin(w.platform, "main")
+    assert retraining.new_feedback(w.platform, "main") == 0
