@@ -41,8 +41,7 @@ gate = { min_test_examples = 30 }    # by default 100
 purpose = "embedder"
 epochs = 1
 batch = 16
-negatives = 0
-max_length = 96
+max_length = 64
 evaluations = 1
 mixes = [0.6, 1.0]
 """
