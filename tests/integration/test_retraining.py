@@ -20,7 +20,7 @@ from penstock.parsing import ParserPool
 from penstock.promotion.promoting import promote
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
-from penstock.trained import Purpose
+from penstock.purposes import Purpose
 from support import complaints
 from support.workspace import Workspace
 
