@@ -80,9 +80,9 @@ def retrained(w: Workspace, purpose: Purpose | None = None, approve: bool = Fals
     return retraining.retrain(w.platform, "main", purpose, WHO, approve)
 
 
-def begun_with(w: Workspace, **facts: Any) -> int:
+def begun_with(w: Workspace, external: str | None = None, **facts: Any) -> int:
     """A retraining under way whose steps found ``facts``."""
-    run = retraining.begin(w.platform, "main")
+    run = retraining.begin(w.platform, "main", external=external)
     options = {**retraining.facts_of(w.platform, run), **facts}
     with w.platform.catalog.write() as connection:
         connection.execute(update(runs_table).where(runs_table.c.id == run).values(options=options))
@@ -268,10 +268,10 @@ def test_a_step_that_fails_closes_the_run_and_frees_the_turn(w: Workspace) -> No
 
 
 def test_a_task_that_fails_leaves_the_run_open_and_its_error_with_it(w: Workspace) -> None:
-    run = retraining.begin(w.platform, "main", external="retrain_main/monday")
+    run = begun_with(w, "retrain_main/monday", purpose="embedder", why="so", set=first(w)["set"])
     shutil.rmtree(w.root / "model")
-    with pytest.raises(ModelError) as failed:
-        retraining.look(w.platform, run)
+    with pytest.raises(ModelError, match=r"^no model folder at ") as failed:
+        retraining.tune(w.platform, run)
     open_ = runs.report(w.platform, run)
     assert (open_.state, open_.message) == ("running", str(failed.value)), "for another try"
     ended = retraining.end(w.platform, "retrain_main/monday")
@@ -280,7 +280,7 @@ def test_a_task_that_fails_leaves_the_run_open_and_its_error_with_it(w: Workspac
     assert retraining.end(w.platform, "retrain_main/monday") == ended
     assert retraining.end(w.platform, "retrain_main/tuesday") is None
     with pytest.raises(UsageError) as late:
-        retraining.look(w.platform, run)
+        retraining.tune(w.platform, run)
     assert str(late.value) == f"run {run} has ended (failed: {failed.value}); start a new one"
 
 
