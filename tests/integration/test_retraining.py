@@ -18,9 +18,9 @@ from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
 from penstock.parsing import ParserPool
 from penstock.promotion.promoting import promote
+from penstock.purposes import Purpose
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
-from penstock.purposes import Purpose
 from support import complaints
 from support.workspace import Workspace
 
