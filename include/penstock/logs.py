@@ -21,6 +21,9 @@ def take_over(name: str) -> None:
     """Have a library's own loggers write through structlog, and nowhere else."""
     logger = logging.getLogger(name)
     logger.handlers, logger.propagate = [Through()], False
+    for below in [one for one in logging.root.manager.loggerDict if one.startswith(f"{name}.")]:
+        child = logging.getLogger(below)  # whoever set it up before had it write elsewhere
+        child.handlers, child.propagate = [], True
 
 
 def configure() -> None:

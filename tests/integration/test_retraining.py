@@ -98,7 +98,7 @@ def test_a_retraining_finds_what_was_wrong_and_how_much_better_it_got(w: Workspa
     asked = retraining.question(w.platform, 2)
     assert asked["subject"] == f"Should model {facts['model']} become the embedder of main?"
     assert asked["body"].startswith(f"Why it was trained: {facts['why']}.\n\n* 0.")
-    assert " test questions, look 1\n* the time of a query by the champion's: " in asked["body"]
+    assert " test questions, look 1\n* its time for a query, of the champion's: " in asked["body"]
     assert asked["body"].endswith(
         "It goes live with release 2, which it was judged on; a sync that changes documents supersedes it, and then "
         "the model must be compared again."

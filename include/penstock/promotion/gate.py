@@ -61,8 +61,10 @@ def _of_the_gain(gain: Gain, alpha: float) -> list[str]:
         return []
     figures = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
     could = f"{gain.n} examples would show a gain of {gain.minimum + gain.resolvable:.3f}"
+    if gain.mean <= 0:
+        return [f"it is no better: {figures}; {could}"]
     if gain.mean <= gain.minimum:
-        return [f"it is no better: {figures}, more than {gain.minimum:.3f} is asked; {could}"]
+        return [f"the gain of {figures} is less than the {gain.minimum:.3f} that is asked; {could}"]
     return [f"the gain of {figures} may be luck: p is {gain.p:.4f}, {alpha:.4f} is asked; {could}"]
 
 

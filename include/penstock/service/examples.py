@@ -87,6 +87,7 @@ RESPONSES: dict[str, Any] = {
         "passages": [PASSAGE],
         "generator": "extractive",
         "refused": False,
+        "where": None,
         "reason": None,
         "confidence": 0.94,
         "needed": 0.1,

@@ -156,6 +156,7 @@ class AnswerResponse(Sent):
     passages: tuple[Passage, ...]
     generator: str
     refused: bool
+    where: str | None = Field(description="the filter that it was asked under")
     reason: str | None = Field(description="why there is no answer")
     confidence: float = Field(description="the chance that the index holds the answer")
     needed: float = Field(description="what is asked of it")
