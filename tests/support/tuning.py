@@ -152,7 +152,16 @@ def frozen(platform: Platform, purpose: Purpose) -> TrainingSet:
 
 def steps(platform: Platform, run: str) -> list[int]:
     """Those of which a run knows the loss."""
+    return [one.step for one in _loss(platform, run)]
+
+
+def losses(platform: Platform, run: str) -> list[float]:
+    """Of the training, by step."""
+    return [one.value for one in _loss(platform, run)]
+
+
+def _loss(platform: Platform, run: str) -> list[Any]:
     from mlflow import MlflowClient
 
     found = MlflowClient(tracking_uri=platform.settings.tracking_url).get_metric_history(run, "loss")
-    return [one.step for one in found]
+    return sorted(found, key=lambda one: one.step)
