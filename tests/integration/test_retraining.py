@@ -107,14 +107,18 @@ def test_a_retraining_finds_what_was_wrong_and_how_much_better_it_got(w: Workspa
     assert champion(w) == (1, {}), "nobody decided yet"
 
 
+def found_first(w: Workspace) -> int:
+    """How many of the questions find their document in the first place."""
+    return sum(w.found(question, k=1) == [key] for key, (question, _sentence) in complaints.pages().items())
+
+
 def test_a_person_who_approves_makes_it_the_champion(w: Workspace) -> None:
-    model = first(w)["model"]
+    model, before = first(w)["model"], found_first(w)
     report = retraining.decide(w.platform, 2, True, WHO, "it finds what they meant")
     serves = f"embedder {model} serves main, with release 2, promoted by ann"
     assert (report.state, report.release, report.message, report.exit_code) == ("promoted", 2, serves, 0)
     assert champion(w) == (2, {"embedder": model})
-    right = [w.found(question, k=1) == [key] for key, (question, _sentence) in complaints.pages().items()]
-    assert sum(right) > 0.9 * len(right)
+    assert found_first(w) > before + len(complaints.pages()) / 4
     again = retraining.decide(w.platform, 2, False, Who("bob", "cli"), "no")
     assert again == report, "the first decision stands"
 
