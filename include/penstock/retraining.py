@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from penstock import decisions, leases, manifest, runs
+from penstock import decisions, leases, manifest, runs, wording
 from penstock.catalog.schema import feedback
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs as runs_table
@@ -303,10 +303,11 @@ def question(platform: Platform, run: int) -> dict[str, str]:
     report, facts = runs.report(platform, run), facts_of(platform, run)
     found = kept(platform, report.index, facts["comparison"])
     gain, means = found.report["gain"], found.report["means"]
-    measured = f"{means['champion']:.3f} → {means['challenger']:.3f}, gain {_gained(gain)}"
+    measured = f"{means['champion']:.3f} → {means['challenger']:.3f}, gain {wording.gain(gain)}"
     lines = [f"* {measured} on {gain['n']:,} test questions, look {found.look}"]
     lines += [
-        f"* guard {name}: {_gained(one)}, may lose {one['tolerated']:g}" for name, one in found.report["guards"].items()
+        f"* guard {name}: {wording.gain(one)}, may lose {one['tolerated']:g}"
+        for name, one in found.report["guards"].items()
     ]
     lines += [f"* {name}: {one['value']:.3g}, at most {one['most']:g}" for name, one in found.report["limits"].items()]
     return {
@@ -320,10 +321,6 @@ def _hurry(release: int | None) -> list[str]:
         return []
     overtaken = "a sync that changes documents supersedes it, and then the model must be compared again."
     return ["", f"It goes live with release {release}, which it was judged on; {overtaken}"]
-
-
-def _gained(gain: Mapping[str, Any]) -> str:
-    return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
 
 
 def new_feedback(platform: Platform, index: str) -> int:

@@ -105,6 +105,15 @@ def _setting(value: Any) -> Any:
     return "off" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
+def gain(value: Mapping[str, Any]) -> str:
+    """A difference of means and the ends of its interval, within a sentence.
+
+    >>> gain({"mean": 0.1, "low": -0.02, "high": 0.2})
+    '+0.100 [-0.020, +0.200]'
+    """
+    return f"{value['mean']:+.3f} [{value['low']:+.3f}, {value['high']:+.3f}]"
+
+
 def figure(value: Mapping[str, Any], signed: bool = False) -> str:
     """A mean and the ends of its interval.
 

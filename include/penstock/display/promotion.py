@@ -23,14 +23,14 @@ def compared(found: dict[str, Any]) -> None:
         return
     paper.blank()
     gain, means = found["gain"], found["means"]
-    paper.line(f"  {means['champion']:.3f} → {means['challenger']:.3f}, gain ", (_interval(gain), STRONG))
+    paper.line(f"  {means['champion']:.3f} → {means['challenger']:.3f}, gain ", (wording.gain(gain), STRONG))
     asked = f"{wording.count(gain['n'], 'example')} in {wording.count(gain['groups'], 'group')}"
     paper.line(f"  p {gain['p']:.4f}, {found['alpha']:.4f} is asked; {asked}")
     rows = [
-        (f"guard: {name}", _interval(one), f"may lose {one['tolerated']:g}") for name, one in found["guards"].items()
+        (f"guard: {name}", wording.gain(one), f"may lose {one['tolerated']:g}") for name, one in found["guards"].items()
     ]
     rows += [(name, f"{round(one['value'], 2):g}", f"at most {one['most']:g}") for name, one in found["limits"].items()]
-    rows += [(name, _interval(one), f"{one['n']}") for name, one in found["slices"].items()]
+    rows += [(name, wording.gain(one), f"{one['n']}") for name, one in found["slices"].items()]
     paper.rows(rows)
     if found["release"] and found["outcome"] == "promote":
         paper.blank()
@@ -49,12 +49,8 @@ def models(found: dict[str, Any]) -> None:
         paper.line((one["model"], STRONG), f"  {one['purpose']}  {one['state']}")
         paper.line("    ", (f"tuned from {one['base']} on set {one['set']}, {one['size_bytes'] / 2**20:.1f} MB", QUIET))
         if one["gain"]:
-            paper.line("    gain ", _interval(one["gain"]))
+            paper.line("    gain ", wording.gain(one["gain"]))
         for reason in one["reasons"]:
             paper.prose(reason, indent=4)
         if one["tainted"]:
             paper.prose("something that it was trained on was erased since: train it again without it", indent=4)
-
-
-def _interval(gain: dict[str, Any]) -> str:
-    return f"{gain['mean']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"

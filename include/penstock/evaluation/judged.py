@@ -84,9 +84,7 @@ def questions(
 ) -> QuestionSet:
     """What ``read`` reads, and an empty set where no question is left."""
     said = hear(platform, index, since)
-    asked: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in said.asked:
-        asked[row["query_digest"], json.dumps(filter_of(row), sort_keys=True)].append(row)
+    asked = by_question(said)
     votes = {one: [vote for row in rows for vote in votes_of(row, said)] for one, rows in asked.items()}
     hidden = _hidden(platform, {vote.document for mine in votes.values() for vote in mine}, readers)
     verdicts = {one: decide(vote for vote in mine if vote.document not in hidden) for one, mine in votes.items()}
@@ -100,11 +98,19 @@ def questions(
             where=filter_of(told),
         )
         for one, rows in asked.items()
-        if verdicts[one].answers and (told := _told(rows))
+        if verdicts[one].answers and (told := last_told(rows))
     ]
     untold = sum(bool(one.answers) for one in verdicts.values()) - len(kept)
     remarks = (BIASED, *_counted(list(verdicts.values()), len(hidden), untold))
     return QuestionSet(NAME, tuple(kept), private=True, by_id=True, remarks=remarks)
+
+
+def by_question(said: Heard) -> dict[tuple[str, str], list[Row]]:
+    """Interactions by the question that they asked and the filter that it was asked under."""
+    asked: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in said.asked:
+        asked[row["query_digest"], json.dumps(filter_of(row), sort_keys=True)].append(row)
+    return asked
 
 
 def filter_of(row: Row) -> Any:
@@ -112,7 +118,7 @@ def filter_of(row: Row) -> Any:
     return row["setup"].get("where") or {}
 
 
-def _told(rows: Sequence[Row]) -> Row | None:
+def last_told(rows: Sequence[Row]) -> Row | None:
     """Of those who asked one question the last whose words are kept; None where none are."""
     return next((row for row in reversed(rows) if row["query"]), None)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from penstock import wording
 from penstock.promotion.gains import Gain
 
 
@@ -59,7 +60,7 @@ def decide(
 def _of_the_gain(gain: Gain, alpha: float) -> list[str]:
     if gain.p <= alpha and gain.low > gain.minimum:
         return []
-    figures = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+    figures = wording.gain(gain.to_dict())
     could = f"{gain.n} examples would show a gain of {gain.minimum + gain.resolvable:.3f}"
     if gain.mean <= 0:
         return [f"it is no better: {figures}; {could}"]
@@ -70,7 +71,7 @@ def _of_the_gain(gain: Gain, alpha: float) -> list[str]:
 
 def _of_the_guards(guards: Mapping[str, tuple[Gain, float]]) -> list[str]:
     return [
-        f"on {name} it may lose more than {tolerated:.3f}: {one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+        f"on {name} it may lose more than {tolerated:.3f}: {wording.gain(one.to_dict())}"
         for name, (one, tolerated) in guards.items()
         if one.low <= -tolerated
     ]

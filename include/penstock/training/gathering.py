@@ -6,7 +6,6 @@ everybody are left out and nobody stays with more than their share (``shares``).
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,11 +97,8 @@ def gather(platform: Platform, index: str, settings: TrainingSettings, since: da
     found = Gathered([], heard)
     heard = found.heard = _shared_out(heard, settings, found)
     corrected = _corrected(platform, heard)
-    together: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in heard.asked:
-        together[row["query_digest"], json.dumps(judged.filter_of(row), sort_keys=True)].append(row)
-    for (question, _), rows in sorted(together.items()):
-        told = next((row for row in reversed(rows) if row["query"]), None)
+    for (question, _), rows in sorted(judged.by_question(heard).items()):
+        told = judged.last_told(rows)
         votes = [vote for row in rows for vote in (*judged.votes_of(row, heard), *corrected.get(row["id"], ()))]
         if told is None:
             found.left_out["questions whose words are not kept"] += bool(votes)

@@ -119,11 +119,8 @@ def _better(found: Findings) -> Tried | None:
 def _settings(better: Tried | None, found: Findings) -> list[Advice]:
     if better is None:
         return []
-    gain = better.gain
-    why = (
-        f"with {better.settings} the logged questions reach an nDCG@10 higher by {gain.mean:+.3f} "
-        f"[{gain.low:+.3f}, {gain.high:+.3f}]"
-    )
+    gained = wording.gain(better.gain.to_dict())
+    why = f"with {better.settings} the logged questions reach an nDCG@10 higher by {gained}"
     return [Advice(Step.SETTINGS, _share(found, Cause.RETRIEVAL) + _share(found, Cause.RANKING), why)]
 
 
