@@ -115,6 +115,16 @@ def test_who_is_quicker_than_the_list_of_indexes_is_answered(server: PageServer,
     expect(tab.get_by_label("Your question")).to_have_value("Who? And")
     assert server.sent("main/answer")["question"] == "Who?"
     assert len(server.asked("main/answer")) == 1
+    assert tab.url == f"{server.url}/#index=main&q=Who%3F"
+
+
+def test_who_is_quicker_than_the_list_asks_the_index_of_the_address(server: PageServer, tab: Page) -> None:
+    server.list_indexes("first", "main")
+    server.play(slow(0.5), "/v1/indexes", times=1)
+    tab.goto(f"{server.url}/#index=main")
+    ask(tab, "Who?")
+    expect(tab.get_by_text("From release 7 of main")).to_be_visible()
+    assert tab.url == f"{server.url}/#index=main&q=Who%3F"
 
 
 def test_what_a_reader_says_reaches_the_service(server: PageServer, tab: Page, accessible: Accessible) -> None:

@@ -42,7 +42,10 @@ function follow() {
   describe();
   if (!there) return troubled(new Problem(404, { title: `There is no index “${index}” here` }));
   if (had.has(location.hash)) return show(had.get(location.hash));
-  if (words && known.length) return ask(at("index").value, words);
+  if (words && known.length) {
+    if (!index) history.replaceState(null, "", fragmentOf(at("index").value, words)); // asked before any was listed
+    return ask(at("index").value, words);
+  }
   at("answer").replaceChildren();
   return question.focus();
 }
@@ -166,10 +169,14 @@ function submit(event) {
   event.preventDefault();
   const words = question.value.trim();
   if (!words) return null;
-  const fragment = `#${new URLSearchParams({ index: at("index").value, q: words })}`;
+  const fragment = fragmentOf(known.length ? at("index").value : asked().index, words);
   if (underway && location.hash === fragment) return null; // pressed twice
   if (location.hash !== fragment) history.pushState(null, "", fragment);
   return known.length ? ask(at("index").value, words) : start();
+}
+
+function fragmentOf(index, words) {
+  return `#${new URLSearchParams({ index: index ?? "", q: words })}`;
 }
 
 function asked() {
