@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -31,27 +31,49 @@ def collapse(hits: Sequence[Hit], at_least: float, k: int) -> list[Distinct]:
     kept: list[tuple[Distinct, Shingles]] = []
     seen: set[tuple[str, ...]] = set()
     for hit in hits:
-        mine = shingles(hit.row.text)
-        near = kept if _may_be_alike(mine, seen, at_least) else []
-        first = next((one for one, theirs in near if _overlap(mine, theirs, at_least)), None)
-        if first is not None:
-            first.same.append(hit)
-        elif len(kept) < k:
-            kept.append((Distinct(hit), mine))
-            seen |= mine
+        if _may_be_alike(hit.row.text, seen, at_least):
+            mine = shingles(hit.row.text)
+            first = next((one for one, theirs in kept if _overlap(mine, theirs, at_least)), None)
+            if first is not None:
+                first.same.append(hit)
+                continue
+        if len(kept) < k:
+            kept.append((Distinct(hit), shingles(hit.row.text)))
+            seen |= kept[-1][1]
     return [one for one, _ in kept]
 
 
 def shingles(text: str) -> Shingles:
     """Every five successive words of a text; of a shorter one all its words."""
-    words = text.casefold().split()
-    return frozenset(zip(*(words[at:] for at in range(SHINGLE_WORDS)), strict=False)) or frozenset([tuple(words)])
+    return frozenset(_successive(_words(text)))
 
 
-def _may_be_alike(mine: Shingles, seen: set[tuple[str, ...]], at_least: float) -> bool:
-    """Whether any of what was seen can overlap by so much: then not all of these few are missing there."""
-    few = islice(mine, math.ceil((1 - at_least) * len(mine)) + 1)
-    return not at_least or not seen.isdisjoint(few)
+def _words(text: str) -> list[str]:
+    return text.casefold().split()
+
+
+def _successive(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    if len(words) < SHINGLE_WORDS:
+        return [tuple(words)]
+    return zip(*(islice(words, at, None) for at in range(SHINGLE_WORDS)), strict=False)
+
+
+def _may_be_alike(text: str, seen: set[tuple[str, ...]], at_least: float) -> bool:
+    """Whether any of what was seen can overlap by so much: then these few shingles are not all missing there.
+
+    A text of n different shingles lacks at most (1 - ``at_least``) n of those of one that it is alike to. Most hits
+    are like no other, and this is known from a tenth of their words.
+    """
+    words = _words(text)
+    few = math.ceil((1 - at_least) * max(len(words) - SHINGLE_WORDS + 1, 1)) + 1
+    mine: set[tuple[str, ...]] = set()
+    for one in _successive(words):
+        if one in seen:
+            return True
+        mine.add(one)
+        if len(mine) == few:
+            return not at_least
+    return not at_least
 
 
 def _overlap(a: Shingles, b: Shingles, at_least: float) -> bool:
