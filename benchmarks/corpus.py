@@ -32,13 +32,17 @@ when_silent = ["public"]
 [indexes.{index}]
 sources = ["made"]
 
-[indexes.{index}.embedder]
-backend = "hashing"
-
-[service.limits]
+{embedder}[service.limits]
 requests_per_minute = 0
 """
 """Everything else is penstock's default, the gates' limits too. Every second team's documents are its own."""
+
+HASHING = f"""\
+[indexes.{INDEX}.embedder]
+backend = "hashing"
+
+"""
+"""It knows no model and costs next to nothing."""
 
 RULE = """
 [[sources.made.access]]
@@ -47,12 +51,12 @@ principals = ["team:{team}"]
 """
 
 
-def make(home: Path, documents: int, sections: int) -> None:
-    """Write the configuration and the documents below ``home``."""
+def make(home: Path, documents: int, sections: int, embedder: str = HASHING) -> None:
+    """Write the configuration and the documents below ``home``; ``embedder`` is the index's section of its own."""
     for nth in range(documents):
         write(home, nth, sections)
     access = "".join(RULE.format(team=team) for team in range(1, TEAMS, 2))
-    (home / "penstock.toml").write_text(CONFIG.format(access=access, index=INDEX), encoding="utf-8")
+    (home / "penstock.toml").write_text(CONFIG.format(access=access, index=INDEX, embedder=embedder), encoding="utf-8")
 
 
 def write(home: Path, nth: int, sections: int, edition: int = 0) -> None:

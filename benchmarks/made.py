@@ -21,8 +21,8 @@ from typing import Any
 from benchmarks import machine
 
 
-def opened(home: Path) -> Any:
-    """Import all that a sync imports, and return the platform."""
+def opened(home: Path, platform: Callable[[], Any] | None = None) -> Any:
+    """Import all that a sync imports, and return the platform, or what ``platform`` makes instead."""
     os.environ["PENSTOCK_CONFIG"] = str(home / "penstock.toml")
     os.environ["PENSTOCK_HOME"] = str(home / "home")
     import lancedb  # noqa: F401
@@ -33,7 +33,7 @@ def opened(home: Path) -> Any:
     from penstock.platform import Platform
 
     logs.configure()
-    return Platform()
+    return (platform or Platform)()
 
 
 def measures() -> dict[str, Callable[[Any, Path], dict[str, Any]]]:
