@@ -53,7 +53,7 @@ class EmbedderRecipe(RecipeBase):
     """
 
     purpose: Literal["embedder"] = "embedder"
-    negatives: int = Field(default=1, ge=0, le=8, description="mined ones of each question, beside those of the batch")
+    negatives: int = Field(default=2, ge=0, le=8, description="mined ones of each question, beside those of the batch")
     scale: float = Field(default=20.0, gt=0, description="of cosines, before their softmax: 1 / temperature")
     replay: Path | None = None
     mixes: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(default=(0.4, 0.6, 0.8, 1.0), min_length=1)

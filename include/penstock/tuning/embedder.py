@@ -25,6 +25,8 @@ from penstock.tuning_settings import EmbedderRecipe
 
 COMPARED = 64
 """Texts on which the serving path has to give what torch gives."""
+AMONG = 300
+"""Examples to train on, among whose passages those of the validation split have to be found during the training."""
 
 
 def texts_of_a_row(recipe: EmbedderRecipe) -> int:
@@ -37,7 +39,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
 
-    from penstock.tuning.losses import WeightedRanking
+    from penstock.tuning.losses import Finding, WeightedRanking
 
     folder = open_folder(str(job.base.folder))
     learn, chosen_on = examples(job, Split.TRAIN), examples(job, Split.VALIDATION)
@@ -56,7 +58,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
             **lora.arguments(recipe, str(work), len(rows), recipe.epochs, recipe.rate()),
         ),
         train_dataset=Dataset.from_list(rows),
-        eval_dataset=Dataset.from_list(columns(job, recipe, chosen_on)),
+        evaluator=Finding(ranking.pool(chosen_on, [*chosen_on, *learn[:AMONG]]), job.embedder, recipe),
         loss=WeightedRanking(model, scale=recipe.scale),
         callbacks=early.callbacks(job),
     )

@@ -70,6 +70,11 @@ def read_pairs(path: Path, key: str) -> tuple[list[tuple[str, str]], list[str]]:
 
 def measured(embedder: Embedder, over: Pool) -> dict[str, float]:
     """Means over the questions, four digits."""
+    return means(dict(enumerate(by_question(embedder, over))))
+
+
+def by_question(embedder: Embedder, over: Pool) -> list[dict[str, float]]:
+    """The measures of each question, in the order of the pool."""
     import numpy as np
 
     passages = embedder.embed_documents(list(over.passages))
@@ -78,8 +83,9 @@ def measured(embedder: Embedder, over: Pool) -> dict[str, float]:
         scores = passages @ embedder.embed_query(question)
         rankings[str(place)] = [str(one) for one in np.argsort(-scores, kind="stable")[:DEPTH]]
     relevant = {str(one): {str(place): 1 for place in right} for one, right in over.relevant.items()}
-    return means(measures.by_question(relevant, rankings))
+    found = measures.by_question(relevant, rankings)
+    return [found[str(place)] for place in range(len(over.questions))]
 
 
-def means(values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+def means(values: Mapping[Any, Mapping[str, float]]) -> dict[str, Any]:
     return {name: round(fmean(one[name] for one in values.values()), 4) for name in SHOWN}
