@@ -7,7 +7,7 @@ from typing import Any
 from penstock.answers.base import BESIDE
 from penstock.display import paper
 from penstock.display.paper import BAD, QUIET, STRONG, WARN
-from penstock.display.search import exact_place, excerpt, headline, path, recorded, timings
+from penstock.display.search import body, exact_place, excerpt, headline, path, recorded, timings
 from penstock.wording import count, listed
 
 NEAREST = 3
@@ -47,7 +47,7 @@ def _refused(answer: dict[str, Any]) -> None:
     for number, passage in enumerate(answer["passages"][:NEAREST], 1):
         paper.blank()
         paper.line(("near  " if number == 1 else "      ", QUIET), (path(passage), STRONG))
-        paper.prose(excerpt(passage["text"], answer["question"]), indent=6)
+        paper.prose(excerpt(body(passage), answer["question"]), indent=6)
         exact_place(passage)
 
 
