@@ -97,6 +97,14 @@ def problem(said: httpx.Response) -> dict[str, Any]:
             "unknown-field",
             "filter, character 1: unknown field 'sauce'; did you mean 'source'?",
         ),
+        (SEARCH, {"query": "\u200b"}, 400, "bad-request", "the question is blank; write some words to search for"),
+        (
+            ANSWER,
+            {"question": "\u0000\u0001"},
+            400,
+            "bad-request",
+            "the question is blank; write some words to search for",
+        ),
         (ANSWER, {"question": ""}, 400, "bad-request", "the question is blank; write some words to search for"),
         (ANSWER, {"question": "a", "stream": True, "as_of": 1}, 410, "release-pruned", None),
         (

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from penstock.errors import UsageError, did_you_mean
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.source_settings import Section
+from penstock.words import is_blank
 
 
 class Line(Section):
@@ -58,7 +59,7 @@ def _question(text: str, place: str) -> Question:
         raise UsageError(f"{place}: this is not JSON: {error}") from None
     except ValidationError as error:
         raise UsageError(f"{place}: {_said(error)}") from None
-    if not line.question.strip():
+    if is_blank(line.question):
         raise UsageError(f"{place}: the question is blank; write what people would ask")
     if line.must_pass and not line.keys:
         raise UsageError(f"{place}: must_pass needs keys: name the documents that answer it")
