@@ -23,6 +23,7 @@ from penstock.retrieval import Found, Passage, search
 from penstock.retrieval.places import Served, served
 from penstock.retrieval.trace import Trace
 from penstock.settings import AnswerSettings
+from penstock.wording import count
 
 SEARCHED = 10
 """Hits that an answer is made from: so many were found when the confidence was calibrated."""
@@ -120,7 +121,9 @@ def stream(
         if not claims:
             raise
         broken_off = str(error)
-    trace.after("generate", note="left out" if refused else f"{len(claims)} claims by {settings.generator_name}")
+    trace.after(
+        "generate", note="left out" if refused else f"{count(len(claims), 'claim')} by {settings.generator_name}"
+    )
     yield Ended(
         Answer(
             index=index,

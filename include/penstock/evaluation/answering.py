@@ -20,6 +20,7 @@ from penstock.evaluation.judging import Judge, NoVerdictError, Opinion
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.platform import Platform
 from penstock.progress import Progress
+from penstock.wording import count
 
 OPINION = "a model's opinion, which errs and may be talked round by what it reads"
 
@@ -147,7 +148,7 @@ def evaluate_answers(
     absent = {id_: why for id_, why in wanted.absent.items() if why != UNANSWERABLE}
     to_ask = [one for one in questions.questions if one.id not in absent]
     if not to_ask:
-        raise UsageError(f"none of the {len(absent)} questions of {questions.name} can be asked of {index!r}")
+        raise UsageError(f"none of {count(len(absent), 'question')} of {questions.name} can be asked of {index!r}")
     progress.stage("ask", len(to_ask))
     rows = []
     for question in to_ask:
@@ -168,7 +169,7 @@ def evaluate_answers(
 
 def _raise_where_hopeless(rows: Sequence[Graded]) -> None:
     if all(row.hopeless for row in rows):
-        raise ModelError(f"none of {len(rows):,} questions was answered: {rows[0].failed}")
+        raise ModelError(f"none of {count(len(rows), 'question')} was answered: {rows[0].failed}")
 
 
 IsRight = Callable[[str, str], bool]

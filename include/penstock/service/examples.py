@@ -25,7 +25,7 @@ DETAILS = {
     "too-large": "a request may have 65,536 bytes; send less",
     "too-slow": "its body did not come within 20 s; send it at once",
     "too-often": "more than 120 requests in a minute; come again in 7 s",
-    "busy": "32 requests are under way already; come again in a moment",
+    "busy": "it works on 32 requests already; come again in a moment",
     "out-of-time": "it took more than 60 s; ask for less, or again later",
 }
 """Of kinds of problems whose words are those of the error."""
