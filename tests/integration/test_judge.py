@@ -100,6 +100,15 @@ def test_faithfulness_is_the_share_of_statements_that_are_borne_out(w: Workspace
     assert answer["opinion"] == {"faithfulness": 0.5, "relevant": True}
 
 
+def test_a_judge_reads_what_was_claimed_and_none_of_our_marks(w: Workspace, api: ModelApi) -> None:
+    api.writes = lambda body: answering_and_judged(body) if "tools" in body else claim("The mill is sold.")
+    (answer,) = evaluated(w, questions=QUESTIONS[:1])["answers"]
+    assert (answer["answer"], answer["opinion"]["faithfulness"]) == ("The mill is sold. [no source]", 0.0)
+    judged = [one.body["messages"][0]["content"] for one in api.asked if "tools" in one.body]
+    assert judged
+    assert not [text for text in judged if "[no source]" in text]
+
+
 Writes = Callable[[dict[str, Any]], str]
 
 

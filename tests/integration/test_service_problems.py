@@ -303,6 +303,7 @@ def test_garbage_and_sources_that_were_not_given_do_not_pass(
     api.writes = lambda _body: claim("It is sold.", (99, "sold"), (1, "The mill is sold.")) + claim("So.", RIGHT)
     said = answered().json()
     assert [one["unsupported"] for one in said["claims"]] == [True, False]
+    assert said["text"] == "It is sold. [no source] So."
     assert said["dropped"] == {"no such passage": 1, "not in the passage": 1}
 
 

@@ -345,7 +345,7 @@ def test_a_reranker_learns_graded_passages(w: Workspace) -> None:
 def answered(w: Workspace) -> None:
     for nth, town in enumerate(TOWNS):
         who = PEOPLE[nth % 6]
-        id_ = ask(w, question(nth), who, answer=Answered(f"It is the depot of Lorton, number {nth}."))
+        id_ = ask(w, question(nth), who, answer=Answered(f"It is the depot of Lorton, number {nth}. [no source]"))
         say(w, id_, who, Kind.CORRECTION, text=f"The depot of {town} keeps {GOODS[nth]} for sale.")
 
 

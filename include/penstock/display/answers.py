@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.answers.base import BESIDE
+from penstock.answers.results import NO_SOURCE
 from penstock.display import paper
 from penstock.display.paper import BAD, QUIET, STRONG, WARN
 from penstock.display.search import body, exact_place, excerpt, headline, path, recorded, timings
@@ -21,7 +22,7 @@ def answered(answer: dict[str, Any]) -> None:
         _refused(answer)
     for claim in answer["claims"]:
         marks = "".join(f"[{number}]" for number in claim["quotes"])
-        paper.prose(claim["text"], " ", ("(no source holds this)", WARN) if claim["unsupported"] else (marks, QUIET))
+        paper.prose(claim["text"], " ", (NO_SOURCE, WARN) if claim["unsupported"] else (marks, QUIET))
     for quote in answer["quotes"]:
         paper.blank()
         paper.line((f"{quote['number']:>2}  ", STRONG), (path(quote), STRONG))

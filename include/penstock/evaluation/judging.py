@@ -70,7 +70,7 @@ class Judge:
         """Judge an answer that was given. Raises ``NoVerdictError``, ``TransientModelError``, or another ``ModelError``
         where the next answer would fare no better.
         """
-        question, said = encodable(answer.question), encodable(answer.text)
+        question, said = encodable(answer.question), encodable(" ".join(claim.text for claim in answer.claims))
         context = encodable("\n\n".join(passage.text for passage in answer.passages))
         try:
             faithful = self._faithfulness.eval(input=question, output=said, context=context)

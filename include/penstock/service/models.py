@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticSerializationError
 
 from penstock.answers import Answer, Claim, Quote
+from penstock.answers.results import NO_SOURCE
 from penstock.feedback import Kind, Said
 from penstock.retrieval import Citation, Found, Passage
 from penstock.retrieval.trace import Stage
@@ -150,11 +151,11 @@ class AnswerResponse(Sent):
     index: str
     release: int
     question: str
-    text: str
+    text: str = Field(description=f"the claims one after the other, `{NO_SOURCE}` behind each that is unsupported")
     claims: tuple[Claim, ...]
     quotes: tuple[Quote, ...]
     passages: tuple[Passage, ...]
-    generator: str
+    generator: str | None = Field(description="what was asked to answer; null where the question was refused before")
     refused: bool
     where: str | None = Field(description="the filter that it was asked under")
     reason: str | None = Field(description="why there is no answer")

@@ -71,7 +71,7 @@ def test_what_no_source_holds_and_what_was_left_out_is_said(capsys: pytest.Captu
         claims=(Claim("It is gold.", (), True),), quotes=(), dropped={"no such passage": 1, "not in the passage": 2}
     )
     assert shown(one, capsys) == (
-        f"{HEAD}  It is gold. (no source holds this)\n\n  3 quotes left out: 1 no such passage, 2 not in the passage\n"
+        f"{HEAD}  It is gold. [no source]\n\n  3 quotes left out: 1 no such passage, 2 not in the passage\n"
     )
 
 
