@@ -99,6 +99,12 @@ class FeedbackRequest(Asked):
                     "kind": "correction",
                     "text": "It is £240 since 1 May 2026.",
                 },
+                {
+                    "interaction": "0f343b0931126a20f133d67c2b018a3b",
+                    "kind": "right-passage",
+                    "passage": "9f1c2f0f6f0f4f63a7a4f6f7b8a1c2d3",
+                    "span": {"start": 305, "end": 368},
+                },
             ]
         }
     )
@@ -107,8 +113,12 @@ class FeedbackRequest(Asked):
     kind: Annotated[Kind, Field(strict=False)]
     value: float | None = Field(default=None, ge=-1, le=1, description="of a rating: -1 the worst, 1 the best")
     text: str | None = Field(default=None, description="of a comment, or the corrected answer")
-    passage: str | None = Field(default=None, description="the chunk, or the document, that this is about")
-    span: Span | None = Field(default=None, description="where in the right document")
+    passage: str | None = Field(
+        default=None,
+        description="what this is about: a chunk's id, or a document as KEY, SOURCE:KEY or `document_id`; the whole "
+        "answer where it is left out",
+    )
+    span: Span | None = Field(default=None, description="of a right passage: where in its document")
     session: Name | None = None
     person: Name | None = None
 
