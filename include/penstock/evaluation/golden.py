@@ -85,7 +85,8 @@ def _said(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key {key!r}{did_you_mean(key, Line.model_fields)}"
     if first["type"] == "missing":
-        return f"{key!r} is missing"
+        hint = "; name the documents that answer it, or write [] where none does" if key == "keys" else ""
+        return f"{key!r} is missing{hint}"
     if not key:
         return f"a question is a JSON object with id, question and keys, not {first['input']!r}"
     return f"{key}: {first['input']!r} will not do: {first['msg']}"

@@ -28,6 +28,9 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 """What autoevals raises where a model wrote something else than it was asked for."""
 
 
+ANOTHER = "a judge must take tools (function calling): if this comes often, name another model"
+
+
 class NoVerdictError(ModelError):
     """The judge said something that is no verdict."""
 
@@ -77,7 +80,9 @@ class Judge:
             relevant = self._relevance.eval(input=question, output=said, criteria=RELEVANT)
             return Opinion(float(faithful.score), relevant.score > 0)
         except UNREADABLE as error:
-            raise NoVerdictError(f"{self.name} gave no verdict that can be read ({type(error).__name__})") from None
+            raise NoVerdictError(
+                f"{self.name} gave no verdict that can be read ({type(error).__name__}); {ANOTHER}"
+            ) from None
 
     def _complete(self, **asked: Any) -> dict[str, Any]:
         # autoevals fills its prompts as if they were HTML.

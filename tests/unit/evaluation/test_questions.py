@@ -66,6 +66,10 @@ GOOD = '{"id": "a", "question": "b?", "keys": ["c.md"]}'
         ("{", "this is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("[]", "a question is a JSON object with id, question and keys, not []"),
         ('{"id": "b", "keys": []}', "'question' is missing"),
+        (
+            '{"id": "b", "question": "who?"}',
+            "'keys' is missing; name the documents that answer it, or write [] where none does",
+        ),
         ('{"id": "b", "question": " ", "keys": []}', "the question is blank; write what people would ask"),
         ('{"id": "b", "question": "\\u200b", "keys": []}', "the question is blank; write what people would ask"),
         ('{"id": "b", "question": "?", "keys": [], "spam": "x"}', "unknown key 'spam'; did you mean 'span'?"),
