@@ -306,6 +306,26 @@ def test_empty_answers_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_release_says_what_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {
+        "index_name": "handbook",
+        "number": 1,
+        "state": "published",
+        "live": True,
+        "created_at": 0.0,
+        "published_at": 0.0,
+        "documents": 36,
+        "quarantined": 1,
+        "chunks": 141,
+        "base": None,
+        "pinned": False,
+        "failed_gates": [],
+        "changes": {"new": 36, "attachments": 1, "rows_rewritten": 0, "removed": 0},
+    }
+    display.releases([one])
+    assert capsys.readouterr().out.endswith("\n  1  36 new, 1 attachment (the first)\n")
+
+
 def test_an_excerpt_holds_the_words_of_the_question() -> None:
     text = "Nothing of interest here. " * 20 + "A week of river watch is paid £240. " + "More of nothing. " * 20
     found = display.excerpt(text, "What is a week of river watch paid?")
