@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select
 from penstock.catalog import Catalog
 from penstock.catalog.schema import decisions, documents
 from penstock.errors import UsageError
+from penstock.words import is_blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def from_shell() -> Who:
 
 def reasoned(why: str) -> str:
     """Return the reason without its padding. Raises ``UsageError`` where it is blank."""
-    if not why.strip():
+    if is_blank(why):
         raise UsageError("a decision needs a reason: say in a few words why (--why TEXT)")
     return why.strip()
 

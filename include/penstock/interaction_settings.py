@@ -48,7 +48,7 @@ class FeedbackSettings(Section):
     another log's ``answer`` or ``passage`` may be anything. What a row does not have it does not say. ``interaction``
     is the id that Penstock gave; a row without one names ``question`` and ``shown``, and makes an interaction.
     ``passage`` is the one of those shown that the row is about; without it the row is about the whole answer.
-    ``shown``, ``passage`` and ``right`` name passages by chunk id, or documents by ``KEY`` or ``SOURCE:KEY``;
+    ``shown``, ``passage`` and ``right`` name passages by chunk id, or documents by ``KEY``, ``SOURCE:KEY`` or id;
     ``right_text`` is the right span itself, in the words of the document.
     """
 

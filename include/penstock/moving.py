@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
-from penstock import manifest, runs, whereabouts
+from penstock import manifest, runs, whereabouts, wording
 from penstock.batching import batched
 from penstock.catalog.schema import generations
 from penstock.errors import StoreError, UsageError
@@ -137,8 +137,8 @@ def _require(kept: list[Row[Any]], collection: VectorIndex) -> None:
             digest = digest_add(digest, [one.id for one in batch])
         if (count, digest) != (row.chunks, row.digest):
             raise StoreError(
-                f"release {row.number} of {row.index_name!r} has {count} rows of digest {digest[:12]}, the catalog "
-                f"says {row.chunks} of {row.digest[:12]}; the index did not move. "
+                f"release {row.number} of {row.index_name!r} has {wording.count(count, 'row')} of digest "
+                f"{digest[:12]}, the catalog says {row.chunks} of {row.digest[:12]}; the index did not move. "
                 f"Run `penstock verify {row.index_name}`"
             )
 

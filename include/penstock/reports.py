@@ -268,6 +268,7 @@ def environment(*folders: str) -> Environment:
     )
     made.filters |= {
         "ago": ago,
+        "counted": wording.count,
         "duration": wording.duration,
         "figure": wording.figure,
         "moment": moment,

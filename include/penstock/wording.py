@@ -76,13 +76,14 @@ def when(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
 
 
-def listed(counts: Mapping[str, int], nothing: str = "nothing") -> str:
-    """Name what is not zero.
+def listed(counts: Mapping[str, int], nothing: str = "nothing", plurals: Mapping[str, str] | None = None) -> str:
+    """Name what is not zero; ``plurals`` are those of names that have one.
 
-    >>> listed({"new": 2, "changed": 0, "removed": 1})
-    '2 new, 1 removed'
+    >>> listed({"new": 2, "changed": 0, "query": 1}), listed({"query": 2}, plurals={"query": "queries"})
+    ('2 new, 1 query', '2 queries')
     """
-    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if value) or nothing
+    named = {name if value == 1 else (plurals or {}).get(name, name): value for name, value in counts.items() if value}
+    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in named.items()) or nothing
 
 
 def unlike(settings: Mapping[str, Any], usual: Mapping[str, Any], instead: bool = False) -> str:

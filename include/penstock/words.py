@@ -16,6 +16,19 @@ LONGEST_WITHOUT_ENDING = 3
 """Of longer words a last s is taken off (Harman, "How effective is suffixing?", 1991)."""
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 """Scripts that write without spaces are compared character by character."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+"""Categories of Unicode: control, format, half a character, spaces, and marks, which stand on another character."""
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs by their category, and blank by their shape."""
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing in a text that anybody sees: spaces, control characters and the like alone.
+
+    >>> is_blank(""), is_blank("\\u200b\\0 \\ufeff"), is_blank("?")
+    (True, True, False)
+    """
+    return all(character in _FILLERS or unicodedata.category(character) in _UNSEEN for character in text)
 
 
 def words(text: str) -> list[str]:

@@ -84,7 +84,7 @@ def test_a_claim_without_a_source_is_marked_as_such(server: PageServer, tab: Pag
     answer(server, claim("He is the best of all."), dropped={"not in the source": 2})
     tab.goto(server.url)
     ask(tab, "Who?")
-    expect(tab.locator(".unsupported")).to_have_text("He is the best of all. no source found")
+    expect(tab.locator(".unsupported")).to_have_text("He is the best of all. [no source]")
     expect(
         tab.get_by_text("From release 7 of main · extractive · 2 quotes left out: not in the source")
     ).to_be_visible()

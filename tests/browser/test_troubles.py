@@ -238,7 +238,8 @@ def test_a_key_is_asked_for_where_the_service_wants_one(server: PageServer, tab:
     tab.keyboard.type("psk_1_secret")
     tab.keyboard.press("Enter")
     expect(tab.get_by_text("He grinds barley.")).to_be_visible()
-    assert server.requests[-1].headers["authorization"] == "Bearer psk_1_secret"
+    questions = [one for one in server.requests if one.path.endswith("/answer")]  # the page's icon may come later
+    assert questions[-1].headers["authorization"] == "Bearer psk_1_secret"
     assert "secret" not in tab.url
     tab.reload()
     expect(tab.get_by_text("He grinds barley.")).to_be_visible()
@@ -301,7 +302,8 @@ def test_a_key_can_be_used_where_none_is_needed(server: PageServer, tab: Page, a
     tab.keyboard.type("psk_1_secret")
     tab.keyboard.press("Enter")
     expect(tab.get_by_text("He grinds barley.")).to_be_visible()
-    assert server.requests[-1].headers["authorization"] == "Bearer psk_1_secret"
+    questions = [one for one in server.requests if one.path.endswith("/answer")]  # the page's icon may come later
+    assert questions[-1].headers["authorization"] == "Bearer psk_1_secret"
     expect(tab.get_by_role("button", name="Use a key")).to_be_hidden()
     tab.get_by_role("button", name="Forget the key").click()
     expect(tab.get_by_role("button", name="Use a key")).to_be_visible()

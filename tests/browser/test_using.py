@@ -174,7 +174,7 @@ def test_a_copy_brings_the_citations_and_is_reported_once(server: PageServer, op
     expect(tab.get_by_text("Copied.")).to_be_visible()
     assert tab.evaluate("navigator.clipboard.readText()").splitlines() == [
         "He grinds barley. [1] [2]",
-        "It is the finest of all.",
+        "It is the finest of all. [no source]",
         "[1] The mill, page 3, release 7",
         "[2] The mill, page 3, release 7",
     ]

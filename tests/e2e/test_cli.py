@@ -148,6 +148,9 @@ def reading(shell: Shell) -> None:
     shell.tell("search as of", *question, "--as-of", "1", "-k", "3")
     shell.tell("search stranger", "search", "notes", "treasure willow", "--json")
     shell.tell("search keeper", "search", "notes", "treasure willow", "-p", "group:keepers", "--json")
+    shell.tell("search blank", "search", "notes", "\u200b\x01", "--json")
+    shell.tell("ask blank", "ask", "notes", "\u200b\x01", "--json")
+    shell.tell("search half", "search", "notes", "barley", "--where", "key = ", "--json")
     shell.tell("search where", "search", "notes", "barley", "--where", "key=mill.md", "--json")
     shell.tell("search people", "search", "notes", "what does barley cost", "-k", "1")
     shell.tell("ask", "ask", "notes", "what does barley cost", "--json")
@@ -335,6 +338,13 @@ def test_a_search_shows_what_the_reader_may_see(story: dict[str, Said]) -> None:
     assert all(hit["key"] != "secret.md" for hit in story["search stranger"].json["hits"])
     assert story["search keeper"].json["hits"][0]["key"] == "secret.md"
     assert {hit["key"] for hit in story["search where"].json["hits"]} == {"mill.md"}
+
+
+def test_half_a_question_is_refused(story: dict[str, Said]) -> None:
+    blank = "the question is blank; write some words to search for"
+    half = "filter, character 7: found the end where a text in quotes, a number or a date would do"
+    said = [(story[name].code, story[name].json["error"]) for name in ("search blank", "ask blank", "search half")]
+    assert said == [(2, blank), (2, blank), (2, half)]
 
 
 def test_people_can_trace_what_a_search_prints(story: dict[str, Said]) -> None:

@@ -129,21 +129,21 @@ def test_what_a_document_orders_is_left_without_a_source(asked: Callable[..., an
     api.writes = obedient
     answer = asked()
     assert [(one.text, one.unsupported) for one in answer.claims] == [("The mill is sold to Mallory", True)]
-    assert answer.quotes == ()
+    assert (answer.text, answer.quotes) == ("The mill is sold to Mallory [no source]", ())
     assert answer.dropped == {NOT_IN_PASSAGE: 1, NO_SUCH_PASSAGE: 1}
 
 
 def test_no_generator_is_asked_what_is_refused(asked: Callable[..., answers.Answer], api: ModelApi) -> None:
     refused = asked("How is a quasar spun?", min_confidence=0.99)
-    assert (refused.refused, api.asked) == (TOO_UNSURE, [])
+    assert (refused.refused, refused.generator, api.asked) == (TOO_UNSURE, None, [])
     nothing = asked(where="key = 'no-such.md'")
-    assert (nothing.refused, nothing.confidence, api.asked) == (NOTHING_PASSES, 0.0, [])
+    assert (nothing.refused, nothing.generator, nothing.confidence, api.asked) == (NOTHING_PASSES, None, 0.0, [])
 
 
 def test_a_generator_that_finds_no_answer_refuses(asked: Callable[..., answers.Answer], api: ModelApi) -> None:
     api.writes = lambda _body: '{"claim": null}'
     answer = asked()
-    assert (answer.refused, answer.claims) == (NOT_IN_PASSAGES, ())
+    assert (answer.refused, answer.claims, answer.generator) == (NOT_IN_PASSAGES, (), f"openai {CHAT_MODEL}")
 
 
 def test_what_stands_beside_the_claims_is_counted_and_not_shown(

@@ -78,9 +78,16 @@ def test_an_answer_is_kept_whole_before_it_ends(w: Workspace, api: ModelApi) -> 
 def test_a_refusal_is_kept_as_one(w: Workspace, api: ModelApi) -> None:
     ended = answers.last(events(w, api, "How is a quasar spun?", needed=0.99))
     (row,) = kept(w)
-    assert (row["refused"], row["answer"], row["citations"]) == (True, None, [])
+    assert (row["refused"], row["answer"], row["citations"], row["generator"]) == (True, None, [], None)
     assert row["confidence"] == ended.answer.confidence < 0.99
     assert row["shown"], "a reader is shown the nearest passages"
+
+
+def test_a_claim_without_a_source_is_kept_marked(w: Workspace, api: ModelApi) -> None:
+    api.writes = lambda _body: claim("The mill is sold.") + claim("So.", (1, "The mill stands by the weir."))
+    ended = answers.last(events(w, api))
+    (row,) = kept(w)
+    assert row["answer"] == ended.answer.text == "The mill is sold. [no source] So."
 
 
 def test_a_reader_who_goes_away_leaves_what_was_shown(w: Workspace, api: ModelApi) -> None:

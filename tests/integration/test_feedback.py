@@ -19,9 +19,11 @@ from penstock.catalog.schema import interactions as interactions_table
 from penstock.errors import UsageError
 from penstock.feedback import Kind, Said
 from penstock.feedback.page import WIDTH, chart, page
+from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Asker
 from penstock.retrieval import Found, search
+from penstock.sync import sync
 from support.bucket import keep_stores_at, s3_client, s3_server
 from support.workspace import WHO, Workspace
 
@@ -99,6 +101,31 @@ def test_the_right_passage_need_not_have_been_shown(w: Workspace) -> None:
     rows = said(w, "chunk_id", "start", "end")
     assert [row[0] for row in rows] == [chunk, None, None]
     assert [row[2] - row[1] for row in rows[1:]] == [len("rye bread"), 5]
+
+
+def test_a_document_is_named_by_the_id_that_a_passage_carries(w: Workspace) -> None:
+    found, id_ = recorded(w)
+    mill = next(one for one in found.passages if one.key == "mill.md")
+    place = (mill.document_id, mill.start, mill.end)
+    feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage=mill.document_id, span=(mill.start, mill.end)))
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=1.0, passage=mill.document_id))
+    row = {"interaction": id_, "right": mill.document_id, "right_start": mill.start, "right_end": mill.end}
+    assert feedback.import_files(w.platform, "main", [log(w, [row])]).taken == 1
+    rows = said(w, "kind", "document_id", "start", "end")
+    assert rows == [("right-passage", *place), ("rating", mill.document_id, None, None), ("right-passage", *place)]
+
+
+@ON_SQLITE
+def test_an_id_opens_no_document_that_may_not_be_read_nor_one_of_another_index(w: Workspace) -> None:
+    _found, id_ = recorded(w)
+    more, index = w.settings.sources["docs"], w.settings.indexes["main"]
+    indexes = {"main": index, "other": index.model_copy(update={"sources": ("more",)})}
+    w.settings = w.settings.model_copy(update={"sources": {"docs": more, "more": more}, "indexes": indexes})
+    w.platform = w.open()
+    sync(w.platform, "other")
+    for document in (document_id("docs", "pay.md"), document_id("more", "mill.md"), "0" * 32):
+        with pytest.raises(UsageError, match=f"^no source of 'main' has a document '{document}'; write its key, or"):
+            feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage=document), Asker())
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class TestInvariant1OnlyGatesPublish:
         with pytest.raises(UsageError, match="release 2 of 'main' is waiting"):
             search(w.platform, "main", "ferry", as_of=2)
         with pytest.raises(UsageError, match="a decision needs a reason"):
-            release.approve(w.platform, "main", 2, WHO, "  ")
+            release.approve(w.platform, "main", 2, WHO, " \u200b")
         assert release.approve(w.platform, "main", 2, WHO, "the ferry closed").live == 2
         assert w.found("the ferry crosses the river") == ["mill.md"]
 

@@ -87,9 +87,9 @@ def test_a_judges_opinion_stands_apart_and_is_marked(
     assert not [text for text in judged if "&quot;" in text or "&amp;" in text]
     display.answers_evaluated(found)
     out = " ".join(capsys.readouterr().out.split())
-    assert f"What openai {CHAT_MODEL} thinks: {answering.OPINION}" in out
+    assert f"What openai {CHAT_MODEL} thinks of 3 answers: {answering.OPINION}" in out
     page = pages.answers_page(done)
-    assert f"What openai {CHAT_MODEL} thinks" in page
+    assert f"What openai {CHAT_MODEL} thinks of 3 of the answers" in page
     assert answering.OPINION in html.unescape(page)
 
 
@@ -98,6 +98,15 @@ def test_faithfulness_is_the_share_of_statements_that_are_borne_out(w: Workspace
     api.writes = lambda body: answering_and_judged(body) if "tools" in body else said
     (answer,) = evaluated(w, questions=QUESTIONS[:1])["answers"]
     assert answer["opinion"] == {"faithfulness": 0.5, "relevant": True}
+
+
+def test_a_judge_reads_what_was_claimed_and_none_of_our_marks(w: Workspace, api: ModelApi) -> None:
+    api.writes = lambda body: answering_and_judged(body) if "tools" in body else claim("The mill is sold.")
+    (answer,) = evaluated(w, questions=QUESTIONS[:1])["answers"]
+    assert (answer["answer"], answer["opinion"]["faithfulness"]) == ("The mill is sold. [no source]", 0.0)
+    judged = [one.body["messages"][0]["content"] for one in api.asked if "tools" in one.body]
+    assert judged
+    assert not [text for text in judged if "[no source]" in text]
 
 
 Writes = Callable[[dict[str, Any]], str]
@@ -128,6 +137,7 @@ def test_a_judge_that_fails_costs_its_opinion_and_nothing_else(
     assert found["judge"]["figures"] == {}
     (reason,) = found["judge"]["unjudged"]
     assert said in reason
+    assert (found["judge"]["judged"], found["answers"][0]["unjudged"]) == (0, reason)
 
 
 def test_a_judge_that_will_never_answer_is_an_error(w: Workspace, api: ModelApi) -> None:
@@ -160,3 +170,14 @@ def test_one_answer_that_is_garbage_fails_one_question_and_a_wrong_key_fails_all
     api.key = "another"
     with pytest.raises(ModelError, match=r"^none of 2 questions was answered: .*401"):
         evaluated(w, judged=False, questions=QUESTIONS[:2])
+
+
+def test_a_wrong_key_is_not_hidden_by_what_is_refused_before_a_generator_is_asked(w: Workspace, api: ModelApi) -> None:
+    w.change_index(answer=w.settings.index("main").answer.model_copy(update={"min_confidence": 0.2}))
+    refused = [one["question"] for one in evaluated(w, judged=False)["answers"] if one["refused"]]
+    assert refused
+    assert len(refused) < 3
+    api.key = "another"
+    asked = f"{3 - len(refused)} question" + ("s" if len(refused) == 1 else "")
+    with pytest.raises(ModelError, match=rf"^none of {asked} was answered: .*401"):
+        evaluated(w, judged=False)

@@ -139,7 +139,7 @@ def test_what_is_not_whole_does_not_move(elsewhere: tuple[Workspace, str]) -> No
     w, other = elsewhere
     lost = next(iter(w.platform.collection("main_g1").rows(2)))
     w.platform.collection("main_g1").erase([lost.document_id])
-    with pytest.raises(StoreError, match=r"release 1 of 'main' has 1 rows of digest .*; the index did not move"):
+    with pytest.raises(StoreError, match=r"release 1 of 'main' has 1 row of digest .*; the index did not move"):
         moving.move(w.platform, "main", other)
     assert kinds(w)[-1] == "move"
     assert w.found("water", principals=("group:dam",)), "readers go on where they were"

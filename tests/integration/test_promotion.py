@@ -214,7 +214,7 @@ def test_too_few_examples_spend_no_look(lab: Lab) -> None:
     found = compare(w.platform, "main", lab.ids["better"])
     assert (found.outcome, found.look, found.release) == ("too-few-examples", 0, None)
     assert found.report["reasons"] == [
-        "40 test examples are fewer than 100: nothing was compared",
+        "40 test examples of 100 that are asked for: nothing was compared",
         "40 would show a gain of about 0.12, 100 one of 0.08",
     ]
     with w.platform.catalog.read() as connection:

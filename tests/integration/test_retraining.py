@@ -220,7 +220,7 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
     run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
     assert retraining.judge(w.platform, run) is False
     message = runs.report(w.platform, run).message
-    assert re.match(r"too-few-examples: \d+ test examples are fewer than 500: nothing was compared; ", message)
+    assert re.match(r"too-few-examples: \d+ test examples of 500 that are asked for: nothing was compared; ", message)
 
 
 @pytest.mark.parametrize(

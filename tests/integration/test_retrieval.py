@@ -11,6 +11,7 @@ import structlog
 
 from penstock import display
 from penstock.chunking import embedding_text
+from penstock.errors import UsageError
 from penstock.retrieval import Found, search
 from penstock.settings import ChunkerSettings, LocalRerankerSettings, RetrievalSettings
 from support.cross_encoders import write
@@ -53,6 +54,12 @@ def asked(w: Workspace, text: str = "what holds the river back", **settings: Any
 
 def reranked(api: ModelApi) -> dict[str, Any]:
     return {"model": RERANK_MODEL, "base_url": api.url, "tries": 1}
+
+
+@pytest.mark.parametrize("blank", ["", " \n", "\0\x01", "\u200b\ufeff", "\ud800", "\u2800"])
+def test_a_question_that_shows_nothing_is_refused(w: Workspace, blank: str) -> None:
+    with pytest.raises(UsageError, match=r"^the question is blank; write some words to search for$"):
+        asked(w, blank)
 
 
 def test_a_text_in_two_documents_is_one_hit_that_names_both(w: Workspace) -> None:

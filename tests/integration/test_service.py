@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from penstock import interactions
+from penstock import feedback, interactions
 from penstock.answers import ask
 from penstock.retrieval import search
 from support.service import events_of, serving
@@ -65,6 +65,12 @@ def test_feedback_finds_its_interaction(mill: Workspace, client: httpx.Client) -
     given = client.post("/v1/feedback", json={"interaction": shown, "kind": "rating", "value": 1})
     assert given.status_code == 201
     assert list(given.json()) == ["id"]
+    passage = client.post(SEARCH, json={"query": "Who grinds barley?"}).json()["passages"][0]
+    span = {name: passage[name] for name in ("start", "end")}
+    right = {"interaction": shown, "kind": "right-passage", "passage": passage["document_id"], "span": span}
+    assert client.post("/v1/feedback", json=right).status_code == 201
+    kept = feedback.read(mill.platform, "main").to_pylist()[-1]
+    assert {name: kept[name] for name in ("document_id", "start", "end")} == {"document_id": right["passage"], **span}
     unknown = client.post("/v1/feedback", json={"interaction": "none", "kind": "rating", "value": 1})
     assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:penstock:problem:unknown-interaction")
 

@@ -134,6 +134,7 @@ def test_an_issuer_that_is_away_makes_nobody_a_stranger(town: Town) -> None:
         headers = {"Authorization": f"Bearer {town.token('ann')}"}
         said = client.post(SEARCH, json={"query": "x"}, headers=headers)
         assert (said.status_code, said.headers["retry-after"]) == (503, "5")
+        assert said.json()["title"] == "A part of the service is busy or away"
         assert client.post(SEARCH, json={"query": "x"}).status_code == 200
     town.issuer.server.behave()
 

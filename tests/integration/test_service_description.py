@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,41 @@ def test_who_asks_may_say_so_and_the_events_are_named(described: Any) -> None:
     assert "security" not in said["paths"]["/healthz"]["get"]
     events = answer["responses"]["200"]["content"]["text/event-stream"]["schema"]["description"]
     assert all(f"`{name}`" in events for name in ("reading", "claim", "ended", "problem"))
+    told = said["components"]["schemas"]["ReadingEvent"]["properties"]["interaction"]
+    assert (told["type"], told["description"]) == ("null", "always null: it has an id when the answer has `ended`")
+
+
+def test_a_stream_has_an_example_of_the_events_that_it_names(described: Any) -> None:
+    said = described.raw_schema
+    media = said["paths"]["/v1/indexes/{index}/answer"]["post"]["responses"]["200"]["content"]["text/event-stream"]
+    blocks = [block.splitlines() for block in media["example"].removesuffix("\n\n").split("\n\n")]
+    events = [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
+    assert [name for name, _ in events] == ["reading", "claim", "ended"]
+    for (_, data), of in zip(events, ("ReadingEvent", "ClaimEvent", "AnswerResponse"), strict=True):
+        schema = {"$ref": f"#/components/schemas/{of}", "components": said["components"]}
+        assert list(Draft202012Validator(schema).iter_errors(data)) == []
+
+
+def test_operations_have_names_that_a_client_can_be_made_of(described: Any) -> None:
+    names = {one["operationId"] for path in described.raw_schema["paths"].values() for one in path.values()}
+    assert names == {"search", "answer", "give_feedback", "list_indexes", "list_releases", "healthz", "readyz"}
+
+
+def test_a_problem_is_named_where_it_comes_from(described: Any) -> None:
+    named = {
+        path: {name for response in operation["responses"].values() for name in examples_of(response)}
+        for path, operations in described.raw_schema["paths"].items()
+        for operation in operations.values()
+    }
+    assert named["/readyz"] == {"not-ready"}
+    assert "unknown-interaction" in named["/v1/feedback"]
+    assert not named["/v1/indexes"] & {"unknown-index", "unknown-interaction", "release-pruned", "not-json"}
+    assert named["/v1/indexes/{index}/search"] == named["/v1/indexes/{index}/answer"] >= {"release-pruned", "busy"}
+
+
+def examples_of(response: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = response["content"].get("application/problem+json", {}).get("examples", {})
+    return found
 
 
 def test_every_answer_and_every_problem_has_an_example_that_is_one(described: Any) -> None:
@@ -83,7 +119,7 @@ def test_every_answer_and_every_problem_has_an_example_that_is_one(described: An
                     values = [one["value"] for one in media["examples"].values()]
                     assert {one["status"] for one in values} == {int(status)}, (path, status)
                     named |= media["examples"].keys()
-                elif path.startswith("/v1"):
+                else:
                     media = content["application/json"]
                     values = [media["example"]]
                 for value in values:

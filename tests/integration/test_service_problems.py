@@ -97,6 +97,14 @@ def problem(said: httpx.Response) -> dict[str, Any]:
             "unknown-field",
             "filter, character 1: unknown field 'sauce'; did you mean 'source'?",
         ),
+        (SEARCH, {"query": "\u200b"}, 400, "bad-request", "the question is blank; write some words to search for"),
+        (
+            ANSWER,
+            {"question": "\u0000\u0001"},
+            400,
+            "bad-request",
+            "the question is blank; write some words to search for",
+        ),
         (ANSWER, {"question": ""}, 400, "bad-request", "the question is blank; write some words to search for"),
         (ANSWER, {"question": "a", "stream": True, "as_of": 1}, 410, "release-pruned", None),
         (
@@ -295,6 +303,7 @@ def test_garbage_and_sources_that_were_not_given_do_not_pass(
     api.writes = lambda _body: claim("It is sold.", (99, "sold"), (1, "The mill is sold.")) + claim("So.", RIGHT)
     said = answered().json()
     assert [one["unsupported"] for one in said["claims"]] == [True, False]
+    assert said["text"] == "It is sold. [no source] So."
     assert said["dropped"] == {"no such passage": 1, "not in the passage": 1}
 
 

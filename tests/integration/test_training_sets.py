@@ -207,7 +207,7 @@ def test_a_set_that_would_teach_a_question_of_an_evaluation_is_refused_with_the_
     with pytest.raises(RefusedError) as refused:
         embedder_set(w, guards=(guard,))
     assert str(refused.value) == (
-        "1 of the questions to train on are questions that models are judged by; leave them out with --drop-leaks, or "
+        "models are judged by 1 of the questions to train on; leave them out with --drop-leaks, or "
         f"take them out of the evaluation:\n  interaction {asked[text].interactions[0]} asks guard: g0: "
         f"{text.upper()!r}"
     )
@@ -345,7 +345,7 @@ def test_a_reranker_learns_graded_passages(w: Workspace) -> None:
 def answered(w: Workspace) -> None:
     for nth, town in enumerate(TOWNS):
         who = PEOPLE[nth % 6]
-        id_ = ask(w, question(nth), who, answer=Answered(f"It is the depot of Lorton, number {nth}."))
+        id_ = ask(w, question(nth), who, answer=Answered(f"It is the depot of Lorton, number {nth}. [no source]"))
         say(w, id_, who, Kind.CORRECTION, text=f"The depot of {town} keeps {GOODS[nth]} for sale.")
 
 
@@ -443,7 +443,7 @@ def test_real_feedback_on_test_questions_is_refused_with_the_offenders(
     trained_on = embedder_set(w, guards=guards)
     assert len(trained_on.of(Split.TRAIN)) > 100
     feedback.import_files(w.platform, "main", [str(w.root / "test.jsonl")], MAPPING)
-    with pytest.raises(RefusedError, match=r"^\d+ of the questions to train on are questions that models are judged"):
+    with pytest.raises(RefusedError, match=r"^models are judged by \d+ of the questions to train on"):
         embedder_set(w, guards=guards)
     without = embedder_set(w, guards=guards, drop_leaks=True)
     assert without.card["left_out"]["questions that models are judged by"] > 10

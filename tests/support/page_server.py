@@ -112,7 +112,7 @@ def ended(claims: Sequence[Event] = (), reason: str | None = None, **more: Any) 
         "release": 7,
         "claims": [one["claim"] for _, one in claims],
         "quotes": [each for _, one in claims for each in one["quotes"]],
-        "generator": "extractive",
+        "generator": "extractive" if reason is None else None,
         "refused": reason is not None,
         "reason": reason,
         "dropped": {},

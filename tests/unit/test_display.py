@@ -74,6 +74,34 @@ def test_an_answer_cites_the_exact_place(capsys: pytest.CaptureFixture[str]) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "headings", "shown"),
+    [
+        ("Stores\n\nWe counted.", "Stores", [], "We counted."),
+        ("Stores\n\nWe counted.", "Stores", ["Stores"], "We counted."),
+        ("Stores\n\nThe\tcount\n\nWe counted.", "Stores", ["Stores", "The count"], "We counted."),
+        ("Pay is good.", "River watch", ["Pay"], "Pay is good."),
+        ("Pay", "River watch", ["Pay"], "Pay"),
+    ],
+)
+def test_headings_above_a_text_are_not_said_again_in_it(
+    text: str, title: str, headings: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    display.found(answer(hit(text=text, title=title, headings=headings)))
+    assert capsys.readouterr().out.splitlines()[3] == f"    {shown}"
+
+
+def test_an_import_counts_what_is_one_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    counted = {"rows": 1, "taken": 1, "left_out": 0, "erased": 0, "pruned": 0, "interactions": 1, "feedback": 1}
+    display.imported(
+        counted | {"known_interactions": 2, "known_feedback": 0, "bad": [], "warnings": []},
+    )
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "  new            1 interaction, 1 feedback",
+        "  known already  2 interactions",
+    ]
+
+
 def test_an_answer_without_hits_says_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
     display.found(answer())
     assert "Nothing found that this reader may see. Name who is asking with" in capsys.readouterr().out
@@ -276,6 +304,26 @@ def test_empty_answers_say_so(capsys: pytest.CaptureFixture[str]) -> None:
         "Nothing more to try again: what is in quarantine, if anything, is marked for the next sync already.",
         "handbook is whole: catalog, manifest, store and lake agree.",
     ]
+
+
+def test_a_release_says_what_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    one = {
+        "index_name": "handbook",
+        "number": 1,
+        "state": "published",
+        "live": True,
+        "created_at": 0.0,
+        "published_at": 0.0,
+        "documents": 36,
+        "quarantined": 1,
+        "chunks": 141,
+        "base": None,
+        "pinned": False,
+        "failed_gates": [],
+        "changes": {"new": 36, "attachments": 1, "rows_rewritten": 0, "removed": 0},
+    }
+    display.releases([one])
+    assert capsys.readouterr().out.endswith("\n  1  36 new, 1 attachment (the first)\n")
 
 
 def test_an_excerpt_holds_the_words_of_the_question() -> None:

@@ -23,6 +23,7 @@ from penstock.retrieval import Found, Passage, search
 from penstock.retrieval.places import Served, served
 from penstock.retrieval.trace import Trace
 from penstock.settings import AnswerSettings
+from penstock.wording import count
 
 SEARCHED = 10
 """Hits that an answer is made from: so many were found when the confidence was calibrated."""
@@ -34,11 +35,14 @@ NOT_IN_PASSAGES = "the generator found no answer in the passages"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The first event of an answer: the passages that it is made from, of all that was found, and its generator."""
+    """The first event of an answer: the passages that it is made from, of all that was found, and who is asked.
+
+    ``generator`` is None where none is, since the question is refused.
+    """
 
     passages: tuple[Passage, ...]
     found: Found
-    generator: str
+    generator: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,14 @@ def stream(
     asked = settings or platform.settings.index(index).answer
     found, passages, held, embedder = _material(platform, index, question, as_of, principals, where, asked)
     settings = settings or champions.answering(platform, index, found.champions)
-    yield Reading(passages, found, settings.generator_name)
 
     trace = Trace()
     sure = confidence(question, found, embedder.fingerprint)
     nothing = NOTHING_PASSES if found.setup.where else NOTHING_FOUND
     refused = nothing if not passages else TOO_UNSURE if sure < settings.min_confidence else None
     trace.after("confidence", note=f"{sure:.2f}, {settings.min_confidence:g} is needed")
+    generator = None if refused else settings.generator_name
+    yield Reading(passages, found, generator)
 
     citer = Citer(passages, held)
     claims: list[Claim] = []
@@ -120,7 +125,7 @@ def stream(
         if not claims:
             raise
         broken_off = str(error)
-    trace.after("generate", note="left out" if refused else f"{len(claims)} claims by {settings.generator_name}")
+    trace.after("generate", note=f"{count(len(claims), 'claim')} by {generator}" if generator else "left out")
     yield Ended(
         Answer(
             index=index,
@@ -129,7 +134,7 @@ def stream(
             claims=tuple(claims),
             quotes=citer.quotes,
             passages=passages,
-            generator=settings.generator_name,
+            generator=generator,
             refused=refused if claims else refused or NOT_IN_PASSAGES,
             confidence=round(sure, 4),
             needed=settings.min_confidence,

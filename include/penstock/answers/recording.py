@@ -9,7 +9,7 @@ from dataclasses import replace
 import structlog
 
 from penstock.answers.pipeline import Claimed, Ended, Event, Reading
-from penstock.answers.results import Claim, Quote
+from penstock.answers.results import Claim, Quote, text_of
 from penstock.errors import ModelError, StoreError, TransientError
 from penstock.interactions import recording
 from penstock.interactions.recording import Answered, Asker, BrokenOff
@@ -79,7 +79,7 @@ class _Keeper:
     def _answered(self, reading: Reading, broken_off: BrokenOff | None) -> Answered:
         answer = self._ended.answer if self._ended else None
         return Answered(
-            text=" ".join(claim.text for claim in self._claims) or None,
+            text=text_of(self._claims) or None,
             citations=tuple(_citation(reading, quote) for quote in self._quotes.values()),
             refused=answer is not None and answer.refused is not None,
             generator=reading.generator,

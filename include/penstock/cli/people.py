@@ -67,7 +67,8 @@ def feedback_give(
         str | None, typer.Option("--correction", metavar="TEXT", help="What the answer should have said.")
     ] = None,
     right: Annotated[
-        str | None, typer.Option("--right", metavar="PASSAGE", help="The right chunk, KEY, or SOURCE:KEY.")
+        str | None,
+        typer.Option("--right", metavar="PASSAGE", help="The right chunk, KEY, SOURCE:KEY or document_id."),
     ] = None,
     span: Annotated[str | None, typer.Option("--span", metavar="TEXT", help="The right words of it.")] = None,
     copied: Annotated[bool, typer.Option("--copied", help="Something was copied.")] = False,

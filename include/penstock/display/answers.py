@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.answers.base import BESIDE
+from penstock.answers.results import NO_SOURCE
 from penstock.display import paper
 from penstock.display.paper import BAD, QUIET, STRONG, WARN
-from penstock.display.search import exact_place, excerpt, headline, path, recorded, timings
+from penstock.display.search import body, exact_place, excerpt, headline, path, recorded, timings
 from penstock.wording import count, listed
 
 NEAREST = 3
@@ -21,7 +22,7 @@ def answered(answer: dict[str, Any]) -> None:
         _refused(answer)
     for claim in answer["claims"]:
         marks = "".join(f"[{number}]" for number in claim["quotes"])
-        paper.prose(claim["text"], " ", ("(no source holds this)", WARN) if claim["unsupported"] else (marks, QUIET))
+        paper.prose(claim["text"], " ", (NO_SOURCE, WARN) if claim["unsupported"] else (marks, QUIET))
     for quote in answer["quotes"]:
         paper.blank()
         paper.line((f"{quote['number']:>2}  ", STRONG), (path(quote), STRONG))
@@ -47,7 +48,7 @@ def _refused(answer: dict[str, Any]) -> None:
     for number, passage in enumerate(answer["passages"][:NEAREST], 1):
         paper.blank()
         paper.line(("near  " if number == 1 else "      ", QUIET), (path(passage), STRONG))
-        paper.prose(excerpt(passage["text"], answer["question"]), indent=6)
+        paper.prose(excerpt(body(passage), answer["question"]), indent=6)
         exact_place(passage)
 
 

@@ -47,7 +47,8 @@ def answers_evaluated(found: dict[str, Any]) -> None:
     _reasons("not answered", found["failed"])
     if judge := found["judge"]:
         paper.blank()
-        paper.prose((f"What {judge['model']} thinks: ", WARN), judge["meaning"])
+        of = wording.count(judge["judged"], "answer")
+        paper.prose((f"What {judge['model']} thinks of {of}: ", WARN), judge["meaning"])
         paper.rows([(name, figure(one)) for name, one in judge["figures"].items()])
         _reasons("no verdict", judge["unjudged"])
 

@@ -11,6 +11,15 @@ from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN
 BAD_SHOWN = 20
 BAR_CELLS = 24
 QUESTION_CHARS = 72
+PLURALS = {
+    "interaction": "interactions",
+    "search": "searches",
+    "answer": "answers",
+    "rating": "ratings",
+    "comment": "comments",
+    "correction": "corrections",
+    "right-passage": "right-passages",
+}
 
 
 def imported(done: dict[str, Any]) -> None:
@@ -19,9 +28,10 @@ def imported(done: dict[str, Any]) -> None:
     counts = {"taken in": done["taken"], "left out": done["left_out"], "of erased people": done["erased"]}
     counts["pruned before"] = done["pruned"]
     paper.rows([(name, f"{count:,}") for name, count in {**counts, "bad": len(done["bad"])}.items()], right=(1,))
-    new = wording.listed({"interactions": done["interactions"], "feedback": done["feedback"]})
-    known = wording.listed({"interactions": done["known_interactions"], "feedback": done["known_feedback"]})
-    paper.rows([(("new", QUIET), new), (("known already", QUIET), known)])
+    new = {"interaction": done["interactions"], "feedback": done["feedback"]}
+    known = {"interaction": done["known_interactions"], "feedback": done["known_feedback"]}
+    table = [("new", wording.listed(new, plurals=PLURALS)), ("known already", wording.listed(known, plurals=PLURALS))]
+    paper.rows([((name, QUIET), held) for name, held in table])
     for warning in done["warnings"]:
         paper.line("  ", (warning, WARN))
     for one in done["bad"][:BAD_SHOWN]:
@@ -67,15 +77,15 @@ def _question(one: dict[str, Any]) -> str:
 
 def _volumes(found: dict[str, Any]) -> None:
     asked = wording.count(found["interactions"], "interaction")
-    also = wording.listed({name: found[name] for name in ("imported", "searches", "answers", "refused")})
-    paper.prose(f"{asked}  ", (also, QUIET), hang=2)
+    also = {name: found[PLURALS.get(name, name)] for name in ("imported", "search", "answer", "refused")}
+    paper.prose(f"{asked}  ", (wording.listed(also, plurals=PLURALS), QUIET), hang=2)
     paper.prose(f"{found['with_feedback']:,} with feedback  ", (_kinds(found), QUIET), hang=2)
 
 
 def _kinds(found: dict[str, Any]) -> str:
     mean = "" if found["mean_rating"] is None else f"; mean rating {found['mean_rating']:+.2f}"
     later = f"; {found['overtaken']:,} said otherwise later" if found["overtaken"] else ""
-    return wording.listed(found["feedback"]) + mean + later
+    return wording.listed(found["feedback"], plurals=PLURALS) + mean + later
 
 
 def _ratings(periods: list[dict[str, Any]]) -> None:

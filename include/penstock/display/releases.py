@@ -17,6 +17,7 @@ MARKS = {
     "removed": ("-", BAD),
     "quarantined": ("!", BAD),
 }
+PLURALS = {"attachment": "attachments"}
 STATE_STYLES = {"published": GOOD, "waiting": WARN, "held": WARN, "rejected": BAD}
 
 
@@ -46,10 +47,15 @@ def releases(found: list[dict[str, Any]]) -> None:
         base = f"against release {one['base']}" if one["base"] else "the first"
         changes = {name: value for name, value in one["changes"].items() if isinstance(value, int)}
         changes.pop("rows_rewritten", None)
+        changes["attachment"] = changes.pop("attachments", 0)
         refused = f"; refused by {', '.join(one['failed_gates'])}" if one["failed_gates"] else ""
         pinned = "; pinned" if one["pinned"] else ""
         paper.prose(
-            (f"{one['number']}  ", STRONG), wording.listed(changes), (f" ({base})", QUIET), (refused, BAD), pinned
+            (f"{one['number']}  ", STRONG),
+            wording.listed(changes, plurals=PLURALS),
+            (f" ({base})", QUIET),
+            (refused, BAD),
+            pinned,
         )
 
 

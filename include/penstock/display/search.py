@@ -78,6 +78,16 @@ def path(place: dict[str, Any]) -> str:
     return " › ".join(dict.fromkeys(part for part in (place["title"] or place["key"], *place["headings"]) if part))
 
 
+def body(place: dict[str, Any]) -> str:
+    """The text of a place without the title and headings that it begins with: ``path`` has said them."""
+    text: str = place["text"]
+    for heading in dict.fromkeys((place["title"], *place["headings"])):
+        line, _, rest = text.partition("\n")
+        if rest.strip() and " ".join(line.split()) == heading:
+            text = rest.lstrip()
+    return text
+
+
 def exact_place(place: dict[str, Any]) -> None:
     """What to cite: document, revision, page, and the span of characters."""
     page = f"  page {place['page']}" if place["page"] is not None else ""
@@ -87,10 +97,7 @@ def exact_place(place: dict[str, Any]) -> None:
 
 def _hit(number: int, hit: dict[str, Any], question: str) -> None:
     paper.line((f"{number:>2}  ", STRONG), (path(hit), STRONG), (f"   {hit['score']:.3f}", QUIET))
-    body = hit["text"]
-    if hit["headings"]:
-        body = body.removeprefix(hit["headings"][-1]).lstrip() or body
-    words = Text(paper.safe(excerpt(body, question)))
+    words = Text(paper.safe(excerpt(body(hit), question)))
     if sought := sought_words(question):
         words.highlight_regex(sought, "bold cyan")
     paper.prose(words, indent=4)

@@ -21,7 +21,7 @@ def trained(found: dict[str, Any]) -> None:
     paper.line("  ", ("; ".join(f"{name} {one}" for name, one in rest.items()), QUIET))
     if figures.get("guard held") is False:
         paper.line("  no mix of the weights held the guard; the smallest was kept")
-    took = f"expected were {expected['memory_mb']:,} MB and {expected['minutes']:g} minutes"
+    took = f"expected were {expected['memory_mb']:,} MB and {expected['minutes']:g} min"
     paper.line("  ", (f"{took}; MLflow run {found['tracking']}", QUIET))
     paper.blank()
     paper.hint("next", f"penstock compare {found['index']} {found['id']}")

@@ -20,6 +20,7 @@ from penstock.evaluation.judging import Judge, NoVerdictError, Opinion
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.platform import Platform
 from penstock.progress import Progress
+from penstock.wording import count
 
 OPINION = "a model's opinion, which errs and may be talked round by what it reads"
 
@@ -100,6 +101,7 @@ class AnswersEvaluated:
         return {
             "model": self.judge,
             "meaning": OPINION,
+            "judged": len(opinions),
             "figures": {name: figure.to_dict() for name, figure in _means(values).items()},
             "unjudged": dict(Counter(row.unjudged for row in self.rows if row.unjudged)),
         }
@@ -113,6 +115,8 @@ class AnswersEvaluated:
             "answer": None if said is None or self.questions.private else said.text,
             "span_f1": row.quality.span_f1 if row.quality else None,
             "opinion": asdict(row.opinion) if row.opinion else None,
+            "failed": row.failed,
+            "unjudged": row.unjudged,
         }
 
 
@@ -139,15 +143,15 @@ def evaluate_answers(
     """Put every question whose documents the release holds, and those that nothing answers; grade what comes.
 
     Nothing of it is kept. A generator that fails at one question, or a judge that does not answer, is counted; raises
-    ``ModelError`` where every question fails for good, such as for a wrong key, and ``UsageError`` where none can be
-    put.
+    ``ModelError`` where every question that a generator is asked fails for good, such as for a wrong key, and
+    ``UsageError`` where none can be put.
     """
     began, progress = time.perf_counter(), progress or Progress()
     wanted = meant(platform, index, release, questions)
     absent = {id_: why for id_, why in wanted.absent.items() if why != UNANSWERABLE}
     to_ask = [one for one in questions.questions if one.id not in absent]
     if not to_ask:
-        raise UsageError(f"none of the {len(absent)} questions of {questions.name} can be asked of {index!r}")
+        raise UsageError(f"none of {count(len(absent), 'question')} of {questions.name} can be asked of {index!r}")
     progress.stage("ask", len(to_ask))
     rows = []
     for question in to_ask:
@@ -167,8 +171,9 @@ def evaluate_answers(
 
 
 def _raise_where_hopeless(rows: Sequence[Graded]) -> None:
-    if all(row.hopeless for row in rows):
-        raise ModelError(f"none of {len(rows):,} questions was answered: {rows[0].failed}")
+    asked = [row for row in rows if row.answer is None or row.answer.generator]  # the others were refused before
+    if asked and all(row.hopeless for row in asked):
+        raise ModelError(f"none of {count(len(asked), 'question')} was answered: {asked[0].failed}")
 
 
 IsRight = Callable[[str, str], bool]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from penstock.errors import UnknownNameError, UsageError
 from penstock.evaluation.questions import Question, QuestionSet
+from penstock.wording import count
+from penstock.words import is_blank
 
 COLUMNS = ["query-id", "corpus-id", "score"]
 
@@ -23,9 +25,8 @@ def read(folder: Path, split: str) -> QuestionSet:
     texts = _texts(folder / "queries.jsonl")
     if unknown := [id_ for id_ in judged if id_ not in texts]:
         shown = ", ".join(unknown[:5])
-        raise UsageError(
-            f"{folder / 'qrels' / split}.tsv judges {len(unknown)} questions that queries.jsonl does not hold: {shown}"
-        )
+        judges = f"{folder / 'qrels' / split}.tsv judges {count(len(unknown), 'question')}"
+        raise UsageError(f"{judges} that queries.jsonl does not hold: {shown}")
     questions = tuple(Question(id_, texts[id_], grades) for id_, grades in judged.items())
     return QuestionSet(f"{folder.resolve().name}/{split}", questions, strict=True)
 
@@ -59,7 +60,7 @@ def _texts(path: Path) -> dict[str, str]:
             id_, question = str(row["_id"]), str(row["text"])
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise UsageError(f"{place}: a question is a JSON object with _id and text ({error!r})") from None
-        if not question.strip():
+        if is_blank(question):
             raise UsageError(f"{place}: the question is blank")
         found[id_] = question
     return found

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from penstock.errors import UsageError, did_you_mean
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.source_settings import Section
+from penstock.words import is_blank
 
 
 class Line(Section):
@@ -58,7 +59,7 @@ def _question(text: str, place: str) -> Question:
         raise UsageError(f"{place}: this is not JSON: {error}") from None
     except ValidationError as error:
         raise UsageError(f"{place}: {_said(error)}") from None
-    if not line.question.strip():
+    if is_blank(line.question):
         raise UsageError(f"{place}: the question is blank; write what people would ask")
     if line.must_pass and not line.keys:
         raise UsageError(f"{place}: must_pass needs keys: name the documents that answer it")
@@ -84,7 +85,8 @@ def _said(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"unknown key {key!r}{did_you_mean(key, Line.model_fields)}"
     if first["type"] == "missing":
-        return f"{key!r} is missing"
+        hint = "; name the documents that answer it, or write [] where none does" if key == "keys" else ""
+        return f"{key!r} is missing{hint}"
     if not key:
         return f"a question is a JSON object with id, question and keys, not {first['input']!r}"
     return f"{key}: {first['input']!r} will not do: {first['msg']}"

@@ -28,6 +28,9 @@ UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 """What autoevals raises where a model wrote something else than it was asked for."""
 
 
+ANOTHER = "a judge must take tools (function calling): if this comes often, name another model"
+
+
 class NoVerdictError(ModelError):
     """The judge said something that is no verdict."""
 
@@ -70,14 +73,16 @@ class Judge:
         """Judge an answer that was given. Raises ``NoVerdictError``, ``TransientModelError``, or another ``ModelError``
         where the next answer would fare no better.
         """
-        question, said = encodable(answer.question), encodable(answer.text)
+        question, said = encodable(answer.question), encodable(" ".join(claim.text for claim in answer.claims))
         context = encodable("\n\n".join(passage.text for passage in answer.passages))
         try:
             faithful = self._faithfulness.eval(input=question, output=said, context=context)
             relevant = self._relevance.eval(input=question, output=said, criteria=RELEVANT)
             return Opinion(float(faithful.score), relevant.score > 0)
         except UNREADABLE as error:
-            raise NoVerdictError(f"{self.name} gave no verdict that can be read ({type(error).__name__})") from None
+            raise NoVerdictError(
+                f"{self.name} gave no verdict that can be read ({type(error).__name__}); {ANOTHER}"
+            ) from None
 
     def _complete(self, **asked: Any) -> dict[str, Any]:
         # autoevals fills its prompts as if they were HTML.

@@ -16,6 +16,7 @@ from penstock.evaluation.measuring import Measured, measure
 from penstock.evaluation.questions import QuestionSet
 from penstock.platform import Platform
 from penstock.progress import Progress
+from penstock.wording import count
 
 MOVES_SHOWN = 10
 RANKS_SHOWN = 5
@@ -99,7 +100,7 @@ def evaluate(
     if not mine.results:
         why = ", ".join(sorted(set(mine.absent.values())))
         raise UsageError(
-            f"none of the {len(mine.absent)} questions of {questions.name} can be asked of {index!r}: {why}"
+            f"none of {count(len(mine.absent), 'question')} of {questions.name} can be asked of {index!r}: {why}"
         )
     comparison = compare(mine, its) if its else None
     before = keeping.keep(platform, index, its) if its else None

@@ -17,8 +17,10 @@ from penstock.feedback.saying import Kind, Said, short
 from penstock.interactions.graves import graves, is_forgotten
 from penstock.interactions.recording import LIVE, Asker
 from penstock.platform import Platform
+from penstock.wording import span
 
 NAMED_IN_ERRORS = 5
+DAY_S = 86_400
 
 
 def give(platform: Platform, interaction: str, said: Said, who: Asker | None = None) -> str:
@@ -80,10 +82,8 @@ def _row(platform: Platform, interaction: str, index: str, about: dict[str, Any]
 
 
 def unknown(platform: Platform, interaction: str) -> str:
-    kept = platform.settings.interactions.keep_days
-    return (
-        f"there is no interaction {short(interaction)}: its id is wrong, it was erased, or it is over {kept:g} days old"
-    )
+    kept = span(platform.settings.interactions.keep_days * DAY_S)
+    return f"there is no interaction {short(interaction)}: its id is wrong, it was erased, or it is over {kept} old"
 
 
 def bound(said: Said, shown: Shown, places: Places) -> dict[str, Any]:

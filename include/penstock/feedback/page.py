@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from penstock.reports import environment
+from penstock.wording import count
 
 MOST_DOCUMENTS = 200
 HEIGHT, WIDEST_STEP, FILLED = 160, 18.0, 0.78
@@ -35,7 +36,7 @@ def chart(periods: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "up": round(one["up"] * unit, 1),
             "down": round(one["down"] * unit, 1),
             "label": one["from"] if place % every == 0 else "",
-            "title": f"{one['from']}: {one['ratings']} ratings, {one['up']} up, {one['down']} down",
+            "title": f"{one['from']}: {count(one['ratings'], 'rating')}, {one['up']} up, {one['down']} down",
         }
         for place, one in zip(places, periods, strict=True)
     ]

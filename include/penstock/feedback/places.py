@@ -22,6 +22,7 @@ from penstock.records import PUBLIC
 from penstock.retrieval.places import parsed_text
 
 CHUNK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+DOCUMENT_ID = re.compile(r"[0-9a-f]{32}")
 Shown = Sequence[tuple[str | None, str]]
 """Chunk (where it is known) and document of each passage, in the order of the page."""
 NOT_THERE = "is in no release of {index!r} that still stands"
@@ -64,7 +65,7 @@ class Places:
                 self._chunks |= {row.id: row.document_id for row in collection.get(batch)}
 
     def named(self, name: str) -> Named:
-        """The chunk of that id, or the document of that ``KEY`` or ``SOURCE:KEY``. Raises ``UsageError``."""
+        """The chunk of that id, or the document of that ``KEY``, ``SOURCE:KEY`` or id. Raises ``UsageError``."""
         if len(name) > MAX_NAME_CHARS:
             raise UsageError(f"{short(name)} is too long to name a chunk or a document")
         if not CHUNK_ID.fullmatch(name):
@@ -108,11 +109,13 @@ class Places:
         if name not in self._documents:
             prefixed = [(one, name.removeprefix(f"{one}:")) for one in self._sources if name.startswith(f"{one}:")]
             asked = [*prefixed, *((one, name) for one in self._sources)]
-            self._documents[name] = self._known([document_id(source, key) for source, key in asked], name)
+            ids = [document_id(source, key) for source, key in asked]
+            self._documents[name] = self._known([*ids, name] if DOCUMENT_ID.fullmatch(name) else ids, name)
         return self._documents[name]
 
     def _known(self, ids: list[str], name: str) -> str:
-        query = select(documents.c.id, documents.c.erased_at).where(documents.c.id.in_(ids))
+        mine = documents.c.id.in_(ids), documents.c.source.in_(self._sources)
+        query = select(documents.c.id, documents.c.erased_at).where(*mine)
         with self._platform.catalog.read() as connection:
             found = {row.id: row.erased_at for row in connection.execute(query)}
         for id_ in ids:

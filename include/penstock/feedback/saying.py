@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from penstock.errors import UsageError
 from penstock.interactions.recording import storable
+from penstock.words import is_blank
 
 MAX_TEXT_CHARS = 10_000
 MAX_NAME_CHARS = 2_000
@@ -69,7 +70,7 @@ class Said:
 
 def checked_text(what: str, text: str | None) -> str:
     """A text that says something and is no larger than anybody writes. Raises ``UsageError``."""
-    if text is None or not text.strip():
+    if text is None or is_blank(text):
         raise UsageError(f"the {what} is blank; write some words")
     if len(text) > MAX_TEXT_CHARS:
         raise UsageError(f"the {what} has {len(text):,} characters, more than {MAX_TEXT_CHARS:,}; shorten it")

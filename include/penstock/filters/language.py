@@ -73,7 +73,7 @@ WORDS = {
 }
 """What would do, in the order in which it is told."""
 
-OTHERWISE = {"==": "=", "<>": "!="}
+OTHERWISE = {"==": "=", "<>": "!=", "=>": ">=", "=<": "<="}
 """What other languages write, and how it is said here."""
 TESTS = (
     (re.compile(r"\bis\s+$", re.IGNORECASE), re.compile(r"not\s+(missing|null)\b", re.IGNORECASE), "exists"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-SHORT = re.compile(r"\s*(?P<name>[^\W\d][\w-]*)\s*=(?P<value>(?!\s*['\"(=]).*)", re.DOTALL)
+SHORT = re.compile(r"\s*(?P<name>[^\W\d][\w-]*)\s*=(?P<value>(?!\s*(?:['\"(=<>)]|\Z)).*)", re.DOTALL)
+"""A half, such as ``kind =``, is none: the language refuses it, and says where it ends."""
 LONGER = re.compile(r"\s(?:and|or)(?![\w-])|[=<>]", re.IGNORECASE)
 """What makes of a text with blanks a filter, and not one value."""
 

@@ -21,6 +21,7 @@ from penstock.promotion.questions import TestSet, by_slice, test_set
 from penstock.promotion.records import Look
 from penstock.promotion_settings import PromotionSettings
 from penstock.purposes import Purpose
+from penstock.wording import count
 
 Measure = Callable[[Platform, str, Row[Any], TestSet, Look, Progress], Sides]
 MEASURES: Mapping[Purpose, Measure] = {
@@ -129,7 +130,7 @@ def judge(
 def _too_few(platform: Platform, index: str, model: Row[Any], test: TestSet, settings: PromotionSettings) -> Compared:
     """Nothing is looked at, and no look is spent."""
     least = settings.min_test_examples
-    why = f"{len(test)} test examples are fewer than {least}: nothing was compared"
+    why = f"{count(len(test), 'test example')} of {least:,} that are asked for: nothing was compared"
     seen = f"{len(test)} would show a gain of about {resolvable(len(test)):.2f}, {least} one of {resolvable(least):.2f}"
     report = {"reasons": [why, seen], "remarks": []}
     with platform.catalog.write() as connection:

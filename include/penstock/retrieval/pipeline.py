@@ -29,6 +29,8 @@ from penstock.retrieval.places import Place, locate, parsed_text
 from penstock.retrieval.results import Also, Candidate, Citation, Found, Setup
 from penstock.retrieval.trace import Trace
 from penstock.settings import ChunkerSettings, RetrievalSettings
+from penstock.wording import count
+from penstock.words import is_blank
 
 MAX_K = 1000
 
@@ -122,7 +124,7 @@ def _search(
     candidates = put_forward(platform, release, recipe, text, principals, where, deep, settings, trace)
 
     found = _collapsed(settings, candidates, max(k, settings.rerank_depth) if settings.rerank else k)
-    note = f"{sum(len(one.same) for one in found)} near-duplicates" if settings.collapse else "off"
+    note = count(sum(len(one.same) for one in found), "near-duplicate") if settings.collapse else "off"
     trace.after("collapse", _ids(found), note)
 
     found, note, left_out = _reranked(platform, settings, text, recipe.chunker, found)
@@ -133,7 +135,7 @@ def _search(
     cited = [(one, place) for one, place in zip(found, places, strict=True) if place]
     trace.after("cite", note=f"{len(found) - len(cited)} erased just now" if len(cited) < len(found) else "")
     passages = join([(one.hit.row, place) for one, place in cited], settings.neighbours, partial(parsed_text, platform))
-    trace.after("join", note=f"{len(passages)} passages" + ("" if settings.neighbours else ", neighbours off"))
+    trace.after("join", note=count(len(passages), "passage") + ("" if settings.neighbours else ", neighbours off"))
     hits = tuple(_citation(one, place) for one, place in cited)
     scored = tuple(Candidate(hit.row.id, hit.score, dict(hit.scores)) for hit in candidates)
     reranker = platform.reranker(settings.rerank).name if settings.rerank and found and not left_out else None
@@ -182,7 +184,7 @@ def put_forward(
         vector_weight=settings.vector_weight,
     )
     candidates = platform.collection(release.collection).search(query)
-    trace.after("search", note=f"{len(candidates)} candidates, {settings.mode}")
+    trace.after("search", note=f"{count(len(candidates), 'candidate')}, {settings.mode}")
     for name in ("text", "vector") if settings.mode == "hybrid" else ():
         trace.after(name, _by(name, candidates))
     trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(candidates))
@@ -195,7 +197,7 @@ def _collapsed(settings: RetrievalSettings, hits: Sequence[Hit], depth: int) -> 
 
 
 def _check(text: str, k: int, mode: str, principals: Sequence[str]) -> None:
-    if not text.strip():
+    if is_blank(text):
         raise UsageError("the question is blank; write some words to search for")
     if not 1 <= k <= MAX_K:
         raise UsageError(f"-k {k} will not do; it is between 1 and {MAX_K}")

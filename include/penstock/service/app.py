@@ -44,7 +44,13 @@ def create_app(platform: Platform) -> FastAPI:
             yield
             beside.cancel_scope.cancel()
 
-    app = FastAPI(**description.ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        **description.ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.state.service = Service(platform, metrics)
     app.include_router(routes.router)
     app.include_router(health.router)

@@ -10,13 +10,20 @@ from fastapi.openapi.utils import get_openapi
 
 from penstock.service import examples
 from penstock.service.limits import GOVERNED
+from penstock.service.models import ClaimEvent, ReadingEvent
 from penstock.service.problems import MEDIA_TYPE
 
 ABOUT: dict[str, Any] = {
     "title": "Penstock",
     "version": version("penstock"),
     "summary": "Passages and answers from numbered releases of a search index, with exact citations.",
+    "description": "Each search and each answer is kept as an interaction, which feedback names. Who asks sees what is "
+    "public, and what the credential gives; a request may narrow that and never widen it. Errors are problem documents "
+    "(RFC 9457) that say what to do.",
 }
+EVENTS = (ReadingEvent, ClaimEvent)
+"""What streams hold besides answers and problems; no response is one of them, so the framework would not name them."""
+RETRY_AFTER = {"description": "seconds to wait before asking again", "schema": {"type": "integer", "minimum": 0}}
 
 
 def describe(app: FastAPI, anonymous: bool) -> None:
@@ -26,6 +33,7 @@ def describe(app: FastAPI, anonymous: bool) -> None:
     def openapi() -> dict[str, Any]:
         if not made:
             made.update(get_openapi(**ABOUT, routes=app.routes))
+            _name_events(made)
             _name_problems(made)
             _name_credentials(made, anonymous)
             examples.add(made)
@@ -45,6 +53,12 @@ def _name_credentials(made: dict[str, Any], anonymous: bool) -> None:
                 operation["security"] = [*([{}] if anonymous else []), {"bearer": []}]
 
 
+def _name_events(made: dict[str, Any]) -> None:
+    for event in EVENTS:
+        schema = event.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        made["components"]["schemas"] |= schema.pop("$defs") | {event.__name__: schema}
+
+
 def _name_problems(made: dict[str, Any]) -> None:
     for path in made["paths"].values():
         for operation in path.values():
@@ -52,3 +66,5 @@ def _name_problems(made: dict[str, Any]) -> None:
                 content = response.get("content", {})
                 if int(status) >= 400 and "application/json" in content:
                     content[MEDIA_TYPE] = content.pop("application/json")
+                if int(status) in (429, 503):
+                    response["headers"] = {"Retry-After": RETRY_AFTER}

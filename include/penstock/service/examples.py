@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.service import limits, problems
 from penstock.service.problems import Kind
 
+SEARCH, ANSWER = "/v1/indexes/{index}/search", "/v1/indexes/{index}/answer"
+FEEDBACK, RELEASES, READY = "/v1/feedback", "/v1/indexes/{index}/releases", "/readyz"
+ONLY_AT: Mapping[str, tuple[str, ...]] = {
+    "unknown-field": (SEARCH, ANSWER),
+    "nothing-published": (SEARCH, ANSWER),
+    "unknown-release": (SEARCH, ANSWER),
+    "unreadable-release": (SEARCH, ANSWER),
+    "release-pruned": (SEARCH, ANSWER),
+    "model-failed": (SEARCH, ANSWER),
+    "model-busy": (SEARCH, ANSWER),
+    "unknown-index": (SEARCH, ANSWER, RELEASES),
+    "not-json": (SEARCH, ANSWER, FEEDBACK),
+    "unknown-interaction": (FEEDBACK,),
+    "not-ready": (READY,),
+}
+"""Where a problem comes from, of those that do not come from everywhere below ``/v1``."""
 INTERACTION = "0f343b0931126a20f133d67c2b018a3b"
 DETAILS = {
     "bad-request": "the question is blank; write some words to search for",
@@ -25,7 +42,7 @@ DETAILS = {
     "too-large": "a request may have 65,536 bytes; send less",
     "too-slow": "its body did not come within 20 s; send it at once",
     "too-often": "more than 120 requests in a minute; come again in 7 s",
-    "busy": "32 requests are under way already; come again in a moment",
+    "busy": "it works on 32 requests already; come again in a moment",
     "out-of-time": "it took more than 60 s; ask for less, or again later",
 }
 """Of kinds of problems whose words are those of the error."""
@@ -68,7 +85,7 @@ RELEASE = {
     "failed_gates": [],
 }
 RESPONSES: dict[str, Any] = {
-    "/v1/indexes/{index}/search": {
+    SEARCH: {
         "interaction": INTERACTION,
         "index": "handbook",
         "release": 2,
@@ -76,7 +93,7 @@ RESPONSES: dict[str, Any] = {
         "hits": [HIT],
         "passages": [PASSAGE],
     },
-    "/v1/indexes/{index}/answer": {
+    ANSWER: {
         "interaction": INTERACTION,
         "index": "handbook",
         "release": 2,
@@ -95,7 +112,7 @@ RESPONSES: dict[str, Any] = {
         "broken_off": None,
         "stages": [{"name": "embed", "ms": 8.1}, {"name": "search", "ms": 11.4, "note": "50 candidates, hybrid"}],
     },
-    "/v1/feedback": {"id": "6a1f0c55e0b94d1e8f2b7c3d9e4a5b60"},
+    FEEDBACK: {"id": "6a1f0c55e0b94d1e8f2b7c3d9e4a5b60"},
     "/v1/indexes": {
         "indexes": [
             {
@@ -108,25 +125,43 @@ RESPONSES: dict[str, Any] = {
             }
         ]
     },
-    "/v1/indexes/{index}/releases": {"releases": [RELEASE]},
+    RELEASES: {"releases": [RELEASE]},
+    "/healthz": {"status": "ok"},
+    READY: {"status": "ok"},
 }
 """By path, of the answer that is none of the problems."""
+STREAM = "".join(
+    f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+    for name, data in (
+        ("reading", {"interaction": None, "release": 2, "passages": [PASSAGE]}),
+        ("claim", {"claim": RESPONSES[ANSWER]["claims"][0], "quotes": [QUOTE]}),
+        ("ended", RESPONSES[ANSWER]),
+    )
+)
 
 
 def add(made: dict[str, Any]) -> None:
-    """Put an example beside each response that the description ``made`` names."""
+    """Put an example beside each response that the description ``made`` names; drop those that never come."""
     by_status: dict[int, list[Kind]] = {}
     for kind in _kinds():
         by_status.setdefault(kind.status, []).append(kind)
     for path, operations in made["paths"].items():
         for operation in operations.values():
-            for status, response in operation["responses"].items():
-                content = response.get("content", {})
+            for status, response in list(operation["responses"].items()):
+                content = response["content"]
                 if problems.MEDIA_TYPE in content:
-                    found = {one.name: {"value": _example(one)} for one in by_status.get(int(status), ())}
-                    content[problems.MEDIA_TYPE]["examples"] = found
-                elif "application/json" in content and path in RESPONSES:
+                    kinds = [one for one in by_status[int(status)] if _comes_from(one, path)]
+                    content[problems.MEDIA_TYPE]["examples"] = {one.name: {"value": _example(one)} for one in kinds}
+                    if not kinds:
+                        del operation["responses"][status]
+                else:
                     content["application/json"]["example"] = RESPONSES[path]
+                if "text/event-stream" in content:
+                    content["text/event-stream"]["example"] = STREAM
+
+
+def _comes_from(kind: Kind, path: str) -> bool:
+    return path in ONLY_AT[kind.name] if kind.name in ONLY_AT else path.startswith(limits.GOVERNED)
 
 
 def _kinds() -> Iterable[Kind]:

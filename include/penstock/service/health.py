@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
@@ -20,18 +22,20 @@ router = APIRouter()
 
 
 class Healthy(BaseModel):
-    status: str = "ok"
+    status: Literal["ok"] = "ok"
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz")
+@router.get("/healthz", response_description="It does")
 def healthz() -> Healthy:
     """The process answers."""
     return Healthy()
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", response_model=Healthy, responses={503: {"model": Problem}})
+@router.get(
+    "/readyz", response_model=Healthy, response_description="All of it can", responses={503: {"model": Problem}}
+)
 def readyz(request: Request) -> Response:
     """The catalog answers and can be written, and the collection and the embedder of every live index can be opened."""
     faults = unready(request.app.state.service.platform)

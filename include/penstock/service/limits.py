@@ -21,6 +21,7 @@ from penstock.platform import Platform
 from penstock.service import problems
 from penstock.service.problems import Kind, ProblemResponse
 from penstock.service.rates import Rates, address_of
+from penstock.wording import count
 
 log = structlog.get_logger("penstock")
 
@@ -79,7 +80,7 @@ class Limits:
         A thread cannot be stopped: its request stays under way until it ends, and nobody hears what it says by then.
         """
         if self._under_way >= self._settings.at_once:
-            detail = f"{self._under_way} requests are under way already; come again in a moment"
+            detail = f"it works on {count(self._under_way, 'request')} already; come again in a moment"
             raise RefusedRequest(BUSY, detail, {"Retry-After": str(BUSY_AGAIN_S)})
         sender, given_up = _Sender(send), anyio.CancelScope()  # unlike a task's, its cancelling waits for threads
         self._under_way += 1
@@ -127,7 +128,7 @@ class Limits:
         wait_s = self._rates.hit(who)
         if wait_s:
             most = self._settings.requests_per_minute
-            detail = f"more than {most} requests in a minute; come again in {wait_s} s"
+            detail = f"more than {count(most, 'request')} in a minute; come again in {wait_s} s"
             raise RefusedRequest(TOO_OFTEN, detail, {"Retry-After": str(wait_s)})
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticSerializationError
 
 from penstock.answers import Answer, Claim, Quote
+from penstock.answers.results import NO_SOURCE
 from penstock.feedback import Kind, Said
 from penstock.retrieval import Citation, Found, Passage
 from penstock.retrieval.trace import Stage
@@ -32,19 +33,31 @@ class Asked(BaseModel):
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Where = Annotated[str, Field(max_length=MAX_FILTER_CHARS, description="a condition on metadata")]
-Release = Annotated[int, Field(ge=1, le=LARGEST, description="a kept release; the live one where it is left out")]
-Principals = Annotated[list[Name], Field(max_length=100, description="narrows to some of what the credential gives")]
+Where = Annotated[str, Field(max_length=MAX_FILTER_CHARS)]
+Release = Annotated[int, Field(ge=1, le=LARGEST)]
+Principals = Annotated[list[Name], Field(max_length=100)]
+Session = Annotated[
+    Name | None, Field(description="a name of your own for what belongs together; kept as a digest, and erased by it")
+]
+Person = Annotated[
+    Name | None, Field(description="who asks, of those that a key speaks for; a token says it itself. Kept as a digest")
+]
 
 
 class Question(Asked):
     """What every question may say besides its words."""
 
-    where: Where | None = None
-    as_of: Release | None = None
-    principals: Principals | None = None
-    session: Name | None = None
-    person: Name | None = None
+    where: Where | None = Field(
+        default=None,
+        description="a condition on metadata, such as `year >= 2024 and tags in ('a', 'b')`, of the fields that "
+        "GET /v1/indexes names",
+    )
+    as_of: Release | None = Field(default=None, description="a kept release; the live one where it is left out")
+    principals: Principals | None = Field(
+        default=None, description="narrows to some of what the credential gives; all of it where it is left out"
+    )
+    session: Session = None
+    person: Person = None
 
 
 class SearchRequest(Question):
@@ -52,8 +65,8 @@ class SearchRequest(Question):
         json_schema_extra={"examples": [{"query": "What is a week of river watch paid?", "k": 3}]}
     )
 
-    query: str = Field(max_length=MAX_QUESTION_CHARS)
-    k: int = Field(default=10, ge=1, le=MAX_HITS)
+    query: str = Field(max_length=MAX_QUESTION_CHARS, description="the question, in words")
+    k: int = Field(default=10, ge=1, le=MAX_HITS, description="how many hits")
     mode: Literal["hybrid", "vector", "text"] | None = Field(default=None, description="the index's own by default")
     explain: bool = Field(default=False, description="whether to say what each stage did, and how long it took")
 
@@ -63,19 +76,19 @@ class AnswerRequest(Question):
         json_schema_extra={"examples": [{"question": "How many days of holiday do I get?", "stream": False}]}
     )
 
-    question: str = Field(max_length=MAX_QUESTION_CHARS)
+    question: str = Field(max_length=MAX_QUESTION_CHARS, description="in words")
     stream: bool = Field(default=False, description="server-sent events: reading, claim, ended or problem")
 
 
-Place = Annotated[int, Field(ge=0, le=LARGEST, description="in characters of the document's parsed text")]
+Place = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class Span(Asked):
     """Its words, or where they begin and end."""
 
     text: str | None = Field(default=None, min_length=1, max_length=10_000, description="word for word")
-    start: Place | None = None
-    end: Place | None = None
+    start: Place | None = Field(default=None, description="in characters of the live revision's parsed text")
+    end: Place | None = Field(default=None, description="likewise, the first that is no part of it")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -98,18 +111,31 @@ class FeedbackRequest(Asked):
                     "kind": "correction",
                     "text": "It is £240 since 1 May 2026.",
                 },
+                {
+                    "interaction": "0f343b0931126a20f133d67c2b018a3b",
+                    "kind": "right-passage",
+                    "passage": "9f1c2f0f6f0f4f63a7a4f6f7b8a1c2d3",
+                    "span": {"start": 305, "end": 368},
+                },
             ]
         }
     )
 
-    interaction: Name
-    kind: Annotated[Kind, Field(strict=False)]
+    interaction: Name = Field(description="as the search or the answer named it")
+    kind: Annotated[Kind, Field(strict=False)] = Field(
+        description="a rating takes `value`; a comment and a correction `text`; a right-passage `passage`, and perhaps "
+        "`span`; the others nothing more"
+    )
     value: float | None = Field(default=None, ge=-1, le=1, description="of a rating: -1 the worst, 1 the best")
     text: str | None = Field(default=None, description="of a comment, or the corrected answer")
-    passage: str | None = Field(default=None, description="the chunk, or the document, that this is about")
-    span: Span | None = Field(default=None, description="where in the right document")
-    session: Name | None = None
-    person: Name | None = None
+    passage: str | None = Field(
+        default=None,
+        description="what this is about: a chunk's id, or a document as KEY, SOURCE:KEY or `document_id`; the whole "
+        "answer where it is left out",
+    )
+    span: Span | None = Field(default=None, description="of a right passage: where in its document")
+    session: Session = None
+    person: Person = None
 
     def said(self) -> Said:
         return Said(self.kind, self.value, self.text, self.passage, self.span.said() if self.span else None)
@@ -150,11 +176,11 @@ class AnswerResponse(Sent):
     index: str
     release: int
     question: str
-    text: str
+    text: str = Field(description=f"the claims one after the other, `{NO_SOURCE}` behind each that is unsupported")
     claims: tuple[Claim, ...]
     quotes: tuple[Quote, ...]
     passages: tuple[Passage, ...]
-    generator: str
+    generator: str | None = Field(description="what was asked to answer; null where the question was refused before")
     refused: bool
     where: str | None = Field(description="the filter that it was asked under")
     reason: str | None = Field(description="why there is no answer")
@@ -184,20 +210,22 @@ def _for_readers(stages: Iterable[Stage]) -> tuple[Stage, ...]:
 
 
 class ReadingEvent(Sent):
-    """The first event of a stream. The interaction has no id before the answer ends."""
+    """The data of `reading`, the first event of a stream."""
 
-    interaction: None = None
+    interaction: None = Field(default=None, description="always null: it has an id when the answer has `ended`")
     release: int
-    passages: tuple[Passage, ...]
+    passages: tuple[Passage, ...] = Field(description="what the answer is made from")
 
 
 class ClaimEvent(Sent):
+    """The data of `claim`, an event of a stream."""
+
     claim: Claim
-    quotes: tuple[Quote, ...]
+    quotes: tuple[Quote, ...] = Field(description="those that the claim rests on")
 
 
 class Given(Sent):
-    id: str
+    id: str = Field(description="of what was said")
 
 
 class IndexView(BaseModel):
@@ -217,8 +245,8 @@ class ReleaseView(BaseModel):
     number: int
     state: str
     live: bool
-    created_at: float
-    published_at: float | None
+    created_at: float = Field(description="seconds since 1970")
+    published_at: float | None = Field(description="seconds since 1970; null: readers never got it")
     documents: int
     quarantined: int
     chunks: int

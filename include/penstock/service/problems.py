@@ -79,7 +79,7 @@ KINDS: Mapping[type[BaseException], Kind] = {
     errors.ConfigError: Kind("misconfigured", 500, "The service is configured wrongly", OPERATOR),
     errors.StoreError: Kind("store-failed", 500, "A store is not what it should be", OPERATOR),
     errors.ModelError: Kind("model-failed", 502, "A model did not do what it was asked", OPERATOR),
-    errors.TransientError: Kind("try-again", 503, "A store is busy or away", "Ask again in a moment."),
+    errors.TransientError: Kind("try-again", 503, "A part of the service is busy or away", "Ask again in a moment."),
     errors.TransientModelError: Kind("model-busy", 503, "A model is busy or away", "Ask again in a moment."),
     errors.ModelTimeoutError: Kind("out-of-time", 504, "A model was not done in time", "Ask again, or ask for less."),
 }

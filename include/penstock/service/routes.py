@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from penstock import answers, feedback, inspection, interactions, retrieval
@@ -43,12 +43,13 @@ class Service:
     metrics: Metrics
 
 
+Index = Annotated[str, Path(description="its name, as GET /v1/indexes lists it")]
 Responses = dict[int | str, dict[str, Any]]
 LOOKING: Responses = {status: {"model": Problem} for status in (400, 401, 403, 404, 422, 429, 500, 503, 504)}
 ASKING: Responses = LOOKING | {status: {"model": Problem} for status in (408, 410, 413, 415, 502)}
 EVENTS = (
-    "Server-sent events, each with JSON as its data: `reading` (the release and its passages) once, a `claim` with its "
-    "`quotes` as it is made, then `ended` (what is sent without streaming) or `problem` (a problem document)."
+    "Server-sent events, each with JSON as its data: `reading` (ReadingEvent) once, a `claim` (ClaimEvent) each as it "
+    "is made, then `ended` (AnswerResponse, as without streaming) or `problem` (Problem)."
 )
 STREAMED: Responses = {
     200: {
@@ -58,8 +59,13 @@ STREAMED: Responses = {
 }
 
 
-@router.post("/indexes/{index}/search", response_model=SearchResponse, responses=ASKING)
-def search(index: str, asked: SearchRequest, request: Request) -> Response:
+@router.post(
+    "/indexes/{index}/search",
+    response_model=SearchResponse,
+    response_description="The hits, and the passages that they stand in",
+    responses=ASKING,
+)
+def search(index: Index, asked: SearchRequest, request: Request) -> Response:
     """Find passages in the live release, or in an earlier one."""
     service = _service(request)
     asker = _asker(request, asked.principals, asked.person, asked.session)
@@ -73,7 +79,7 @@ def search(index: str, asked: SearchRequest, request: Request) -> Response:
 
 
 @router.post("/indexes/{index}/answer", response_model=AnswerResponse, responses={**ASKING, **STREAMED})
-def answer(index: str, asked: AnswerRequest, request: Request) -> Response:
+def answer(index: Index, asked: AnswerRequest, request: Request) -> Response:
     """Answer with exact quotes, or say that the index does not hold the answer."""
     service = _service(request)
     asker = _asker(request, asked.principals, asked.person, asked.session)
@@ -96,22 +102,26 @@ def answer(index: str, asked: AnswerRequest, request: Request) -> Response:
     return _json(AnswerResponse.of(last.answer, last.interaction))
 
 
-@router.post("/feedback", status_code=201, response_model=Given, responses=ASKING)
-def give(given: FeedbackRequest, request: Request) -> Response:
+@router.post(
+    "/feedback", status_code=201, response_model=Given, response_description="It is written down", responses=ASKING
+)
+def give_feedback(given: FeedbackRequest, request: Request) -> Response:
     """Say something of what was shown: of the whole answer, or of one of its passages."""
     asker = _asker(request, None, given.person, given.session)
     id_ = feedback.give(_service(request).platform, given.interaction, given.said(), asker)
     return _json(Given(id=id_), 201)
 
 
-@router.get("/indexes", response_model=Indexes, responses=LOOKING)
+@router.get("/indexes", response_model=Indexes, response_description="The indexes", responses=LOOKING)
 def list_indexes(request: Request) -> Response:
     """The indexes, and what is live of each."""
     return _json(Indexes(indexes=indexes(_service(request).platform)))
 
 
-@router.get("/indexes/{index}/releases", response_model=Releases, responses=LOOKING)
-def list_releases(index: str, request: Request) -> Response:
+@router.get(
+    "/indexes/{index}/releases", response_model=Releases, response_description="The releases", responses=LOOKING
+)
+def list_releases(index: Index, request: Request) -> Response:
     """The releases of an index, the newest first."""
     return _json(releases(inspection.list_releases(_service(request).platform, index)))
 

@@ -20,6 +20,7 @@ from penstock.answers.base import DraftQuote
 from penstock.answers.citing import Citer
 from penstock.answers.pipeline import SEARCHED, readable_passages
 from penstock.answers.prompt import messages
+from penstock.answers.results import without_marks
 from penstock.batching import batched
 from penstock.catalog.schema import interactions, verdicts
 from penstock.chunking import sentences
@@ -188,6 +189,7 @@ def _claims(material: Material, text: str, passages: Sequence[Passage]) -> str |
     )
     citer = Citer(passages, held)
     lines = []
+    text = without_marks(text)
     for start, end in sentences(text):
         claim = Claimed(" ".join(material.clean(text[start:end]).split()), tuple(_quotes(text[start:end], passages)))
         if not claim.text:
@@ -214,6 +216,7 @@ def _quotes(claim: str, passages: Sequence[Passage]) -> Iterator[DraftQuote]:
 
 def _rejected(material: Material, text: str, passages: Sequence[Passage]) -> str:
     """An answer that was not wanted, in the same form: with the quotes that it finds, or without."""
+    text = without_marks(text)
     spans = [text[start:end] for start, end in sentences(text)]
     claims = [Claimed(" ".join(material.clean(one).split()), tuple(_quotes(one, passages))) for one in spans]
     return "\n".join(_line(one) for one in claims if one.text)

@@ -53,6 +53,6 @@ def refusal(found: Sequence[Leak], guards: Guards, asked_in: Mapping[str, str]) 
     ]
     more = f"\n  and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
     return RefusedError(
-        f"{len(offenders):,} of the questions to train on are questions that models are judged by; leave them out with "
+        f"models are judged by {len(offenders):,} of the questions to train on; leave them out with "
         "--drop-leaks, or take them out of the evaluation:\n" + "\n".join(lines) + more
     )

@@ -78,7 +78,7 @@ def check(found: Estimate, recipe: AnyRecipe, folder: Path) -> None:
         )
     if recipe.max_minutes is not None and found.minutes > recipe.max_minutes:
         raise ModelError(
-            f"the training would take about {found.minutes:g} minutes, and its recipe allows {recipe.max_minutes:g}; "
+            f"the training would take about {found.minutes:g} min, and its recipe allows {recipe.max_minutes:g} min; "
             f"lower epochs ({recipe.epochs:g}) or batch, or raise max_minutes"
         )
     if shutil.disk_usage(folder).free < found.disk_mb * 1_000_000:

@@ -25,6 +25,7 @@ from penstock.training.splits import Split
 from penstock.tuning import bases, cards, checkpoints, estimates, tracking
 from penstock.tuning.job import Base, Job, Tuned, check_libraries, key
 from penstock.tuning_settings import RECIPES, AnyRecipe, EmbedderRecipe, GeneratorRecipe, RerankerRecipe
+from penstock.wording import count
 
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "peft", "trl")
 
@@ -110,8 +111,8 @@ def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
         raise UsageError(f"training set {set_.id} is for {a(set_.purpose)}, and this is for {a(purpose)}; name another")
     if len(set_.examples) < least:
         raise RefusedError(
-            f"training set {set_.id} holds {len(set_.examples)} examples, and {least} are asked for; collect more "
-            f"feedback, or lower indexes.{set_.index}.training.min_examples"
+            f"training set {set_.id} holds {count(len(set_.examples), 'example')}, and {least} are asked for; "
+            f"collect more feedback, or lower indexes.{set_.index}.training.min_examples"
         )
     groups = {one.group for one in set_.of(Split.TRAIN)}
     if len(groups) < 2:

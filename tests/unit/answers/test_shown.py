@@ -71,7 +71,7 @@ def test_what_no_source_holds_and_what_was_left_out_is_said(capsys: pytest.Captu
         claims=(Claim("It is gold.", (), True),), quotes=(), dropped={"no such passage": 1, "not in the passage": 2}
     )
     assert shown(one, capsys) == (
-        f"{HEAD}  It is gold. (no source holds this)\n\n  3 quotes left out: 1 no such passage, 2 not in the passage\n"
+        f"{HEAD}  It is gold. [no source]\n\n  3 quotes left out: 1 no such passage, 2 not in the passage\n"
     )
 
 
@@ -89,6 +89,10 @@ def test_a_refusal_shows_what_is_nearest(capsys: pytest.CaptureFixture[str]) -> 
         "  the answer (confidence 0.12, 0.4 is needed).\n"
         f"\nnear  River watch › Pay\n      {TEXT}\n{CITED}"
     )
+    below_its_headings = replace(
+        one, passages=(Passage(chunks=("c1",), **PLACE | {"text": f"River watch\n\nPay\n\n{TEXT}"}),)
+    )
+    assert shown(below_its_headings, capsys) == shown(one, capsys)
     nothing = answer(claims=(), quotes=(), passages=(), refused="nothing was found that this reader may see")
     assert "\n  Name who is asking with --principal, or ask otherwise.\n" in shown(nothing, capsys)
     filtered = replace(nothing, where="kind = 'table'")

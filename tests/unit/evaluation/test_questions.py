@@ -66,7 +66,12 @@ GOOD = '{"id": "a", "question": "b?", "keys": ["c.md"]}'
         ("{", "this is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         ("[]", "a question is a JSON object with id, question and keys, not []"),
         ('{"id": "b", "keys": []}', "'question' is missing"),
+        (
+            '{"id": "b", "question": "who?"}',
+            "'keys' is missing; name the documents that answer it, or write [] where none does",
+        ),
         ('{"id": "b", "question": " ", "keys": []}', "the question is blank; write what people would ask"),
+        ('{"id": "b", "question": "\\u200b", "keys": []}', "the question is blank; write what people would ask"),
         ('{"id": "b", "question": "?", "keys": [], "spam": "x"}', "unknown key 'spam'; did you mean 'span'?"),
         ('{"id": "b", "question": "?", "keys": "x"}', "keys: 'x' will not do: Input should be a valid tuple"),
         (
@@ -123,7 +128,7 @@ def test_what_is_wrong_with_a_beir_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"test.tsv, line 1: '1\\td1\\tyes' will not do; write query-id, corpus-id"):
         read(folder)
     (folder / "qrels" / "test.tsv").write_text("7\td1\t1\n")
-    with pytest.raises(UsageError, match=r"test.tsv judges 1 questions that queries.jsonl does not hold: 7"):
+    with pytest.raises(UsageError, match=r"test.tsv judges 1 question that queries.jsonl does not hold: 7"):
         read(folder)
     (folder / "queries.jsonl").write_text('{"_id": "7"}')
     with pytest.raises(UsageError, match=r"queries.jsonl, line 1: a question is a JSON object with _id and text"):

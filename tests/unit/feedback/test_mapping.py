@@ -180,6 +180,7 @@ def test_a_mapping_of_a_file(tmp_path: Path) -> None:
             "a rating of nan will not do: it is a number from -1, the worst, to 1, the best",
         ),
         (Said(Kind.COMMENT, text=" \n"), "the comment is blank; write some words"),
+        (Said(Kind.COMMENT, text="\u200b\0"), "the comment is blank; write some words"),
         (Said(Kind.COMMENT, value=1.0, text="x"), "'comment' takes no value; 1.0 belongs to a rating"),
         (
             Said(Kind.RATING, value=1.0, span="the mill"),

@@ -114,7 +114,7 @@ def test_so_many_are_worked_on_at_once(bench: Bench) -> None:
         working = [asyncio.create_task(ask("GET", "/v1/wait")) for _ in range(2)]
         await bench.begun(2)
         refused = await ask("GET", "/v1/echo")
-        assert problem(refused) == (503, "busy", "2 requests are under way already; come again in a moment")
+        assert problem(refused) == (503, "busy", "it works on 2 requests already; come again in a moment")
         assert refused.headers["retry-after"] == "1"
         assert (await ask("GET", "/healthz")).status_code == 200
         bench.go.set()

@@ -53,7 +53,7 @@ def test_what_would_not_fit_is_refused_before(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as raised:
         estimates.check(Estimate(1, 10.5, 1, 5), recipe, tmp_path)
     assert str(raised.value) == (
-        "the training would take about 10.5 minutes, and its recipe allows 10; lower epochs (2) or batch, or raise "
+        "the training would take about 10.5 min, and its recipe allows 10 min; lower epochs (2) or batch, or raise "
         "max_minutes"
     )
     with pytest.raises(DiskFullError) as full:

@@ -1,7 +1,7 @@
 // One answer as it comes: claims with numbered citations that open their passage in place, or an honest "not in the index".
 
 import { Feedback } from "./feedback.js";
-import { fromTemplate, part, element, count, sentence } from "./parts.js";
+import { fromTemplate, part, element, count, sentence, NO_SOURCE } from "./parts.js";
 import { bringToView, describe, heading, opened } from "./passage.js";
 import { notice } from "./problems.js";
 
@@ -33,7 +33,7 @@ export class Answer {
     text.append(...this.#citations(shown, quotes));
     if (claim.unsupported) {
       shown.classList.add("unsupported");
-      text.append(" ", element("span", "no source found", { class: "flag" }));
+      text.append(" ", element("span", NO_SOURCE, { class: "flag" }));
     }
     part(this.shown, "claims").append(shown);
   }

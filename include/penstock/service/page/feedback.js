@@ -1,7 +1,7 @@
 // What a reader says of an answer: thumbs, the answer that it should have been, the passage that holds it; and that it
 // was copied.
 
-import { fromTemplate, part } from "./parts.js";
+import { fromTemplate, part, NO_SOURCE } from "./parts.js";
 import { Problem } from "./problems.js";
 import { say } from "./service.js";
 
@@ -54,7 +54,8 @@ export class Feedback {
   async #copy() {
     const cited = this.answer.quotes.map(({ number, title, key, page }) =>
       `[${number}] ${title || key}${page ? `, page ${page}` : ""}, release ${this.answer.release}`);
-    const claims = this.answer.claims.map(({ text, quotes }) => [text, ...quotes.map((number) => `[${number}]`)].join(" "));
+    const claims = this.answer.claims.map(({ text, quotes, unsupported }) =>
+      [text, ...(unsupported ? [NO_SOURCE] : quotes.map((number) => `[${number}]`))].join(" "));
     try {
       await navigator.clipboard.writeText([claims.join("\n"), ...cited].join("\n"));
     } catch {

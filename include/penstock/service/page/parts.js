@@ -1,5 +1,7 @@
 // Elements made from the templates of index.html. Text goes in as text alone: what a document holds is never markup.
 
+export const NO_SOURCE = "[no source]"; // as the service marks a claim that no source supports in an answer's text
+
 export function fromTemplate(name) {
   return document.getElementById(`template-${name}`).content.firstElementChild.cloneNode(true);
 }
