@@ -1,10 +1,11 @@
 """How well the defaults answer: full text, vectors and both on the test questions of four sets.
 
-    python -m benchmarks.retrieval --home FOLDER
+    python -m benchmarks.retrieval --home FOLDER [--model FOLDER]
 
 SciFact (5,183 abstracts) and FeedbackQA's three sources (questions of the public about COVID-19, answered by passages
 of CDC, the British government and the WHO). Each corpus is ingested as Markdown files by the default configuration into
 an index of its own, which is asked its test split as `penstock evaluate` asks. Nothing was chosen on a test split.
+``--model`` names an embedder to ask FeedbackQA's with instead, as one that ``tuning`` made.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ MODES = ("text", "vector", "hybrid")
 SHOWN = ("nDCG@10", "R@1", "R@5")
 
 
-def write(home: Path, names: list[str]) -> None:
-    """The corpora as folders of Markdown, and a configuration with an index on each and nothing else in it."""
+def write(home: Path, names: list[str], model: Path | None = None) -> None:
+    """The corpora as folders of Markdown, and a configuration with an index on each, and the model if one is named."""
     lines = []
     for name in names:
         folder = home / "documents" / name
@@ -41,17 +42,18 @@ def write(home: Path, names: list[str]) -> None:
                 (folder / f"{one['_id']}.md").write_text(f"# {one['title'].strip()}\n\n{one['text']}\n", "utf-8")
         lines += [f"[sources.{name}]", 'type = "folder"', f'path = "documents/{name}"', 'when_silent = ["public"]']
         lines += [f"[indexes.{name}]", f'sources = ["{name}"]']
+        lines += [f"[indexes.{name}.embedder]", f'model = "{model}"'] if model else []
     (home / "penstock.toml").write_text("\n".join([f'home = "{home / "home"}"', *lines]))
 
 
-def measure(home: Path, every: int) -> dict[str, Any]:
+def measure(home: Path, every: int, model: Path | None = None) -> dict[str, Any]:
     """By set: questions, documents, figures by mode, and by measure what hybrid gains over the better of its parts."""
     from penstock.platform import Platform
     from penstock.settings import load
     from penstock.sync import sync
 
-    names = list(SETS) if every == 1 else ["who"]
-    write(home, names)
+    names = [name for name in SETS if model is None or name != "scifact"] if every == 1 else ["who"]
+    write(home, names, model)
     platform = Platform(load(home / "penstock.toml"))
     found = {}
     for name in names:
@@ -111,5 +113,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="every n-th question of the smallest set only")
+    parser.add_argument("--model", type=Path)
     arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.home, arguments.every)))
+    print(json.dumps(measure(arguments.home, arguments.every, arguments.model)))
