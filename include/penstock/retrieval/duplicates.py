@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from penstock.records import Hit
@@ -42,6 +43,7 @@ def collapse(hits: Sequence[Hit], at_least: float, k: int) -> list[Distinct]:
     return [one for one, _ in kept]
 
 
+@lru_cache(maxsize=256)  # as many as one question's candidates, which a replay collapses under several settings; 5 MB
 def shingles(text: str) -> Shingles:
     """Every five successive words of a text; of a shorter one all its words."""
     words = text.casefold().split()
