@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import trainset
-from penstock.cli.parts import Index, Json, Since, emit, opened, progress_shown
+from penstock.cli.parts import For, Index, Json, Since, Why, emit, opened, progress_shown, who
 
-For = Annotated[str, typer.Option("--for", metavar="embedder|reranker|generator", help="What is to be tuned.")]
 Set = Annotated[str | None, typer.Option("--set", metavar="ID", help="As `list` shows it; the newest without it.")]
 
 
@@ -38,7 +37,7 @@ def trainset_build(
     options = building.Options(parse_moment(since), tuple(guard or ()), drop_leaks)
     with opened() as platform:
         with progress_shown(as_json) as progress:
-            made = building.build(platform, index, sets.purpose_named(purpose), options, progress)
+            made = building.build(platform, index, purpose, options, progress)
         emit(sets.summary(made), as_json, display.training_set)
 
 

@@ -157,21 +157,13 @@ def latest(platform: Platform, index: str, purpose: Purpose) -> TrainingSet:
     return _read(platform, rows[0])
 
 
-def purpose_named(name: str) -> Purpose:
-    """Raises ``UnknownNameError`` naming those that there are."""
-    if name not in list(Purpose):
-        raise UnknownNameError("purpose", name, map(str, Purpose))
-    return Purpose(name)
-
-
-def named(platform: Platform, index: str, purpose: str, set_id: str | None) -> TrainingSet:
+def named(platform: Platform, index: str, purpose: Purpose, set_id: str | None) -> TrainingSet:
     """The set of that id, or the newest for the purpose. Raises ``UsageError`` where it is for another purpose."""
     platform.settings.index(index)
-    wanted = purpose_named(purpose)
     if set_id is None:
-        return latest(platform, index, wanted)
+        return latest(platform, index, purpose)
     found = load(platform, index, set_id)
-    if found.purpose is not wanted:
+    if found.purpose is not purpose:
         raise UsageError(f"training set {found.id} is for the {found.purpose}; write --for {found.purpose}")
     return found
 
