@@ -78,3 +78,20 @@ def trainset_export(
     with opened() as platform:
         found = sets.named(platform, index, purpose, set_id)
     emit(exporting.export(found, form, out), as_json, display.tree)
+
+
+@trainset.command("drop")
+def trainset_drop(
+    index: Index,
+    set_id: Annotated[str, typer.Argument(metavar="SET", help="As `list` shows it.")],
+    why: Why,
+    as_json: Json = False,
+) -> None:
+    """Drop a set that no model was trained on; `prune` deletes its file.
+
+    The splits of its questions stay: no example ever moves."""
+    from penstock import display
+    from penstock.training import dropping
+
+    with opened() as platform:
+        emit(dropping.drop(platform, index, set_id, who(), why), as_json, display.training_set_dropped)
