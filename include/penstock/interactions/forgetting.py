@@ -77,12 +77,14 @@ def erase(
     catalog = platform.catalog
     with catalog.write() as connection:
         catalog.hold(connection, interactions, feedback, alone=True)
+        buried = select(erased_people.c.decision_id).where(erased_people.c.digest == digest)
+        before = list(connection.execute(buried).scalars())
         decision = decisions.record(connection, catalog, who, f"erase-{kind}", why)
         grave = {"digest": digest, "erased_at": catalog.now(connection), "decision_id": decision}
         insert_or_update(connection, erased_people, [grave], ["erased_at", "decision_id"])
         ids, words = _of(connection, kind, digest)
     # Before the rows go: whoever is interrupted here and erases again still finds what the examples rest on.
-    examples = forget_examples(platform, {*ids, *words}, decision)
+    examples = forget_examples(platform, {*ids, *words}, decision, before=before)
     while (gone := _delete_all(platform, kind, digest)) is None:
         examples = both(examples, forget_examples(platform, _now(platform, kind, digest), decision))
     ids, words = gone

@@ -33,21 +33,24 @@ def forget(
     refs: Collection[str],
     decision: int,
     quotes: Callable[[str], bool] | None = None,
+    before: Collection[int] = (),
 ) -> dict[str, Any]:
     """Take out the examples that rest on any of ``refs`` (ids of documents, interactions, feedback), or quote.
 
-    Returns how many they were, the sets and the models, for a certificate. It may be run again.
+    Returns how many they were, the sets and the models, for a certificate. It may be run again: models that earlier
+    decisions about the same (``before``) found are named again, though no set holds any more what they learned.
     """
     with platform.catalog.read() as connection:
         found = resting_on(connection, refs)
         rows = connection.execute(select(training_sets).where(training_sets.c.data.is_not(None))).all()
     erased: dict[str, int] = {}
-    tainted: set[str] = set()
+    tainted = _found_before(platform, before, decision)
     for row in rows:
         if row.id in found or quotes is not None:
             lost, trained = _without(platform, row, found.get(row.id, set()), quotes, decision)
             erased |= {row.id: lost} if lost else {}
             tainted |= trained
+    _name_in_the_registry(platform)
     return {
         "training_examples_erased": sum(erased.values()),
         "training_sets": sorted(erased),
@@ -112,8 +115,6 @@ def _without(
         shared = connection.execute(select(training_sets.c.id).where(training_sets.c.data == row.data)).first()
     if not shared:
         platform.lake.delete(Kind.TRAINING, [row.data])
-    if tainted:
-        registry.follow(platform, row.index_name)
     return lost, tainted
 
 
@@ -132,6 +133,24 @@ def _taint(connection: Connection, set_id: str, decision: int) -> set[str]:
         decisions = sorted({*row.tainted, decision})
         connection.execute(update(models).where(models.c.id == row.id).values(tainted=decisions))
     return {row.id for row in rows}
+
+
+def _found_before(platform: Platform, before: Collection[int], decision: int) -> set[str]:
+    with platform.catalog.write() as connection:
+        rows = connection.execute(select(models.c.id, models.c.tainted)).all()
+        found = {row.id: row.tainted for row in rows if set(before) & set(row.tainted)}
+        for id_, earlier in found.items():
+            values = {"tainted": sorted({*earlier, decision})}
+            connection.execute(update(models).where(models.c.id == id_).values(**values))
+    return set(found)
+
+
+def _name_in_the_registry(platform: Platform) -> None:
+    """Of every index, as an erasure before this one may have been killed ahead of it."""
+    with platform.catalog.read() as connection:
+        rows = connection.execute(select(models.c.index_name, models.c.tainted)).all()
+    for index in sorted({row.index_name for row in rows if row.tainted}):
+        registry.follow(platform, index)
 
 
 def _texts(example: dict[str, Any]) -> Iterator[str]:
