@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,15 @@ def test_a_set_that_is_killed_while_it_is_made_is_there_whole_or_not_at_all(work
     assert list(w.platform.lake.names(LakeKind.TRAINING)) == [sets.load(w.platform, "main", made).data]
 
 
-@pytest.mark.parametrize("stride", [60, pytest.param(5, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "further",
+    [
+        pytest.param(lambda step: 4 * step, id="at a few places"),
+        pytest.param(lambda step: step + 20, id="at many", marks=pytest.mark.long),
+    ],
+)
 def test_each_look_of_a_comparison_that_is_killed_counts_and_counts_once(
-    workspace: Workspace, tmp_path: Path, stride: int
+    workspace: Workspace, tmp_path: Path, further: Callable[[int], int]
 ) -> None:
     w, base = workspace, tuned.model(tmp_path / "base", THINGS[:20])
     w.settings = w.settings.model_copy(update={"store": w.settings.store.model_copy(update={"lease_s": 1.0})})
@@ -90,7 +97,7 @@ def test_each_look_of_a_comparison_that_is_killed_counts_and_counts_once(
         assert after[: len(before)] == before, "a look that was spent is never given back, and what it found stays"
         assert len(after) - len(before) <= 1
         assert live(w) == (1, {}), "nobody saw anything of it"
-        step, before = step + stride, after
+        step, before = further(step), after
     assert kills >= 3, "it was killed all along the way"
     assert LOOKING in [outcome for _, outcome in before], "and while it looked"
     assert len(looks(w)) == len(before) + 1
