@@ -76,7 +76,7 @@ def test_a_set_that_is_killed_while_it_is_made_is_there_whole_or_not_at_all(work
     "further",
     [
         pytest.param(lambda step: 4 * step, id="at a few places"),
-        pytest.param(lambda step: step + 20, id="at many", marks=pytest.mark.long),
+        pytest.param(lambda step: step + 60, id="at many", marks=pytest.mark.long),
     ],
 )
 def test_each_look_of_a_comparison_that_is_killed_counts_and_counts_once(
