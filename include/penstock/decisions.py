@@ -78,6 +78,13 @@ def history(catalog: Catalog, index: str | None = None, limit: int = 50) -> list
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
+def about(catalog: Catalog, document_id: str, what: str) -> list[int]:
+    """Ids of the decisions of a kind on a document."""
+    query = select(decisions.c.id).where(decisions.c.document_id == document_id, decisions.c.what == what)
+    with catalog.read() as connection:
+        return list(connection.execute(query.order_by(decisions.c.id)).scalars())
+
+
 def naming(catalog: Catalog, clean: Callable[[str], str]) -> list[int]:
     """Ids of the decisions whose reasons ``clean`` would change."""
     with catalog.read() as connection:

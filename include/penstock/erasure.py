@@ -141,7 +141,9 @@ def _forget(
         "releases_redacted": {},
         "rows_erased": 0,
         **forget_document(platform, ids, keys, texts),
-        **forget_examples(platform, ids, decision, quoting(texts)),
+        **forget_examples(
+            platform, ids, decision, quoting(texts), decisions.about(platform.catalog, found.id, "erase")
+        ),
     }
     for generation, collection in platform.collections():
         _redact(platform, generation, collection, ids, decision, certificate)

@@ -34,6 +34,7 @@ from penstock.platform import Platform
 from penstock.promotion import checking
 from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
+from penstock.training import dropping
 from penstock.training.sets import of_index, releases_named
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
@@ -136,9 +137,10 @@ def _prune_entries(connection: Connection, index: str, kept: list[int]) -> None:
 
 
 def sweep(platform: Platform) -> dict[str, int]:
-    """Delete what the lake holds and nothing names: bytes, parses, chunk lists, vectors, results of forgotten releases.
+    """Delete what the lake holds and nothing names.
 
-    The newest bytes of every document stay, and so does everything younger than a day.
+    Bytes, parses, chunk lists, vectors, results of forgotten releases, dropped training sets, halves of models. The
+    newest bytes of every document stay, and so does everything younger than a day.
     """
     catalog, lake = platform.catalog, platform.lake
     with catalog.read() as connection:
@@ -170,6 +172,7 @@ def sweep(platform: Platform) -> dict[str, int]:
         "swept_chunk_lists": len(stale_chunks),
         "swept_vectors": vectors,
         "swept_evaluations": keeping.sweep(platform, SWEEP_GRACE_S),
+        **dropping.sweep(platform, SWEEP_GRACE_S),
     }
 
 

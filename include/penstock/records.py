@@ -179,7 +179,8 @@ class IndexRow:
 class Query:
     """One question to an index, already embedded. ``where`` is on source, key, kind and the declared fields.
 
-    ``vector_weight`` is what the vector search counts in a hybrid one, the text search the rest of 1.
+    ``vector_weight`` is what the vector search counts in a hybrid one, the text search the rest of 1; ``depth`` is how
+    many rows each of the two puts in, by default ``index.rules.depth_of``.
     """
 
     text: str
@@ -190,6 +191,7 @@ class Query:
     k: int = 10
     mode: str = "hybrid"
     vector_weight: float = 0.5
+    depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,18 @@ class Training:
     tracking: str | None = None
 
 
-def keep(platform: Platform, index: str, purpose: Purpose, folder: Path, training: Training) -> str:
+def keep(
+    platform: Platform,
+    index: str,
+    purpose: Purpose,
+    folder: Path,
+    training: Training,
+    still: Callable[[Connection], None] | None = None,
+) -> str:
     """Keep every file below ``folder`` as one model; return its id, 16 hex digits. Keeping it twice changes nothing.
 
-    Raises ``ModelError`` for a folder that is empty, or holds a file that can run code when it is loaded.
+    Raises ``ModelError`` for a folder that is empty, or holds a file that can run code when it is loaded; and what
+    ``still`` raises, in the transaction that names the model, where what it was trained on is not as it was.
     """
     files: dict[str, str] = {}
     size = 0
@@ -59,6 +67,8 @@ def keep(platform: Platform, index: str, purpose: Purpose, folder: Path, trainin
         raise ModelError(f"{folder} holds no file, so there is no model to keep")
     id_ = fingerprint(files)
     with platform.catalog.write() as connection:
+        if still is not None:
+            still(connection)
         row = {
             "id": id_,
             "index_name": index,

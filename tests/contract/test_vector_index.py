@@ -19,7 +19,7 @@ from penstock.errors import StoreError, TransientError, UnknownFieldError, Usage
 from penstock.filters import Comparison
 from penstock.ids import document_id
 from penstock.index.base import VectorIndex
-from penstock.index.rules import MODES, fused
+from penstock.index.rules import MODES, found_within, fused
 from penstock.records import OPEN_END, IndexRow, Query
 from support.weaviate_server import emptied_afterwards, require_weaviate
 
@@ -429,6 +429,29 @@ def test_hybrid_adds_up_what_each_search_found_in_shares_of_its_best(index: Vect
     for hit in hits:
         both = {mode: alone[mode][hit.row.id] for mode in MODES[1:] if hit.row.id in alone[mode]}
         assert hit.scores == pytest.approx(both)
+
+
+@pytest.mark.parametrize("deep", [40, 120])
+def test_one_whole_hybrid_search_holds_what_every_other_would_find(index: VectorIndex, deep: int) -> None:
+    """Most rows stand in one of the two rankings only, and each ranking is longer than what is asked of it."""
+    random = np.random.default_rng(5)
+    wanted = np.float32(vector("question"))
+    rows = []
+    for n in range(300):
+        mixed = wanted * random.uniform(0.1, 0.9) + np.float32(vector(f"other {n}"))
+        text = f"{'turbine ' * (n % 7)}among {'many ' * n}words"  # no two score the same
+        rows.append(row(f"doc-{n}", text, vector=(mixed / np.linalg.norm(mixed)).tolist()))
+    index.add(rows)
+    query = Query("turbine", wanted.tolist(), 1)
+    whole = index.search(replace(query, depth=150, k=300))
+    assert 150 < len(whole) < 300
+    assert [hit.row.id for hit in index.search(replace(query, depth=150, k=7))] == [hit.row.id for hit in whole[:7]]
+    for mode, weight in (("hybrid", 0.2), ("hybrid", 0.5), ("hybrid", 0.9), ("vector", 0.5), ("text", 0.5)):
+        asked = replace(query, k=deep, mode=mode, vector_weight=weight)
+        alone, again = index.search(asked), found_within(whole, asked)
+        assert [hit.row.key for hit in again] == [hit.row.key for hit in alone]
+        assert [hit.score for hit in again] == pytest.approx([hit.score for hit in alone], abs=1e-6)
+        assert [sorted(hit.scores) for hit in again] == [sorted(hit.scores) for hit in alone]
 
 
 def test_the_three_rows_that_hold_a_rare_word_come_before_what_is_only_near(index: VectorIndex) -> None:

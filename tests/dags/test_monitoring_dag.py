@@ -26,11 +26,11 @@ WATCHED = [{"index": "one", "alarms": [ALARM], "retrain": True}, {"index": "two"
 def test_a_drift_is_an_event_of_the_indexes_that_ask_for_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from penstock import orchestration
+    from penstock.orchestration import upkeep
 
     (tmp_path / "penstock.toml").write_text(CONFIG)
     monkeypatch.setenv("PENSTOCK_CONFIG", str(tmp_path / "penstock.toml"))
-    dag = orchestration.maintain_dag()
+    dag = upkeep.maintain_dag()
     outlets = {task.task_id: [asset.uri for asset in task.outlets] for task in dag.tasks if task.outlets}
     assert outlets == {"retrain_one": ["penstock://one/drift"]}
     assert dag.get_task("alarms").upstream_task_ids == dag.get_task("retrain_one").upstream_task_ids == {"monitor"}
@@ -39,20 +39,20 @@ def test_a_drift_is_an_event_of_the_indexes_that_ask_for_a_model(
 def test_alarms_end_red_with_what_to_do() -> None:
     from airflow.sdk.exceptions import AirflowFailException
 
-    from penstock import orchestration
+    from penstock.orchestration import upkeep
 
     with pytest.raises(AirflowFailException) as error:
-        orchestration.alarms.function(WATCHED)
+        upkeep.alarms.function(WATCHED)
     assert str(error.value) == ALARM
-    assert orchestration.alarms.function(WATCHED[1:]) is None
+    assert upkeep.alarms.function(WATCHED[1:]) is None
 
 
 def test_without_a_drift_there_is_no_event() -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    from penstock import orchestration
+    from penstock.orchestration import upkeep
 
-    assert orchestration.retrain.function("one", WATCHED) is None
+    assert upkeep.retrain.function("one", WATCHED) is None
     with pytest.raises(AirflowSkipException) as error:
-        orchestration.retrain.function("two", WATCHED)
+        upkeep.retrain.function("two", WATCHED)
     assert str(error.value) == "nothing drifted in two"

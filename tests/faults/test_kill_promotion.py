@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import signal
 from pathlib import Path
 
 import pytest
@@ -11,20 +9,9 @@ import pytest
 from penstock import champions, maintenance, manifest
 from penstock.promotion.comparing import compare
 from support import tuned
-from support.dying import die_before
+from support.dying import killed_before
 from support.tuned import THINGS
-from support.victim import server
 from support.workspace import Workspace
-
-
-def killed_before(w: Workspace, statement: int, what: str, model: str) -> bool:
-    """Whether it was killed; else it came to its end."""
-    whole = json.dumps(w.settings.model_dump(mode="json") | {"home": str(w.settings.home)})
-    process = server().Process(target=die_before, args=(statement, whole, what, model))
-    process.start()
-    process.join()
-    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
-    return process.exitcode != 0
 
 
 def pair(w: Workspace) -> tuple[int | None, dict[str, str]]:

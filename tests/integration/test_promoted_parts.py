@@ -95,7 +95,7 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     )
     w.sync()
     examples = [example(nth, refusal=nth % 4 == 0) for nth in range(24)]
-    set_id = sets.freeze(w.platform, "main", Purpose.GENERATOR, 1, examples, {}, {}).id
+    set_id = sets.freeze(w.platform, "main", Purpose.GENERATOR, 1, examples, {}, {"needed": 1}).id
     better = tuned.keep_model(w.platform, tmp_path / "adapter", CHAT_MODEL, set_id, Purpose.GENERATOR)
 
     def writes(body: dict[str, Any]) -> str:

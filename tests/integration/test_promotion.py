@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import select, update
 
 from penstock import champions, inspection, maintenance, manifest, release
-from penstock.catalog.schema import comparisons
+from penstock.catalog.schema import comparisons, training_sets
 from penstock.catalog.schema import models as models_table
 from penstock.errors import RefusedError, UsageError
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
 from penstock.retrieval import search
 from penstock.service.warming import warm_waiting
+from penstock.training import dropping
+from penstock.training.splits import Split
 from support import tuned
 from support.service import serving
 from support.tuned import THINGS, WHO
@@ -205,6 +207,22 @@ def test_what_was_trained_on_something_erased_is_not_promoted(lab: Lab) -> None:
     assert str(refused.value) == (
         f"something that embedder {better} was trained on was erased since (decision 7); train another without it, or "
         "--override"
+    )
+
+
+def test_a_comparison_on_a_set_that_was_dropped_promotes_nothing(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    learned = tuned.freeze(w, split=Split.TRAIN)
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(models_table).values(set_id=learned))
+        older = training_sets.c.id == learned
+        connection.execute(update(training_sets).where(older).values(at=training_sets.c.at - 1000))
+    number = compare(w.platform, "main", better).number
+    dropping.drop(w.platform, "main", lab.set_id, WHO, "made by mistake")
+    with pytest.raises(RefusedError) as refused:
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert str(refused.value) == (
+        f"comparison {number} was on set {lab.set_id}, which was dropped; run `penstock compare main {better}`"
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
-from penstock import maintenance
-from penstock.promotion import registry
+from penstock import decisions, display, maintenance
+from penstock.erasure import erase
+from penstock.errors import RefusedError
+from penstock.promotion import listing, registry
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
 from support import tuned
@@ -57,6 +59,38 @@ def test_the_registry_names_who_serves_and_verify_what_differs(workspace: Worksp
     registry.write(w.platform, "main")
     assert registry.differences(w.platform, "main") == []
     assert len(client.search_model_versions()) == 1
+
+
+def test_a_model_that_learned_what_was_erased_is_named_everywhere(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Invariant 12, where people look: the list of models, the registry, and the gate."""
+    mlflow = pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    registry.write(w.platform, "main")
+    certificate = erase(w.platform, "docs", "thing1.md", WHO, "by order")
+    assert certificate["models_trained_on_them"] == [better]
+    number = decisions.history(w.platform.catalog)[0]["id"]
+    (one,) = listing.models(w.platform, "main")["models"]
+    assert (one["state"], one["tainted"]) == ("tainted", [number])
+    client = mlflow.MlflowClient(registry_uri=w.settings.tracking_url, tracking_uri=w.settings.tracking_url)
+    (version,) = client.search_model_versions()
+    assert version.tags["penstock.tainted"] == str(number)
+    assert aliases(client) == {}
+    assert registry.differences(w.platform, "main") == []
+    with pytest.raises(RefusedError, match="was trained on was erased since"):
+        promote(w.platform, "main", better, WHO, "it finds more")
+
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "until the next one is there", override=True)
+    found = listing.models(w.platform, "main")
+    assert found["models"][0]["state"] == "champion"
+    display.models(found)
+    assert (
+        f"something that it learned was erased since (decision {number}): it serves all the same; train another"
+        in " ".join(capsys.readouterr().out.split())
+    )
 
 
 def test_without_a_registry_a_promotion_stands(

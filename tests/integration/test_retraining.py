@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import shutil
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
 from penstock.parsing import ParserPool
 from penstock.promotion.promoting import promote
 from penstock.purposes import Purpose
+from penstock.retraining import steps
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
 from support import complaints
@@ -256,8 +258,7 @@ def test_one_at_a_time(w: Workspace) -> None:
     with pytest.raises(LeaseHeldError) as held:
         retrained(w)
     assert str(held.value) == (
-        f"a retraining by {retraining.getpass.getuser()}, retrain_main/monday of index 'main' is under way; "
-        "wait until it ends"
+        f"a retraining by {getpass.getuser()}, retrain_main/monday of index 'main' is under way; wait until it ends"
     )
     assert runs.report(w.platform, run).state == "running"
     assert runs.recent(w.platform)[0].id == run, "the second one never began"
@@ -328,7 +329,7 @@ def test_a_challenger_waits_for_its_turn_to_be_compared(w: Workspace, monkeypatc
         connection.execute(comparisons.delete())
     run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
     held = leases.acquire(w.platform.catalog, "main", "run 99 (sync)", 60.0)
-    monkeypatch.setattr(retraining, "TURN_S", 0.0)
+    monkeypatch.setattr(steps, "TURN_S", 0.0)
     with pytest.raises(LeaseHeldError, match=r"^index 'main' is being written by run 99 \(sync\); "):
         retraining.judge(w.platform, run)
     assert count(w, comparisons) == 0, "no look is spent on waiting"

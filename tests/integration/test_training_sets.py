@@ -6,28 +6,34 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from penstock import erasure, feedback, interactions, maintenance, trained
-from penstock.errors import RefusedError, UsageError
+from penstock import decisions, erasure, feedback, interactions, maintenance, trained
+from penstock.cli import app
+from penstock.errors import RefusedError, TransientError, UnknownNameError, UsageError
 from penstock.feedback import Kind, Said
 from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
-from penstock.interactions import Answered, Asker
+from penstock.interactions import Answered, Asker, forgetting
 from penstock.lake import AlteredObjectError
+from penstock.lake import Kind as LakeKind
 from penstock.purposes import Purpose
 from penstock.retrieval import search
 from penstock.trained import Training
-from penstock.training import exporting, sets
+from penstock.training import dropping, exporting, remembering, sets
 from penstock.training.building import Options, build
+from penstock.training.erasing import sweep_strays
 from penstock.training.examples import EmbedderExample, GeneratorExample, RerankerExample
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.training_settings import TrainingSettings
 from penstock.triage import triage
+from penstock.tuning.running import require_unchanged
 from support.traces import in_catalog, in_files
 from support.workspace import WHO, Workspace
 
@@ -293,6 +299,56 @@ def test_erasing_a_person_takes_their_examples_out_and_names_the_models(w: Works
     assert in_files(w, GOODS[0] + " and opens") == []
 
 
+def test_the_card_of_a_set_says_what_an_erasure_left_of_it(w: Workspace) -> None:
+    w.change_index(training=EASY.model_copy(update={"min_examples": 12}))
+    log(w)
+    made = embedder_set(w)
+    few = "10 examples, and it takes 12 (training.min_examples)"
+    assert made.card["wanting"] in ([], *([f"no example is for {split}"] for split in Split))  # as the key splits them
+    interactions.erase(w.platform, WHO, "asked for it", person="ada")
+    left = sets.load(w.platform, "main", made.id)
+    assert left.card["ready"] is sets.listed(w.platform, "main")[0]["ready"] is False
+    assert left.card["wanting"][0] == few
+    assert left.card["splits"] == {str(split): len(left.of(split)) for split in Split}
+    assert (left.card["questions"], left.card["people"]) == (10, 6)
+    for person in PEOPLE[1:]:
+        interactions.erase(w.platform, WHO, "asked for it", person=person)
+    left = sets.load(w.platform, "main", made.id)
+    assert (left.data, left.card["wanting"], left.card["sources"]) == (None, ["all of it was erased"], {})
+
+
+def test_what_rests_on_a_row_is_looked_for_again_when_the_row_goes(w: Workspace) -> None:
+    """A set that was frozen between the first look and the deletion holds nothing of it either."""
+    log(w)
+    made = embedder_set(w)
+    digest = w.platform.recorder.digests.person("ada")
+    assert forgetting._delete_all(w.platform, "person", digest) is None
+    assert len(sets.load(w.platform, "main", made.id).examples) == 12
+    assert interactions.erase(w.platform, WHO, "asked for it", person="ada")["interactions_erased"] == 2
+    assert forgetting._delete_all(w.platform, "person", digest) == ([], [])
+
+
+def test_an_erasure_takes_along_what_a_build_left_that_was_killed(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    sets.put(w.platform, Purpose.EMBEDDER, made.examples[:3])
+    interactions.erase(w.platform, WHO, "asked for it", person="ada")
+    data = sets.load(w.platform, "main", made.id).data
+    assert list(w.platform.lake.names(LakeKind.TRAINING)) == [data]
+
+
+def test_a_set_whose_object_an_erasure_swept_is_built_again(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    swept = sets.put(w.platform, Purpose.EMBEDDER, made.examples[:3])
+    sweep_strays(w.platform)
+    sets._require_written(w.platform, Purpose.EMBEDDER, str(made.data))
+    with pytest.raises(TransientError) as raised:
+        sets._require_written(w.platform, Purpose.EMBEDDER, swept)
+    assert str(raised.value) == "an erasure took the set's object along while it was made; build it again"
+    assert sets.load(w.platform, "main", made.id).examples == made.examples
+
+
 def test_erasing_a_document_takes_out_every_example_that_holds_it(w: Workspace) -> None:
     log(w)
     made = embedder_set(w)
@@ -328,6 +384,90 @@ def test_a_set_that_was_edited_on_disk_is_refused(w: Workspace) -> None:
         sets.load(w.platform, "main", made.id)
     (finding,) = maintenance.verify(w.platform, "main")
     assert finding.what == f"lake: training set {made.id} altered"
+
+
+@pytest.mark.parametrize("command", ["build", "show", "export"])
+def test_a_purpose_that_there_is_not_is_named_with_those_that_there_are(command: str) -> None:
+    said = CliRunner().invoke(app, ["trainset", command, "main", "--for", "embeder"])
+    assert said.exit_code == 2
+    assert "'embeder' is not one of 'embedder', 'reranker', 'generator'" in " ".join(said.output.split())
+
+
+# dropping
+
+
+def splits_of(w: Workspace) -> dict[str, Split]:
+    return remembering.splits(w.platform, "main")
+
+
+def test_a_dropped_set_leaves_the_splits_and_its_file_goes_with_the_next_pruning(
+    w: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log(w)
+    made = embedder_set(w)
+    other = build(w.platform, "main", Purpose.RERANKER)
+    settled, before = splits_of(w), examples(made)
+    done = dropping.drop(w.platform, "main", made.id[:9], WHO, " made by mistake ")
+    assert (done["id"], done["purpose"], done["examples"]) == (made.id, "embedder", 12)
+    row = decisions.history(w.platform.catalog, "main")[0]
+    assert (row["id"], row["what"]) == (done["decision"], "drop-training-set")
+    assert row["why"] == f"embedder {made.id}, 12 examples: made by mistake"
+    assert [one["id"] for one in sets.listed(w.platform, "main")] == [other.id]
+    assert splits_of(w) == settled
+    assert in_catalog(w, made.id) == ["decisions"]
+    assert sorted(w.platform.lake.names(LakeKind.TRAINING)) == sorted([str(made.data), str(other.data)])
+
+    assert maintenance.prune(w.platform, "main", 9)["swept_training_sets"] == 0, "it may not have been named yet"
+    monkeypatch.setattr(maintenance, "SWEEP_GRACE_S", -1.0)
+    assert maintenance.prune(w.platform, "main", 9)["swept_training_sets"] == 1
+    assert list(w.platform.lake.names(LakeKind.TRAINING)) == [other.data]
+    assert maintenance.verify(w.platform, "main") == []
+
+    liked(w, "where do they sell anchors by the sea", "ben", "Ardmore")
+    again = examples(embedder_set(w))
+    assert {query: again[query].split for query in before} == {query: one.split for query, one in before.items()}
+
+
+def test_a_set_stays_as_long_as_a_model_that_learned_it(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    model = model_of(w, made)
+    with pytest.raises(RefusedError) as refused:
+        dropping.drop(w.platform, "main", made.id, WHO, "no longer needed")
+    assert str(refused.value) == (
+        f"training set {made.id} stays as long as 1 model of 'main' that learned it: {model}; an erasure could not "
+        "name them without it"
+    )
+    assert interactions.erase(w.platform, WHO, "asked for it", person="ada")["models_trained_on_them"] == [model]
+
+
+def test_no_model_is_kept_that_learned_a_set_which_was_dropped_meanwhile(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    dropping.drop(w.platform, "main", made.id, WHO, "made by mistake")
+    folder = w.root / "model"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    training, still = Training("base", made.id, {}, {}), partial(require_unchanged, made)
+    with pytest.raises(UnknownNameError, match=rf"^unknown training set of 'main': '{made.id}'"):
+        trained.keep(w.platform, "main", made.purpose, folder, training, still)
+    with w.platform.catalog.read() as connection:
+        assert trained.of_index(connection, "main") == []
+
+
+def test_what_is_erased_of_a_dropped_set_is_nowhere(w: Workspace) -> None:
+    log(w)
+    dropping.drop(w.platform, "main", embedder_set(w).id, WHO, "made by mistake")
+    certificate = interactions.erase(w.platform, WHO, "asked for it", person="ada")
+    assert certificate["training_sets"] == []
+    assert in_files(w, GOODS[0] + " and opens") == []
+
+
+def test_a_drop_needs_a_reason_and_a_set_that_is_there(w: Workspace) -> None:
+    with pytest.raises(UsageError, match=r"^a decision needs a reason"):
+        dropping.drop(w.platform, "main", "abc", WHO, " ")
+    with pytest.raises(UnknownNameError, match=r"^unknown training set of 'main': 'abc'"):
+        dropping.drop(w.platform, "main", "abc", WHO, "why not")
 
 
 # the other purposes

@@ -15,6 +15,7 @@ import pytest
 from penstock import feedback, interactions
 from penstock.errors import UnknownNameError
 from penstock.feedback import Kind, Said
+from penstock.feedback.hearing import hear
 from penstock.ids import document_id
 from penstock.interactions import Answered, Asker
 from penstock.retrieval import Found, search
@@ -190,7 +191,7 @@ def test_settings_are_tried_on_what_went_well_too(w: Workspace) -> None:
         w.platform, interactions.record(w.platform, found), Said(Kind.RATING, value=1.0, passage=bread.chunk_id)
     )
     corrected(w, without(search(w.platform, "main", disliked), "mill.md"), RIGHT)
-    replayed = known(w.platform, "main", triage(w.platform, "main").judged)
+    replayed = known(w.platform, hear(w.platform, "main", None), triage(w.platform, "main").judged)
     assert {one.text: set(one.answers) for one in replayed.questions} == {
         liked: {document_id("docs", "bread.md")},
         disliked: {document_id("docs", "mill.md")},

@@ -220,9 +220,10 @@ def test_mlflow_that_does_not_answer_stops_a_training_before_it_begins(
 
 def test_a_set_that_lost_examples_meanwhile_yields_no_model(opened: Platform) -> None:
     set_ = tuning.frozen(opened, Purpose.EMBEDDER)
-    running.require_unchanged(opened, set_)
-    with pytest.raises(TransientError) as raised:
-        running.require_unchanged(opened, replace(set_, data="0" * 64))
+    with opened.catalog.read() as connection:
+        running.require_unchanged(set_, connection)
+        with pytest.raises(TransientError) as raised:
+            running.require_unchanged(replace(set_, data="0" * 64), connection)
     assert str(raised.value) == (
         f"examples of training set {set_.id} were erased while a model was trained on them; that model is not kept: "
         "train again"

@@ -120,7 +120,7 @@ def configure(w: Workspace, base: Path, gate: dict[str, object] | None = None) -
 def freeze(w: Workspace, purpose: Purpose = Purpose.EMBEDDER, split: Split = Split.TEST) -> str:
     """A training set with a question about each thing; return its id."""
     examples: list[AnyExample] = [_example(purpose, thing, split) for thing in THINGS]
-    return sets.freeze(w.platform, "main", purpose, 1, examples, {}, {}).id
+    return sets.freeze(w.platform, "main", purpose, 1, examples, {}, {"needed": 1}).id
 
 
 def _example(purpose: Purpose, thing: str, split: Split) -> AnyExample:

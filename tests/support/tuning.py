@@ -147,7 +147,7 @@ def frozen(platform: Platform, purpose: Purpose) -> TrainingSet:
         Purpose.RERANKER: reranker_examples,
         Purpose.GENERATOR: generator_examples,
     }[purpose]()
-    return sets.freeze(platform, "main", purpose, 1, made, {}, {})
+    return sets.freeze(platform, "main", purpose, 1, made, {}, {"needed": 1})
 
 
 def steps(platform: Platform, run: str) -> list[int]:

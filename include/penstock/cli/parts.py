@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from penstock.purposes import Purpose
+
 if TYPE_CHECKING:
     from penstock.decisions import Who
     from penstock.platform import Platform
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Index = Annotated[str, typer.Argument(metavar="INDEX", help="An index of the configuration.")]
+For = Annotated[Purpose, typer.Option("--for", help="What the model is for.")]
 Release = Annotated[int, typer.Argument(metavar="N", help="A release's number.")]
 Where = Annotated[
     list[str] | None,

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import trainset
-from penstock.cli.parts import Index, Json, Since, emit, opened, progress_shown
+from penstock.cli.parts import For, Index, Json, Since, Why, emit, opened, progress_shown, who
 
-For = Annotated[str, typer.Option("--for", metavar="embedder|reranker|generator", help="What is to be tuned.")]
 Set = Annotated[str | None, typer.Option("--set", metavar="ID", help="As `list` shows it; the newest without it.")]
 
 
@@ -38,7 +37,7 @@ def trainset_build(
     options = building.Options(parse_moment(since), tuple(guard or ()), drop_leaks)
     with opened() as platform:
         with progress_shown(as_json) as progress:
-            made = building.build(platform, index, sets.purpose_named(purpose), options, progress)
+            made = building.build(platform, index, purpose, options, progress)
         emit(sets.summary(made), as_json, display.training_set)
 
 
@@ -79,3 +78,20 @@ def trainset_export(
     with opened() as platform:
         found = sets.named(platform, index, purpose, set_id)
     emit(exporting.export(found, form, out), as_json, display.tree)
+
+
+@trainset.command("drop")
+def trainset_drop(
+    index: Index,
+    set_id: Annotated[str, typer.Argument(metavar="SET", help="As `list` shows it.")],
+    why: Why,
+    as_json: Json = False,
+) -> None:
+    """Drop a set that no model was trained on; `prune` deletes its file.
+
+    The splits of its questions stay: no example ever moves."""
+    from penstock import display
+    from penstock.training import dropping
+
+    with opened() as platform:
+        emit(dropping.drop(platform, index, set_id, who(), why), as_json, display.training_set_dropped)

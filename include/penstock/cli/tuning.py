@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import Index, Json, emit, opened, progress_shown
-from penstock.purposes import Purpose
+from penstock.cli.parts import For, Index, Json, emit, opened, progress_shown
 
-For = Annotated[Purpose, typer.Option("--for", help="What the model is for.")]
 Recipe = Annotated[
     str | None, typer.Option("--recipe", metavar="R", help="A recipe of the configuration; else the built-in one.")
 ]

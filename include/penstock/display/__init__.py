@@ -15,7 +15,7 @@ from penstock.display.promotion import compared, models
 from penstock.display.releases import diff, moved, plan, releases
 from penstock.display.running import Bars, retrained, run
 from penstock.display.search import excerpt, explained, found
-from penstock.display.training import training_set, training_sets
+from penstock.display.training import training_set, training_set_dropped, training_sets
 from penstock.display.tree import tree
 from penstock.display.triage import advised, triaged
 from penstock.display.tuning import trained
@@ -55,6 +55,7 @@ __all__ = [
     "status",
     "trained",
     "training_set",
+    "training_set_dropped",
     "training_sets",
     "tree",
     "triaged",

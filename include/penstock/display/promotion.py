@@ -53,4 +53,6 @@ def models(found: dict[str, Any]) -> None:
         for reason in one["reasons"]:
             paper.prose(reason, indent=4)
         if one["tainted"]:
-            paper.prose("something that it was trained on was erased since: train it again without it", indent=4)
+            by = ", ".join(f"decision {number}" for number in one["tainted"])
+            serves = "it serves all the same" if one["state"] == "champion" else "it is not promoted any more"
+            paper.prose(f"something that it learned was erased since ({by}): {serves}; train another", indent=4)

@@ -43,6 +43,13 @@ def training_set(one: dict[str, Any]) -> None:
                 paper.prose(f"{name}: {paper.shortened(text, TEXT_CHARS)}", indent=4)
 
 
+def training_set_dropped(done: dict[str, Any]) -> None:
+    paper.line(
+        f"Training set {done['id']} ({done['purpose']}, {wording.count(done['examples'], 'example')}) is dropped."
+    )
+    paper.hint("delete its file, from a day after it was made on", f"penstock prune {done['index']} --keep 10")
+
+
 def _texts(value: Any) -> list[str]:
     if value is None:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock import ids, retrieval
@@ -12,6 +12,8 @@ from penstock.leases import Lease
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.retrieval import Found
+from penstock.retrieval.questions import QuestionVectors
+from penstock.retrieval.replaying import Replay, asked_for
 from penstock.settings import RetrievalSettings
 
 SPAN_DEPTH = 10
@@ -67,15 +69,38 @@ def ask(
 
 
 def _search(platform: Platform, index: str, side: Side, question: Question) -> Found:
-    who, where, k = question.principals, question.filter, depth(side.settings)
+    who, where, k = question.principals, question.filter, asked_for(side.settings)
     if side.lease is None:
         return retrieval.search(platform, index, question.text, side.release, who, where, k, retrieval=side.settings)
     return retrieval.search_staged(platform, side.lease, side.release, question.text, who, where, k, side.settings)
 
 
-def depth(settings: RetrievalSettings) -> int:
-    """How many hits to ask for: as many as the stages look at anyway, so that none does more than for a reader."""
-    return min(settings.candidates, settings.rerank_depth) if settings.rerank else settings.candidates
+def ask_under(
+    platform: Platform,
+    index: str,
+    release: int,
+    settings: Sequence[RetrievalSettings],
+    questions: Iterable[Question],
+    progress: Progress,
+    vectors: QuestionVectors | None = None,
+) -> list[dict[str, Answer]]:
+    """Ask a release every question under each of the settings; of each question id → answer, without its span.
+
+    Questions whose filter the release cannot read are left out. Raises as ``ask`` does.
+    """
+    replay = Replay(platform, index, release, vectors)
+    found: list[dict[str, Answer]] = [{} for _ in settings]
+    for question in questions:
+        try:
+            orders = replay.ask(question.text, question.principals, question.filter, settings)
+        except FilterError:
+            continue
+        for answers, hits in zip(found, orders, strict=True):
+            rows = [row for one in hits for row in (one.hit.row, *(same.row for same in one.same))]
+            answers[question.id] = Answer(tuple(dict.fromkeys(row.document_id for row in rows)))
+        progress.advance()
+    replay.require_kept()
+    return found
 
 
 def ranking(found: Found) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
     Each goes by the id of the interaction that asked it first: with that its text is found, for as long as it is kept.
     Documents that these readers may not see are left out. Raises ``UsageError`` where no question is left.
     """
-    found = questions(platform, index, readers, since)
+    found = questions(platform, hear(platform, index, since), readers)
     if not found.questions:
         raise UsageError(
             f"no question of {index!r} has a document that people judged right; collect ratings of passages, or right "
@@ -79,11 +79,8 @@ def read(platform: Platform, index: str, readers: Collection[str] = (), since: d
     return found
 
 
-def questions(
-    platform: Platform, index: str, readers: Collection[str] = (), since: datetime | None = None
-) -> QuestionSet:
-    """What ``read`` reads, and an empty set where no question is left."""
-    said = hear(platform, index, since)
+def questions(platform: Platform, said: Heard, readers: Collection[str] = ()) -> QuestionSet:
+    """What ``read`` reads, of what was heard; an empty set where no question is left."""
     asked = by_question(said)
     votes = {one: [vote for row in rows for vote in votes_of(row, said)] for one, rows in asked.items()}
     hidden = _hidden(platform, {vote.document for mine in votes.values() for vote in mine}, readers)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from penstock.index.lance_filters import sql
 from penstock.index.lance_rows import columns, dimension, fields, from_arrow, listed, visible
-from penstock.index.rules import CANDIDATES, check_query, fused, readers
+from penstock.index.rules import check_query, depth_of, fused, readers
 from penstock.records import Hit, Query
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def search(table: Table, query: Query) -> list[Hit]:
     if query.mode != "hybrid":
         alone = (_nearest if query.mode == "vector" else _matching)(table, query, condition, query.k)
         return _hits(table, schema, {query.mode: alone}, [(name, score) for name, (score, _) in alone.items()])
-    depth = max(CANDIDATES, query.k)
+    depth = depth_of(query)
     with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
         matching = beside.submit(_matching, table, query, condition, depth)
         found = {"vector": _nearest(table, query, condition, depth), "text": matching.result()}

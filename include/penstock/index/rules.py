@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from penstock.errors import StoreError, UnknownFieldError, UsageError
 from penstock.filters.tree import comparisons
 from penstock.filters.values import BUILT_IN, FieldType, typed
-from penstock.records import NOBODY, OPEN_END, PUBLIC, IndexRow, Query
+from penstock.records import NOBODY, OPEN_END, PUBLIC, Hit, IndexRow, Query
 from penstock.source_settings import checked_principals
 
 Fields = Mapping[str, FieldType] | Sequence[str]
 """Declared fields: their types by name, or names alone, which are text."""
 MODES = ("hybrid", "vector", "text")
 CANDIDATES = 100
-"""Depth of each search of a hybrid one, before they are fused."""
+"""Depth of each search of a hybrid one, before they are fused; that of a larger ``k`` is ``k``."""
 
 
 def readers(principals: Iterable[str]) -> tuple[str, ...]:
@@ -106,6 +106,38 @@ def fused(vector: Mapping[str, float], text: Mapping[str, float], weight: float)
     for name, share in _shares(text, 0.0).items():
         shares[name] = shares.get(name, 0.0) + (1 - weight) * share
     return sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+
+
+def depth_of(query: Query) -> int:
+    """How many rows each search that a query consists of puts forward."""
+    if query.mode != "hybrid":
+        return query.k
+    return query.depth or max(CANDIDATES, query.k)
+
+
+def found_within(hits: Iterable[Hit], query: Query) -> list[Hit]:
+    """What ``query`` would find, from what one hybrid search found that looked as deep or deeper and left nothing out.
+
+    That search asks for twice its ``depth``, which no two rankings of that depth exceed, and is for the same text,
+    vector, release, readers and filter. Only rows of equal scores at the very end of a ranking may be others.
+    """
+    rows = {hit.row.id: hit for hit in hits}
+    rankings = {
+        name: _best({id_: hit.scores[name] for id_, hit in rows.items() if name in hit.scores}, depth_of(query))
+        for name in (("vector", "text") if query.mode == "hybrid" else (query.mode,))
+    }
+    if query.mode == "hybrid":
+        order = fused(rankings["vector"], rankings["text"], query.vector_weight)[: query.k]
+    else:
+        order = list(rankings[query.mode].items())
+    return [
+        Hit(rows[id_].row, score, {name: ranking[id_] for name, ranking in rankings.items() if id_ in ranking})
+        for id_, score in order
+    ]
+
+
+def _best(scores: Mapping[str, float], k: int) -> dict[str, float]:
+    return dict(sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:k])
 
 
 def _shares(scores: Mapping[str, float], lowest: float) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaviate.classes.query import MetadataQuery
 
-from penstock.index.rules import CANDIDATES, fused, readers
+from penstock.index.rules import depth_of, fused, readers
 from penstock.index.weaviate_rows import of_query, rows_of
 from penstock.index.weaviate_schema import VECTOR
 from penstock.records import Hit, Query
@@ -29,7 +29,7 @@ Scores = dict[str, float]
 def search(collection: Collection[Any, Any], query: Query) -> list[Hit]:
     """See ``VectorIndex.search``. What the query may ask was checked before."""
     if query.mode == "hybrid":
-        depth = max(CANDIDATES, query.k)
+        depth = depth_of(query)
         with ThreadPoolExecutor(1, thread_name_prefix="search") as beside:
             matching = beside.submit(_matching, collection, query, depth)
             found = {"vector": _nearest(collection, query, depth), "text": matching.result()}

@@ -19,6 +19,7 @@ from penstock.interactions.recorder import documents_of, without_quotes
 from penstock.interactions.recording import IMPORTED
 from penstock.leftovers import scrubber
 from penstock.platform import Platform
+from penstock.training.erasing import both, resting_on, sweep_strays
 from penstock.training.erasing import forget as forget_examples
 
 DAY_S = 86_400
@@ -76,22 +77,41 @@ def erase(
     catalog = platform.catalog
     with catalog.write() as connection:
         catalog.hold(connection, interactions, feedback, alone=True)
+        buried = select(erased_people.c.decision_id).where(erased_people.c.digest == digest)
+        before = list(connection.execute(buried).scalars())
         decision = decisions.record(connection, catalog, who, f"erase-{kind}", why)
         grave = {"digest": digest, "erased_at": catalog.now(connection), "decision_id": decision}
         insert_or_update(connection, erased_people, [grave], ["erased_at", "decision_id"])
         ids, words = _of(connection, kind, digest)
     # Before the rows go: whoever is interrupted here and erases again still finds what the examples rest on.
-    examples = forget_examples(platform, {*ids, *words}, decision)
-    with catalog.write() as connection:
-        catalog.hold(connection, interactions, feedback, alone=True)
-        ids, words = _of(connection, kind, digest)
-        _delete(connection, ids)
-        for batch in batched(words):
-            connection.execute(delete(feedback).where(feedback.c.id.in_(batch)))
+    examples = forget_examples(platform, {*ids, *words}, decision, before=before)
+    while (gone := _delete_all(platform, kind, digest)) is None:
+        examples = both(examples, forget_examples(platform, _now(platform, kind, digest), decision))
+    ids, words = gone
+    sweep_strays(platform)
     rewrite(catalog, f"what the {kind} asked and said")
     certificate = {"erased": kind, "interactions_erased": len(ids), "feedback_erased": len(words), "decision": decision}
     certificate |= examples
     return certificate if ids or words else certificate | {"note": NOTHING[kind]}
+
+
+def _delete_all(platform: Platform, kind: str, digest: str) -> tuple[list[str], list[str]] | None:
+    """Delete what ``_of`` finds, and return it; nothing, and None, where a set came to rest on it a moment ago."""
+    with platform.catalog.write() as connection:
+        platform.catalog.hold(connection, interactions, feedback, alone=True)
+        ids, words = _of(connection, kind, digest)
+        if resting_on(connection, {*ids, *words}):
+            return None
+        _delete(connection, ids)
+        for batch in batched(words):
+            connection.execute(delete(feedback).where(feedback.c.id.in_(batch)))
+    return ids, words
+
+
+def _now(platform: Platform, kind: str, digest: str) -> set[str]:
+    with platform.catalog.read() as connection:
+        ids, words = _of(connection, kind, digest)
+    return {*ids, *words}
 
 
 def _of(connection: Connection, kind: str, digest: str) -> tuple[list[str], list[str]]:

@@ -32,9 +32,10 @@ class Signal:
     none: str
 
 
+RATING = "rating"
 SIGNALS = (
     Signal(
-        name="rating",
+        name=RATING,
         title="the mean rating",
         value=lambda one: one.rating,
         direction=-1,

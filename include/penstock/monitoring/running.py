@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.errors import UsageError
-from penstock.monitoring.alarms import SIGNALS, Alarm, Change, alpha, of_mean, of_questions
+from penstock.monitoring.alarms import RATING, SIGNALS, Alarm, Change, alpha, of_mean, of_questions
 from penstock.monitoring.comparing import all_compared
 from penstock.monitoring.days import Asked, Day, asked, by_day
 from penstock.monitoring.promoted import Promoted, promoted, proposal
@@ -87,7 +87,7 @@ def watch(platform: Platform, index: str, since: datetime | None = None, until: 
         days=tuple(by_day(history)),
         changes=tuple(changes),
         promoted=after,
-        alarms=(*drifts, *([fall] if fall else [])),
+        alarms=tuple(each_once(drifts, fall)),
         retrain=bool(drifts) and settings.on_drift == "retrain",
         latest=datetime.fromtimestamp(history[-1].at, UTC) if history else None,
     )
@@ -98,6 +98,11 @@ def alarms(index: str, changes: Sequence[Change], settings: MonitoringSettings, 
     *means, questions = changes
     found = [of_mean(index, *pair, settings, recent.date()) for pair in zip(SIGNALS, means, strict=True)]
     return [one for one in (*found, of_questions(index, questions, settings, recent.date())) if one]
+
+
+def each_once(drifts: Sequence[Alarm], fall: Alarm | None) -> list[Alarm]:
+    """Ratings that fell after a promotion are told of once, by the alarm that says how to go back."""
+    return [*(one for one in drifts if fall is None or one.signal != RATING), *([fall] if fall else [])]
 
 
 def between(rows: Sequence[Asked], since: datetime, until: datetime) -> list[Asked]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from sqlalchemy.engine import Row
 
 from penstock import manifest, trained
 from penstock.platform import Platform
@@ -41,7 +44,7 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
                 "size_bytes": row.size_bytes,
                 "tracking": row.tracking,
                 "tainted": row.tainted,
-                "state": _state(row.id, serving.values(), undone, last),
+                "state": _state(row, serving.values(), undone, last),
                 "comparison": last[row.id].id if row.id in last else None,
                 "gain": last[row.id].report.get("gain") if row.id in last else None,
                 "reasons": last[row.id].report.get("reasons", []) if row.id in last else [],
@@ -51,9 +54,12 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
     }
 
 
-def _state(model: str, serving: Any, undone: set[str], last: dict[str, Any]) -> str:
-    if model in serving:
+def _state(model: Row[Any], serving: Collection[str], undone: set[str], last: Mapping[str, Any]) -> str:
+    """``tainted``: something that it learned was erased since, so that the gate lets it through no more."""
+    if model.id in serving:
         return "champion"
-    if model in undone:
+    if model.tainted:
+        return "tainted"
+    if model.id in undone:
         return "demoted"
-    return f"compared: {last[model].outcome}" if model in last else "challenger"
+    return f"compared: {last[model.id].outcome}" if model.id in last else "challenger"

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from penstock import champions, decisions, manifest, release, trained
 from penstock.catalog.schema import decisions as decisions_table
-from penstock.catalog.schema import gates, promotions, training_sets
+from penstock.catalog.schema import gates, promotions
 from penstock.decisions import Who
 from penstock.errors import RefusedError, UsageError
 from penstock.platform import Platform
@@ -17,6 +17,7 @@ from penstock.promotion import records
 from penstock.promotion.gate import Outcome
 from penstock.purposes import Purpose
 from penstock.release import PROMOTION, Moved
+from penstock.training import sets
 
 
 def promote(platform: Platform, index: str, challenger: str, who: Who, why: str, override: bool = False) -> Moved:
@@ -116,10 +117,11 @@ def judged(connection: Connection, index: str, model: Row[Any], override: bool =
     used = select(promotions.c.id).where(promotions.c.comparison == compared.id)
     if connection.execute(used.limit(1)).one_or_none() is not None:
         raise RefusedError(f"comparison {compared.id} led to a promotion before, which was undone; {again}")
-    query = select(training_sets.c.id).where(training_sets.c.index_name == index, training_sets.c.purpose == purpose)
-    newest = connection.execute(query.order_by(training_sets.c.at.desc(), training_sets.c.id).limit(1)).scalar()
-    if newest != compared.set_id:
-        raise RefusedError(f"comparison {compared.id} was on set {compared.set_id}, and {newest} is newer; {again}")
+    there = [row.id for row in sets.of_index(connection, index, purpose)]
+    if compared.set_id not in there:
+        raise RefusedError(f"comparison {compared.id} was on set {compared.set_id}, which was dropped; {again}")
+    if there[0] != compared.set_id:
+        raise RefusedError(f"comparison {compared.id} was on set {compared.set_id}, and {there[0]} is newer; {again}")
     if purpose is Purpose.EMBEDDER:
         _still_waits(connection, index, compared, again)
     return compared

@@ -2,8 +2,9 @@
 
 One registered model for each index and purpose, ``penstock-INDEX-PURPOSE``; one version for each model that was trained
 here, its source the address in the lake; the aliases ``champion`` and ``challenger`` (the newest one that was not
-compared yet, or that waits for its promotion). The configured model is no version: without a trained champion there is
-no such alias.
+compared yet, or that waits for its promotion; never one that learned what was erased since, which its tag
+``penstock.tainted`` says, by the numbers of the decisions). The configured model is no version: without a trained
+champion there is no such alias.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ log = structlog.get_logger("penstock")
 
 MODEL = "penstock.model"
 """Tag of a version: the id that the catalog has of it."""
+TAINTED = "penstock.tainted"
+"""Tag of a version that learned what was erased since: the decisions that erased it."""
 CHAMPION, CHALLENGER = "champion", "challenger"
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """By default MLflow's client tries a server that is down for minutes; nobody waits for a registry here."""
@@ -34,12 +37,22 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the registry should hold under one name: ids of models, the oldest first, and alias → id."""
+    """What the registry should hold under one name: ids of models, the oldest first, alias → id, and id → tag."""
 
     name: str
     versions: tuple[str, ...]
     aliases: Mapping[str, str]
     sources: Mapping[str, str]
+    tainted: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What it holds: id → version, alias → version, and id → tag."""
+
+    versions: dict[str, str]
+    aliases: dict[str, str]
+    tainted: dict[str, str]
 
 
 def follow(platform: Platform, index: str) -> None:
@@ -55,19 +68,21 @@ def write(platform: Platform, index: str) -> None:
     client, failure = _client(platform)
     try:
         for wanted in _wanted(platform, index):
-            held, aliases = _held(client, wanted.name)
+            held = _held(client, wanted.name)
             if held is None:
                 client.create_registered_model(wanted.name)
-                held = {}
+                held = Held({}, {}, {})
             for id_ in wanted.versions:
-                if id_ not in held:
+                if id_ not in held.versions:
                     made = client.create_model_version(wanted.name, wanted.sources[id_], tags={MODEL: id_})
-                    held[id_] = str(made.version)
+                    held.versions[id_] = str(made.version)
+                if (tag := wanted.tainted.get(id_)) and held.tainted.get(id_) != tag:
+                    client.set_model_version_tag(wanted.name, held.versions[id_], TAINTED, tag)
             for alias in (CHAMPION, CHALLENGER):
-                version = held.get(wanted.aliases.get(alias, ""))
-                if version is None and alias in aliases:
+                version = held.versions.get(wanted.aliases.get(alias, ""))
+                if version is None and alias in held.aliases:
                     client.delete_registered_model_alias(wanted.name, alias)
-                elif version is not None and aliases.get(alias) != version:
+                elif version is not None and held.aliases.get(alias) != version:
                     client.set_registered_model_alias(wanted.name, alias, version)
     except failure as error:
         raise _unreachable(platform, error) from error
@@ -79,13 +94,16 @@ def differences(platform: Platform, index: str) -> list[str]:
     found: list[str] = []
     try:
         for wanted in _wanted(platform, index):
-            held, aliases = _held(client, wanted.name)
-            names = {version: id_ for id_, version in (held or {}).items()}
-            missing = [id_ for id_ in wanted.versions if id_ not in (held or {})]
+            held = _held(client, wanted.name) or Held({}, {}, {})
+            names = {version: id_ for id_, version in held.versions.items()}
+            missing = [id_ for id_ in wanted.versions if id_ not in held.versions]
             if missing:
                 found.append(f"registered model {wanted.name} has no version of {', '.join(missing)}")
+            for id_, tag in wanted.tainted.items():
+                if id_ in held.versions and held.tainted.get(id_) != tag:
+                    found.append(f"{id_} of {wanted.name} is not named as one that learned what was erased since")
             for alias in (CHAMPION, CHALLENGER):
-                there, should = names.get(aliases.get(alias, "")), wanted.aliases.get(alias)
+                there, should = names.get(held.aliases.get(alias, "")), wanted.aliases.get(alias)
                 if there != should:
                     found.append(f"{alias} of {wanted.name} is {there or 'none'}; the catalog has {should or 'none'}")
     except failure as error:
@@ -108,7 +126,8 @@ def _wanted(platform: Platform, index: str) -> Iterator[Wanted]:
     for purpose, models in rows.items():
         if not models:
             continue
-        hopeful = (row.id for row in models if compared.get(row.id, Outcome.PROMOTE) == Outcome.PROMOTE)
+        pure = (row.id for row in models if not row.tainted)
+        hopeful = (id_ for id_ in pure if compared.get(id_, Outcome.PROMOTE) == Outcome.PROMOTE)
         challenger = next((id_ for id_ in hopeful if id_ != champions.get(purpose) and id_ not in demoted), None)
         aliases = {CHAMPION: champions.get(purpose), CHALLENGER: challenger}
         yield Wanted(
@@ -116,17 +135,21 @@ def _wanted(platform: Platform, index: str) -> Iterator[Wanted]:
             tuple(row.id for row in reversed(models)),
             {name: id_ for name, id_ in aliases.items() if id_},
             {row.id: f"{platform.settings.lake_url}/{Kind.MODELS}#{row.id}" for row in models},
+            {row.id: ",".join(map(str, row.tainted)) for row in models if row.tainted},
         )
 
 
-def _held(client: Any, name: str) -> tuple[dict[str, str] | None, dict[str, str]]:
-    """Id → version and alias → version under a name; ``None`` for a name that is not registered."""
+def _held(client: Any, name: str) -> Held | None:
+    """``None`` for a name that is not registered."""
     registered = client.search_registered_models(filter_string=f"name = '{name}'")
     if not registered:
-        return None, {}
-    versions = client.search_model_versions(f"name = '{name}'")
-    held = {one.tags[MODEL]: str(one.version) for one in versions if MODEL in one.tags}
-    return held, {alias: str(version) for alias, version in dict(registered[0].aliases).items()}
+        return None
+    versions = [one for one in client.search_model_versions(f"name = '{name}'") if MODEL in one.tags]
+    return Held(
+        {one.tags[MODEL]: str(one.version) for one in versions},
+        {alias: str(version) for alias, version in dict(registered[0].aliases).items()},
+        {one.tags[MODEL]: one.tags[TAINTED] for one in versions if TAINTED in one.tags},
+    )
 
 
 def _client(platform: Platform) -> tuple[Any, type[Exception]]:

@@ -26,6 +26,7 @@ from penstock.records import NOBODY, PUBLIC, Hit, Query
 from penstock.retrieval.duplicates import Distinct, collapse
 from penstock.retrieval.passages import join
 from penstock.retrieval.places import Place, locate, parsed_text
+from penstock.retrieval.questions import QuestionVectors
 from penstock.retrieval.results import Also, Candidate, Citation, Found, Setup
 from penstock.retrieval.trace import Trace
 from penstock.settings import ChunkerSettings, RetrievalSettings
@@ -123,13 +124,8 @@ def _search(
     deep = max(k, settings.candidates)
     candidates = put_forward(platform, release, recipe, text, principals, where, deep, settings, trace)
 
-    found = _collapsed(settings, candidates, max(k, settings.rerank_depth) if settings.rerank else k)
-    note = count(sum(len(one.same) for one in found), "near-duplicate") if settings.collapse else "off"
-    trace.after("collapse", _ids(found), note)
-
-    found, note, left_out = _reranked(platform, settings, text, recipe.chunker, found)
-    found = found[:k]
-    trace.after("rerank", _ids(found), note, left_out)
+    found = in_order(platform, settings, text, recipe.chunker, candidates, k, trace)
+    left_out = trace.stages[-1].left_out
 
     places = locate(platform, release.index_name, release.number, [one.hit.row for one in found])
     cited = [(one, place) for one, place in zip(found, places, strict=True) if place]
@@ -164,20 +160,21 @@ def put_forward(
     k: int,
     settings: RetrievalSettings,
     trace: Trace,
+    vectors: QuestionVectors | None = None,
 ) -> list[Hit]:
     """The ``k`` candidates of a release (as ``manifest.opened`` gives it), as the store ranks them.
 
     ``recipe`` is the release's own: its embedder makes the question's vector, its fields are what ``where`` may name.
     Raises ``FilterError``.
     """
-    condition = parse(where, {**BUILT_IN, **recipe.fields}) if isinstance(where, str) else where
-    vector = [] if settings.mode == "text" else platform.embedder(recipe.embedder).embed_query(text).tolist()
+    condition = condition_of(where, recipe)  # a filter that will not do costs no embedding
+    vector = [] if settings.mode == "text" else (vectors or QuestionVectors(platform)).of(recipe.embedder, text)
     trace.after("embed", note="not needed" if settings.mode == "text" else "")
     query = Query(
         text=text,
         vector=vector,
         release=release.number,
-        principals=tuple(sorted({PUBLIC, *principals})),
+        principals=as_readers(principals),
         where=condition,
         k=k,
         mode=settings.mode,
@@ -189,6 +186,35 @@ def put_forward(
         trace.after(name, _by(name, candidates))
     trace.after("fused" if settings.mode == "hybrid" else settings.mode, _ids(candidates))
     return candidates
+
+
+def as_readers(principals: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({PUBLIC, *principals}))
+
+
+def condition_of(where: str | Condition | None, recipe: Recipe) -> Condition | None:
+    """The filter, read by the fields of a release. Raises ``FilterError``."""
+    return parse(where, {**BUILT_IN, **recipe.fields}) if isinstance(where, str) else where
+
+
+def in_order(
+    platform: Platform,
+    settings: RetrievalSettings,
+    text: str,
+    chunker: ChunkerSettings,
+    candidates: Sequence[Hit],
+    k: int,
+    trace: Trace,
+) -> list[Distinct]:
+    """The ``k`` best of the candidates as a reader gets them: near-duplicates collapsed, then reranked."""
+    found = _collapsed(settings, candidates, max(k, settings.rerank_depth) if settings.rerank else k)
+    note = count(sum(len(one.same) for one in found), "near-duplicate") if settings.collapse else "off"
+    trace.after("collapse", _ids(found), note)
+
+    found, note, left_out = _reranked(platform, settings, text, chunker, found)
+    found = found[:k]
+    trace.after("rerank", _ids(found), note, left_out)
+    return found
 
 
 def _collapsed(settings: RetrievalSettings, hits: Sequence[Hit], depth: int) -> list[Distinct]:

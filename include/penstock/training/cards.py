@@ -6,13 +6,15 @@ No text stands in it: it is kept in the catalog, and shown to whoever may list t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from penstock import wording
 from penstock.training.examples import AnyExample, EmbedderExample, GeneratorExample
-from penstock.training.material import Material
 from penstock.training.splits import Split
+
+if TYPE_CHECKING:
+    from penstock.training.material import Material
 
 LICENCES = ("licence", "license")
 """Fields of a document that say under what it may be used."""
@@ -25,12 +27,7 @@ def card(material: Material, examples: Sequence[AnyExample], guards: Sequence[st
         "ready": not lacking,
         "wanting": lacking,
         "needed": material.settings.min_examples,
-        "splits": {str(split): sum(one.split is split for one in examples) for split in Split},
-        "questions": len({one.question for one in examples}),
-        "groups": len({one.group for one in examples}),
-        "kinds": dict(sorted(Counter(kind for one in examples for kind in _kinds(one)).items())),
-        "sources": _counted(one.source for one in examples),
-        "languages": _counted(one.language or UNKNOWN for one in examples),
+        **_contents(examples),
         "licences": _counted(_licence(material, one) for one in examples),
         "people": material.found.people,
         "largest_share": round(material.found.largest_share, 4),
@@ -38,6 +35,26 @@ def card(material: Material, examples: Sequence[AnyExample], guards: Sequence[st
         "guards": list(guards),
         "audience": list(material.settings.audience),
         "redacted": material.settings.redact,
+    }
+
+
+def after_an_erasure(card: Mapping[str, Any], examples: Sequence[AnyExample]) -> dict[str, Any]:
+    """The card of a set of which only these are left: what is in it, and whether it will do still.
+
+    What the log said when the set was made (licences, people, what was left out) stays as it was.
+    """
+    lacking = wanting(examples, card["needed"]) if examples else ["all of it was erased"]
+    return {**card, "ready": not lacking, "wanting": lacking, **_contents(examples)}
+
+
+def _contents(examples: Sequence[AnyExample]) -> dict[str, Any]:
+    return {
+        "splits": {str(split): sum(one.split is split for one in examples) for split in Split},
+        "questions": len({one.question for one in examples}),
+        "groups": len({one.group for one in examples}),
+        "kinds": dict(sorted(Counter(kind for one in examples for kind in _kinds(one)).items())),
+        "sources": _counted(one.source for one in examples),
+        "languages": _counted(one.language or UNKNOWN for one in examples),
     }
 
 

@@ -21,6 +21,7 @@ from penstock.catalog.schema import documents, feedback, interactions, training_
 from penstock.errors import TransientError, UnknownNameError, UsageError
 from penstock.ids import sha256
 from penstock.lake import Kind
+from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
 from penstock.purposes import Purpose
 from penstock.training.examples import AnyExample, digest, from_table, to_table
@@ -64,13 +65,16 @@ def freeze(
 ) -> TrainingSet:
     """Keep the examples as a set; one that holds the same keeps its place, and has the newest card.
 
-    Raises ``TransientError`` where something that an example rests on was erased while the set was made.
+    Raises ``TransientError`` where something was erased while the set was made that it rests on, or that took its
+    object along.
     """
     ordered = sorted(examples, key=lambda one: one.id)
     id_ = digest(purpose, ordered)
     data = put(platform, purpose, ordered)
     with platform.catalog.write() as connection:
+        platform.catalog.hold(connection, interactions, feedback, training_sets)
         _require_all_there(connection, ordered)
+        _require_written(platform, purpose, data)
         row = {
             "id": id_,
             "index_name": index,
@@ -101,6 +105,14 @@ def _require_all_there(connection: Connection, examples: Sequence[AnyExample]) -
         if wanted - there:
             gone = wording.count(len(wanted - there), f"of the {name}", f"of the {name}")
             raise TransientError(f"{gone} that the set rests on were erased while it was made; build it again")
+
+
+def _require_written(platform: Platform, purpose: Purpose, data: str) -> None:
+    """In the same transaction: an erasure sweeps objects that no set names yet."""
+    try:
+        get(platform, purpose, data)
+    except MissingObjectError:
+        raise TransientError("an erasure took the set's object along while it was made; build it again") from None
 
 
 def _sources(set_id: str, examples: Sequence[AnyExample]) -> list[dict[str, str]]:
@@ -138,11 +150,17 @@ def load(platform: Platform, index: str, set_id: str) -> TrainingSet:
     gone.
     """
     with platform.catalog.read() as connection:
-        rows = of_index(connection, index)
+        row = row_of(connection, index, set_id)
+    return _read(platform, row)
+
+
+def row_of(connection: Connection, index: str, set_id: str) -> Row[Any]:
+    """Of a set by its id, or by how that begins. Raises ``UnknownNameError``."""
+    rows = of_index(connection, index)
     found = [row for row in rows if set_id and row.id.startswith(set_id)]
     if len(found) != 1:
         raise UnknownNameError(f"training set of {index!r}:", set_id, [row.id for row in rows])
-    return _read(platform, found[0])
+    return found[0]
 
 
 def latest(platform: Platform, index: str, purpose: Purpose) -> TrainingSet:
@@ -157,21 +175,13 @@ def latest(platform: Platform, index: str, purpose: Purpose) -> TrainingSet:
     return _read(platform, rows[0])
 
 
-def purpose_named(name: str) -> Purpose:
-    """Raises ``UnknownNameError`` naming those that there are."""
-    if name not in list(Purpose):
-        raise UnknownNameError("purpose", name, map(str, Purpose))
-    return Purpose(name)
-
-
-def named(platform: Platform, index: str, purpose: str, set_id: str | None) -> TrainingSet:
+def named(platform: Platform, index: str, purpose: Purpose, set_id: str | None) -> TrainingSet:
     """The set of that id, or the newest for the purpose. Raises ``UsageError`` where it is for another purpose."""
     platform.settings.index(index)
-    wanted = purpose_named(purpose)
     if set_id is None:
-        return latest(platform, index, wanted)
+        return latest(platform, index, purpose)
     found = load(platform, index, set_id)
-    if found.purpose is not wanted:
+    if found.purpose is not purpose:
         raise UsageError(f"training set {found.id} is for the {found.purpose}; write --for {found.purpose}")
     return found
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from penstock.evaluation import judged
-from penstock.evaluation.asking import Side, changed
+from penstock.evaluation.asking import changed
 from penstock.evaluation.measures import MAIN
-from penstock.evaluation.measuring import Measured, measure
+from penstock.evaluation.measuring import Result, measure_under
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.evaluation.running import sides
 from penstock.feedback.hearing import Heard, hear
@@ -18,10 +18,11 @@ from penstock.feedback.topics import topics_of
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gains import gain
+from penstock.retrieval.questions import QuestionVectors
 from penstock.triage.advice import MODELS, SURE, Advice, Findings, Step, Tried, advise
 from penstock.triage.causes import Cause
 from penstock.triage.evidence import everybody
-from penstock.triage.running import Judged, triage
+from penstock.triage.running import Judged, triage_of
 
 VARIANTS = (
     {"vector_weight": "0.3"},
@@ -38,10 +39,11 @@ FEWEST = 20
 def advice_for(
     platform: Platform, index: str, since: datetime | None = None, progress: Progress | None = None
 ) -> list[Advice]:
-    """What to do next about an index. Raises as ``triage`` does; asks each logged question once for each variant."""
+    """What to do next about an index. Raises as ``triage`` does; asks each logged question once, whatever it tries."""
     progress = progress or Progress()
-    found = triage(platform, index, since, progress)
     heard = hear(platform, index, since)
+    vectors = QuestionVectors(platform)
+    found = triage_of(platform, index, heard, since, progress, vectors)
     missing = [row for row in heard.asked if row["id"] in _of(found.judged, Cause.MISSING) and row["query"]]
     return advise(
         Findings(
@@ -49,44 +51,41 @@ def advice_for(
             causes=Counter(one.verdict.cause for one in found.judged),
             topics=[f"{one['topic']} ({one['asked']} asked)" for one in topics_of(platform, index, missing)],
             waiting=sorted({one.verdict.why for one in found.judged if one.verdict.cause is Cause.STALE}),
-            tried=replayed(platform, index, known(platform, index, found.judged, since), progress),
+            tried=replayed(platform, index, known(platform, heard, found.judged), progress, vectors),
             examples=_examples(heard, found.judged),
             needed={step: platform.settings.index(index).training.min_examples for step in MODELS},
         )
     )
 
 
-def replayed(platform: Platform, index: str, questions: QuestionSet, progress: Progress) -> list[Tried]:
+def replayed(
+    platform: Platform, index: str, questions: QuestionSet, progress: Progress, vectors: QuestionVectors | None = None
+) -> list[Tried]:
     """The gain of each variant over today's settings, on questions of the log; none where they are too few."""
     if len(questions.questions) < FEWEST:
         return []
     today, _ = sides(platform, index)
-    before = measure(platform, index, today, questions, progress)
-    tried = []
-    for changes in VARIANTS:
-        settings = changed(today.settings, changes)
-        if settings != today.settings:
-            after = measure(platform, index, Side(today.release, settings), questions, progress)
-            tried.append(_compared(", ".join(f"{name}={value}" for name, value in changes.items()), before, after))
-    return tried
+    named = {", ".join(f"{name}={value}" for name, value in one.items()): one for one in VARIANTS}
+    under = {name: changed(today.settings, changes) for name, changes in named.items()}
+    under = {name: settings for name, settings in under.items() if settings != today.settings}
+    asked = [today.settings, *under.values()]
+    before, *after = measure_under(platform, index, today.release, asked, questions, progress, vectors)
+    return [_compared(name, before, found) for name, found in zip(under, after, strict=True)]
 
 
-def _compared(settings: str, before: Measured, after: Measured) -> Tried:
-    both = sorted(before.results.keys() & after.results.keys())
-    differences = [after.results[id_].values[MAIN] - before.results[id_].values[MAIN] for id_ in both]
-    groups = [
-        min(before.results[id_].relevant) for id_ in both
-    ]  # questions that one document answers are not independent
+def _compared(settings: str, before: Mapping[str, Result], after: Mapping[str, Result]) -> Tried:
+    differences = [after[id_].values[MAIN] - before[id_].values[MAIN] for id_ in sorted(before)]
+    groups = [min(before[id_].relevant) for id_ in sorted(before)]  # what one document answers is not independent
     return Tried(settings, gain(differences, groups, SURE / len(VARIANTS)))
 
 
-def known(platform: Platform, index: str, judgements: Sequence[Judged], since: datetime | None = None) -> QuestionSet:
+def known(platform: Platform, heard: Heard, judgements: Sequence[Judged]) -> QuestionSet:
     """Every logged question whose right document is known, asked as somebody who may see everything.
 
     Those that went well too: of complaints alone any other setting looks better, since today's is the one that failed.
     """
     who = everybody(platform)
-    voted = judged.questions(platform, index, who, since)
+    voted = judged.questions(platform, heard, who)
     questions = {one.text: one for one in voted.questions}
     for one in judgements:
         if one.question and one.evidence.served and one.question not in questions:

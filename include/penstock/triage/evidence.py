@@ -22,6 +22,7 @@ from penstock.records import NOBODY, PUBLIC, IndexRow
 from penstock.retrieval import search
 from penstock.retrieval.pipeline import put_forward
 from penstock.retrieval.places import parsed_text
+from penstock.retrieval.questions import QuestionVectors
 from penstock.retrieval.trace import Trace
 from penstock.triage.causes import Evidence, Known, Standing
 from penstock.words import sought_stems, stems
@@ -50,8 +51,8 @@ class Target:
 class Witness:
     """Gathers the evidence of one index's complaints. It asks as somebody who may see everything, and shows no text."""
 
-    def __init__(self, platform: Platform, index: str) -> None:
-        self._platform, self._index = platform, index
+    def __init__(self, platform: Platform, index: str, vectors: QuestionVectors) -> None:
+        self._platform, self._index, self._vectors = platform, index, vectors
 
     def evidence(self, asked: Mapping[str, Any], said: Said) -> Evidence:
         """``asked`` is a row of ``interactions``, ``said`` what counts of the feedback on it."""
@@ -128,7 +129,7 @@ class Witness:
     def _found(self, release: Row[Any], text: str, where: str | None = None) -> list[IndexRow]:
         recipe = Recipe.of_generation(self._platform.settings, release)
         settings = self._platform.settings.index(self._index).retrieval
-        asked = text, self._everybody, where, DEEP, settings, Trace()
+        asked = text, self._everybody, where, DEEP, settings, Trace(), self._vectors
         return [hit.row for hit in put_forward(self._platform, release, recipe, *asked)]
 
     @cached_property

@@ -18,6 +18,7 @@ from penstock.feedback.hearing import Heard, Row, hear
 from penstock.feedback.saying import Kind
 from penstock.platform import Platform
 from penstock.progress import Progress
+from penstock.retrieval.questions import QuestionVectors
 from penstock.triage.causes import Cause, Evidence, Verdict, decide
 from penstock.triage.evidence import Witness
 
@@ -74,9 +75,20 @@ def triage(platform: Platform, index: str, since: datetime | None = None, progre
     Where a release is no longer kept, the live one is looked at in its place. Asks the index's embedder about twice a
     complaint, which a paid one bills. The verdicts are kept, for as long as the interactions are.
     """
-    heard = hear(platform, index, since)
+    return triage_of(platform, index, hear(platform, index, since), since, progress)
+
+
+def triage_of(
+    platform: Platform,
+    index: str,
+    heard: Heard,
+    since: datetime | None,
+    progress: Progress | None = None,
+    vectors: QuestionVectors | None = None,
+) -> Triaged:
+    """``triage``, of what was heard since then."""
     wrong = [row["id"] for row in heard.asked if complained_of(row, heard)]
-    witness = Witness(platform, index)
+    witness = Witness(platform, index, vectors or QuestionVectors(platform))
     judged = []
     for row in _whole(platform, wrong):
         seen = witness.evidence(row, heard.said.get(row["id"], ()))

@@ -7,9 +7,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from penstock.embedding.folder import read_json
 from penstock.errors import LeaseHeldError, RefusedError, TransientError, UnknownNameError, UsageError
@@ -84,9 +87,8 @@ def train(
         except BaseException:
             run.failed()
             raise
-        require_unchanged(platform, set_)
         training = Training(base.name, set_.id, described, tuned.figures, run.id)
-        id_ = keep(platform, index, purpose, tuned.folder, training)
+        id_ = keep(platform, index, purpose, tuned.folder, training, partial(require_unchanged, set_))
         shutil.rmtree(folder)
     name = recipe_name or "built in"
     figures = dict(tuned.figures)
@@ -126,9 +128,12 @@ def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
         )
 
 
-def require_unchanged(platform: Platform, set_: TrainingSet) -> None:
-    """Raise ``TransientError`` where something was erased from the set while a model learned it."""
-    if sets.load(platform, set_.index, set_.id).data != set_.data:
+def require_unchanged(set_: TrainingSet, connection: Connection) -> None:
+    """Raise ``TransientError`` where something was erased from the set while a model learned it, or it was dropped.
+
+    In the transaction that names the model: whoever erases later finds it.
+    """
+    if sets.row_of(connection, set_.index, set_.id).data != set_.data:
         raise TransientError(
             f"examples of training set {set_.id} were erased while a model was trained on them; that model is not "
             "kept: train again"

@@ -10,6 +10,7 @@ import pytest
 from penstock.monitoring.alarms import QUESTIONS, SIGNALS, Alarm, Change, of_mean, of_questions
 from penstock.monitoring.drift import Turn
 from penstock.monitoring.promoted import Promoted, proposal
+from penstock.monitoring.running import each_once
 from penstock.monitoring_settings import MonitoringSettings
 
 SETTINGS = MonitoringSettings()
@@ -94,6 +95,17 @@ def test_a_fall_after_a_promotion_proposes_to_go_back() -> None:
         "0.00179 is asked",
         "penstock demote main --why 'ratings fell from +0.50 to +0.20'",
     )
+
+
+def test_one_fall_of_ratings_is_one_alarm() -> None:
+    fell = of_mean("main", RATING, FELL, SETTINGS, RECENT)
+    other = of_questions("main", Change(QUESTIONS, size=0.05, p=0.0001), SETTINGS, RECENT)
+    back = proposal("main", promotion(), SETTINGS)
+    assert fell
+    assert other
+    assert each_once([fell, other], back) == [other, back]
+    assert each_once([fell, other], None) == [fell, other]
+    assert each_once([], back) == [back]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""The steps of a retraining, each of which any worker may do, and all of them in one process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from penstock import decisions, manifest, runs
+from penstock.decisions import Who
+from penstock.errors import LeaseHeldError, RefusedError
+from penstock.platform import Platform
+from penstock.progress import Progress
+from penstock.promotion.gate import Outcome
+from penstock.purposes import Purpose
+from penstock.retraining.bookkeeping import State, begin, close_row, closing, do_step, facts_of, finish, working
+from penstock.retraining.choosing import choose
+from penstock.runs import RunReport
+
+if TYPE_CHECKING:
+    from penstock.promotion.comparing import Compared
+
+TURN_S = 3600.0
+"""So long a challenger waits for the end of a sync, to be compared: it took longer to train."""
+
+UNASKED = "it passed the gate, and the configuration asks nobody"
+
+
+def retrain(
+    platform: Platform,
+    index: str,
+    purpose: Purpose | None,
+    who: Who,
+    approve: bool,
+    progress: Progress | None = None,
+) -> RunReport:
+    """Go the whole way in this process; ``approve`` promotes what passed the gate, else it waits for a person.
+
+    Raises ``LeaseHeldError`` where a retraining of the index is under way, and as its steps do.
+    """
+    from penstock.promotion import registry
+
+    progress = progress or Progress()
+    run = begin(platform, index, purpose)
+    with closing(platform, run):
+        for step in (look, assemble, tune, judge):
+            progress.stage(step.__name__)
+            if not step(platform, run, progress):
+                return runs.report(platform, run)
+        if not approve:
+            return wait(platform, run)
+        progress.stage("promote")
+        report = decide(platform, run, True, who, UNASKED)
+    registry.follow(platform, index)
+    return report
+
+
+def look(platform: Platform, run: int, progress: Progress | None = None) -> bool:
+    """Ask triage whether another model is what would help; tell whether to go on."""
+
+    def work(state: State) -> str | None:
+        from penstock.triage import advice_for
+
+        wanted = state.facts["purpose"]
+        choice = choose(advice_for(platform, state.index, progress=progress), Purpose(wanted) if wanted else None)
+        if choice.purpose is None:
+            return choice.why
+        state.facts |= {"purpose": choice.purpose, "why": choice.why}
+        return None
+
+    return do_step(platform, run, "look", "why", work)
+
+
+def assemble(platform: Platform, run: int, progress: Progress | None = None) -> bool:
+    """Freeze a training set."""
+
+    def work(state: State) -> str | None:
+        from penstock.training.building import build
+
+        made = build(platform, state.index, state.purpose, progress=progress)
+        state.counts["examples"] = len(made.examples)
+        state.facts["set"] = made.id
+        return None
+
+    return do_step(platform, run, "assemble", "set", work)
+
+
+def tune(platform: Platform, run: int, progress: Progress | None = None) -> bool:
+    """Train a challenger."""
+
+    def work(state: State) -> str | None:
+        from penstock.promotion import registry
+        from penstock.tuning.running import train
+
+        made = train(platform, state.index, state.purpose, _recipe(platform, state), state.facts["set"], progress)
+        state.facts["model"] = made.id
+        registry.follow(platform, state.index)
+        return None
+
+    return do_step(platform, run, "tune", "model", work)
+
+
+def _recipe(platform: Platform, state: State) -> str | None:
+    """The recipe that the index names, if it is for what is tuned."""
+    settings = platform.settings
+    name = settings.index(state.index).retrain.recipe
+    return name if name is not None and settings.recipes[name].purpose == state.purpose else None
+
+
+def judge(platform: Platform, run: int, progress: Progress | None = None) -> bool:
+    """Compare it with the champion; tell whether it passed the gate."""
+
+    def work(state: State) -> str | None:
+        from penstock.promotion import registry
+
+        model = state.facts["model"]
+        with platform.catalog.read() as connection:
+            champion = manifest.champions(connection, state.index).get(state.purpose)
+        if champion == model:
+            return f"what came out is {model}, which serves already: nothing new was said to learn from"
+        found = _judged_before(platform, state, champion) or _compared(platform, state, progress)
+        state.facts["comparison"] = found.number
+        registry.follow(platform, state.index)
+        return None if found.outcome == Outcome.PROMOTE else f"{found.outcome}: {'; '.join(found.report['reasons'])}"
+
+    return do_step(platform, run, "judge", "comparison", work)
+
+
+def _judged_before(platform: Platform, state: State, champion: str | None) -> Compared | None:
+    """A comparison of the same model with the same champion on the same examples: another would only spend a look.
+
+    None where the gate opened then, and the challenger cannot take over by it any more.
+    """
+    from penstock.promotion import comparing, promoting, records
+    from penstock.trained import model_row
+
+    with platform.catalog.read() as connection:
+        row = records.last_comparison(connection, state.index, state.facts["model"])
+        if row is None or (row.set_id, row.champion) != (state.facts["set"], champion):
+            return None
+        if row.outcome == Outcome.PROMOTE:
+            try:
+                promoting.judged(connection, state.index, model_row(connection, state.index, row.challenger))
+            except RefusedError:
+                return None
+    return comparing.of_row(row) if row.outcome in (Outcome.PROMOTE, Outcome.KEEP) else None
+
+
+def _compared(platform: Platform, state: State, progress: Progress | None) -> Compared:
+    """Compare, when a sync that is under way has ended. Raises ``LeaseHeldError`` where that takes too long."""
+    from penstock.promotion.comparing import compare
+
+    deadline = time.monotonic() + TURN_S
+    while True:
+        try:
+            return compare(platform, state.index, state.facts["model"], progress)
+        except LeaseHeldError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(min(5.0, platform.settings.store.lease_s / 10))
+
+
+def wait(platform: Platform, run: int) -> RunReport:
+    """Close the run, and with it its turn: a person is to say whether the challenger takes over, and may take days."""
+    report = runs.report(platform, run)
+    if report.state == runs.WAITING:
+        return report  # the try before this one got that far
+    with working(platform, run) as state:
+        model = state.facts["model"]
+        by_hand = f'`penstock promote {state.index} {model} --why "..."`'
+        state.close(runs.WAITING, f"model {model} passed the gate and waits for a person: {by_hand}")
+    return runs.report(platform, run)
+
+
+def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> RunReport:
+    """Carry out what was decided of a challenger that passed the gate, by a person or by the rule that nobody is asked.
+
+    A blank reason decides nothing, and what was decided before stands. Raises ``RefusedError`` where the challenger
+    cannot take over any more (the champion changed, or a sync overtook the release that it was judged on), and closes
+    the run as failed.
+    """
+    from penstock.promotion.promoting import promote
+
+    report = runs.report(platform, run)
+    if report.state not in (runs.RUNNING, runs.WAITING) or not why.strip():
+        return report
+    facts, catalog = facts_of(platform, run), platform.catalog
+    model, purpose = facts["model"], facts["purpose"]
+    with catalog.read() as connection:
+        serves = manifest.champions(connection, report.index).get(purpose) == model
+        live, _ = manifest.pointer(connection, report.index)
+    if serves:  # by the try before this one, or by somebody who was faster
+        finish(platform, run, runs.PROMOTED, f"{purpose} {model} serves {report.index}, with release {live}", live)
+    elif approved:
+        with closing(platform, run):
+            moved = promote(platform, report.index, model, who, why)
+        finish(platform, run, runs.PROMOTED, moved.message, moved.live)
+    else:
+        said = why.strip()
+        with catalog.write() as connection:
+            decisions.record(connection, catalog, who, "reject-model", f"{purpose} {model}: {said}", report.index)
+            close_row(connection, platform, run, runs.REFUSED, f"{purpose} {model} was rejected by {who.name}: {said}")
+    return runs.report(platform, run)
