@@ -57,9 +57,9 @@ def test_only_the_first_max_tokens_count(default: Embedder) -> None:
 
 
 def test_prompts_are_prepended(make_model: Any) -> None:
-    model = str(make_model())
-    plain = open_embedder(EmbedderSettings(model=model))
-    prompted = open_embedder(EmbedderSettings(model=model, query_prompt="gate ", document_prompt="pipe gate "))
+    as_it_is = EmbedderSettings(model=str(make_model()), precision="float32")
+    plain = open_embedder(as_it_is)
+    prompted = open_embedder(as_it_is.model_copy(update={"query_prompt": "gate ", "document_prompt": "pipe gate "}))
     np.testing.assert_allclose(prompted.embed_query("water"), plain.embed_query("gate water"), atol=1e-6)
     np.testing.assert_allclose(
         prompted.embed_documents(["water"]), plain.embed_documents(["pipe gate water"]), atol=1e-6
