@@ -1,4 +1,4 @@
-"""12: how often the gate of promotion is taken in by luck, and how often it sees a gain that is there."""
+"""How often the gate of promotion is taken in by luck, and how often it sees a gain that is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DRAWN = 300
 
 
 def part(_bench: Bench) -> Page:
-    yield from ("", "## 12. The gate of promotion", "")
+    yield from ("", "## The gate of promotion", "")
     first, sequences = false_promotions(300, COMPARISONS), false_sequences(300, SEQUENCES, WEEKS)
     yield (
         f"Drawn differences (deviation {DEVIATION}, {MOVED:.0%} of the questions move, groups of {GROUP:g} that share "

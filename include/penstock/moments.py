@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from penstock.errors import UsageError
 
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+
 
 def parse_moment(written: str | None, now: datetime | None = None) -> datetime | None:
     """A date or time of ISO 8601, in UTC where it names no zone, or ``30d`` and ``12h`` ago. Raises ``UsageError``.
@@ -25,4 +27,6 @@ def parse_moment(written: str | None, now: datetime | None = None) -> datetime |
         raise UsageError(
             f"{written!r} is no time; write 2026-05-01, 2026-05-01T12:00, or 30d for so many days ago"
         ) from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:  # nearer the ends of the calendar there is no day before, or after
+        raise UsageError(f"{written!r} is too far off; write a time from {FIRST_YEAR} to {LAST_YEAR}")
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ import pytest
 from penstock.embedding import open_embedder
 from penstock.embedding.folder import open_folder
 from penstock.errors import (
+    ConfigError,
     LeaseHeldError,
     ModelError,
     RefusedError,
@@ -55,6 +56,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         hasty=EMBEDDER.model_copy(update={"max_minutes": 1e-9}),
         missing=EMBEDDER.model_copy(update={"base": str(root / "nowhere")}),
         wide=EMBEDDER.model_copy(update={"base": str(tiny_models.embedder(root / "wide", tuning.texts(), hidden=64))}),
+        unguarded=EMBEDDER.model_copy(update={"guard": root / "nowhere.jsonl"}),
         other=EMBEDDER.model_copy(update={"base": str(tiny_models.embedder(root / "other", tuning.texts()[:40]))}),
     )
     for purpose in Purpose:
@@ -173,6 +175,12 @@ def test_what_cannot_be_tuned_is_refused_first(
         train(opened, "main", Purpose.EMBEDDER, recipe)
     assert str(raised.value) == words.format(root=opened.settings.file.parent)
     assert kept(opened) == before
+
+
+def test_the_files_of_a_recipe_are_read_before_it_trains(opened: Platform) -> None:
+    with pytest.raises(ConfigError, match=r"^recipes\.guard: .*nowhere\.jsonl cannot be read: "):
+        train(opened, "main", Purpose.EMBEDDER, "unguarded")
+    assert not list((opened.settings.home / "tuning").rglob("checkpoint-*"))
 
 
 def test_limits_are_looked_at_before(opened: Platform) -> None:

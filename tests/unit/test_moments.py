@@ -30,3 +30,9 @@ def test_what_is_no_moment() -> None:
     message = "^'last week' is no time; write 2026-05-01, 2026-05-01T12:00, or 30d for so many days ago$"
     with pytest.raises(UsageError, match=message):
         parse_moment("last week")
+
+
+@pytest.mark.parametrize("written", ["0001-01-01", "0001-01-01T00:00+05:00", "9999-12-31T23:59-05:00"])
+def test_a_moment_at_an_end_of_the_calendar_is_refused(written: str) -> None:
+    with pytest.raises(UsageError, match="too far off; write a time from 1900 to 2999"):
+        parse_moment(written)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -14,7 +14,7 @@ from penstock.errors import UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion import embedders, generators, guards, looks, records, rerankers
-from penstock.promotion.gains import gain
+from penstock.promotion.gains import fewest_groups, gain
 from penstock.promotion.gate import Limit, Outcome, Verdict, decide
 from penstock.promotion.measured import Sides
 from penstock.promotion.questions import TestSet, by_slice, test_set
@@ -77,12 +77,15 @@ def compare(platform: Platform, index: str, challenger: str, progress: Progress 
     with platform.catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
         champion = manifest.champions(connection, index).get(model.purpose)
+        number = records.looked(connection, index, Purpose(model.purpose)) + 1
     if champion == model.id:
         raise UsageError(f"{model.purpose} {model.id} is the champion of {index!r} already; name a challenger")
     purpose = Purpose(model.purpose)
     test = test_set(platform, index, purpose)
     if len(test) < settings.min_test_examples:
-        return _too_few(platform, index, model, test, settings)
+        return _unseen(platform, index, model, test, _too_few(len(test), settings.min_test_examples))
+    if why := _too_few_groups(test.groups.values(), number):
+        return _unseen(platform, index, model, test, [why])
     for guard in settings.guards.values():
         guards.read(guard)  # what is wrong with it is said before a look is spent
     look = Look(platform, index, purpose, model.id, test.id)
@@ -127,12 +130,25 @@ def judge(
     return verdict, report
 
 
-def _too_few(platform: Platform, index: str, model: Row[Any], test: TestSet, settings: PromotionSettings) -> Compared:
+def _too_few(examples: int, least: int) -> list[str]:
+    seen = f"{examples} would show a gain of about {resolvable(examples):.2f}, {least} one of {resolvable(least):.2f}"
+    return [f"{count(examples, 'test example')} of {least:,} that are asked for: nothing was compared", seen]
+
+
+def _too_few_groups(groups: Iterable[str], look: int) -> str | None:
+    """Why not even the largest gain could be told from luck, where that is so: luck is drawn by group."""
+    found, least = len(set(groups)), fewest_groups(looks.alpha(look))
+    if found >= least:
+        return None
+    return (
+        f"the test examples are of {count(found, 'group')}, and look {look} takes {least}: no gain, however large, "
+        "could be told from luck, so nothing was compared; collect feedback on other documents"
+    )
+
+
+def _unseen(platform: Platform, index: str, model: Row[Any], test: TestSet, reasons: Sequence[str]) -> Compared:
     """Nothing is looked at, and no look is spent."""
-    least = settings.min_test_examples
-    why = f"{count(len(test), 'test example')} of {least:,} that are asked for: nothing was compared"
-    seen = f"{len(test)} would show a gain of about {resolvable(len(test)):.2f}, {least} one of {resolvable(least):.2f}"
-    report = {"reasons": [why, seen], "remarks": []}
+    report = {"reasons": list(reasons), "remarks": []}
     with platform.catalog.write() as connection:
         number = records.unseen(
             connection, platform.catalog, index, Purpose(model.purpose), model.id, test.id, Outcome.TOO_FEW, report

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,15 @@ def gain(differences: Sequence[float], groups: Sequence[str], alpha: float, mini
         n=int(sizes.sum()),
         groups=len(sums),
     )
+
+
+def fewest_groups(alpha: float) -> int:
+    """With fewer groups no gain, however large, has a p-value of ``alpha``: there are too few ways to flip their signs.
+
+    >>> fewest_groups(0.025), fewest_groups(0.00014)
+    (7, 14)
+    """
+    return next(groups for groups in count(2) if 2 / (1 + 2**groups) <= alpha)
 
 
 def p_value(excess: NDArray[np.float64], alpha: float) -> float:

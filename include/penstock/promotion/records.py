@@ -39,12 +39,18 @@ class Look:
         """Write it down, so that a comparison that is killed counts as well; return its alpha."""
         catalog = self.platform.catalog
         with catalog.write() as connection:
-            mine = comparisons.c.index_name == self.index, comparisons.c.purpose == self.purpose
-            before = connection.execute(select(func.count()).where(*mine, comparisons.c.look > 0)).scalar_one()
+            number = looked(connection, self.index, self.purpose) + 1
             who = self.index, self.purpose, self.challenger, self.set_id
-            self.number = _insert(connection, catalog, *who, int(before) + 1, LOOKING, {})
-        self.alpha = looks.alpha(int(before) + 1)
+            self.number = _insert(connection, catalog, *who, number, LOOKING, {})
+        self.alpha = looks.alpha(number)
         return self.alpha
+
+
+def looked(connection: Connection, index: str, purpose: Purpose) -> int:
+    """How many looks at the test examples of an index were spent."""
+    mine = comparisons.c.index_name == index, comparisons.c.purpose == purpose
+    query = select(func.count()).where(*mine, comparisons.c.look > 0)
+    return int(connection.execute(query).scalar_one())
 
 
 def unseen(

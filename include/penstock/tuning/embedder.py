@@ -34,7 +34,11 @@ def texts_of_a_row(recipe: EmbedderRecipe) -> int:
 
 
 def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
-    """Train, mix, export, compare. Raises ``ModelError`` for a broken loss, or where the export is not the model."""
+    """Train, mix, export, compare.
+
+    Raises ``ConfigError`` for a file of the recipe that cannot be read, before it trains; ``ModelError`` for a broken
+    loss, or where the export is not the model.
+    """
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer
     from sentence_transformers.sentence_transformer.training_args import SentenceTransformerTrainingArguments
@@ -42,6 +46,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     from penstock.tuning.losses import Finding, WeightedRanking
 
     folder = open_folder(str(job.base.folder))
+    guard = ranking.of_pairs(*ranking.read_pairs(recipe.guard, "recipes.guard")) if recipe.guard else None
     learn, chosen_on = examples(job, Split.TRAIN), examples(job, Split.VALIDATION)
     rows = columns(job, recipe, learn) + replayed(job, recipe)
     rows = [rows[place] for place in np.random.default_rng(recipe.seed).permutation(len(rows))]
@@ -67,7 +72,7 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     tuned = dict(model[0].model.state_dict())
 
     out = job.folder / "model"
-    share, figures = mixed(job, recipe, folder, tuned, out)
+    share, figures = mixed(job, recipe, folder, guard, tuned, out)
     mixing.write(folder.path, folder.root, tuned, share, out)
     figures["cosine to torch"] = equal(job, out, [text for one in chosen_on for text in (one.query, one.positive)])
     return Tuned(out, figures | took)
@@ -118,14 +123,15 @@ def row(question: str, passages: Sequence[str], weight: float) -> dict[str, Any]
     return {"question": question, **named, "label": weight}
 
 
-def mixed(job: Job, recipe: EmbedderRecipe, folder: ModelFolder, tuned: Any, out: Path) -> tuple[float, dict[str, Any]]:
+def mixed(
+    job: Job, recipe: EmbedderRecipe, folder: ModelFolder, guard: ranking.Pool | None, tuned: Any, out: Path
+) -> tuple[float, dict[str, Any]]:
     """The share of the tuned weights that is best on the validation split and holds the guard, with all figures.
 
     Where none holds the guard it is the smallest, and ``guard held`` says so: the gate will see it.
     """
     asked = examples(job, Split.VALIDATION)
     over = ranking.pool(asked, [one for one in job.set.examples if isinstance(one, EmbedderExample)])
-    guard = ranking.of_pairs(*ranking.read_pairs(recipe.guard, "recipes.guard")) if recipe.guard else None
     pools = {"validation": over} | ({"guard": guard} if guard else {})
     before = {name: figures_of(job, folder.path, one) for name, one in pools.items()}
     after: dict[float, dict[str, dict[str, float]]] = {}
