@@ -729,6 +729,18 @@ def test_a_writer_that_was_fenced_off_writes_nothing_more(store: Store, name: st
     assert plain(index.rows()) != before or name == "replace"
 
 
+def test_a_writer_that_was_fenced_off_writes_nothing_into_an_empty_collection_either(store: Store) -> None:
+    index, collection = store.make()
+    late = index.writer()
+    store.open(collection).fence()
+    for _ in range(2):
+        with pytest.raises(TransientError, match="another writer was faster"):
+            late.add([row("late")])
+    assert not list(index.rows())
+    index.writer().add([row("a")])
+    assert len(list(index.rows())) == 1
+
+
 MOST_WRITES = 5_000
 
 

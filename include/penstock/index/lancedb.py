@@ -273,7 +273,9 @@ class LanceIndex:
 
         A ``writer`` keeps to the one that it was given.
         """
-        return self._pinned or self._db.open_table(self.collection)
+        if self._pinned is not None:  # a table without rows is false
+            return self._pinned
+        return self._db.open_table(self.collection)
 
     def _read(self, action: str, work: Callable[[Table], T]) -> T:
         """Run ``work``; once more on the then newest version where an erasure swept the files away under it."""
