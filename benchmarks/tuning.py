@@ -28,6 +28,8 @@ from benchmarks import scifact
 from benchmarks.bench import Bench, Page, measured, row
 from benchmarks.replay import data_folder
 
+from penstock import wording
+
 DATA = "feedbackqa"
 DOMAINS = ("CDC", "UK", "WHO")
 INDEX = "covid"
@@ -295,18 +297,14 @@ def page(found: Mapping[tuple[str, int], Mapping[str, Any]]) -> Iterator[str]:
     for (data, seed), one in found.items():
         said = (one["rows"]["train"], seed, f"{one['minutes']:.0f}", one["figures"]["mix"])
         scifacts = f"{one['SciFact']['tuned']:.3f}"
-        yield row(KINDS[data], *said, *cells(one["tuned"]["all"]), interval(one["gains"]["all"]), scifacts)
+        yield row(KINDS[data], *said, *cells(one["tuned"]["all"]), wording.gain(one["gains"]["all"]), scifacts)
     yield from ("", row("trained on", *DOMAINS), row(*["---"] * (1 + len(DOMAINS))))
     for (data, seed), one in found.items():
-        yield row(f"{KINDS[data]}, seed {seed}", *(interval(one["gains"][domain]) for domain in DOMAINS))
+        yield row(f"{KINDS[data]}, seed {seed}", *(wording.gain(one["gains"][domain]) for domain in DOMAINS))
 
 
 def cells(found: Values) -> list[str]:
     return [f"{found[name]:.3f}" for name in MEASURES]
-
-
-def interval(one: Mapping[str, float]) -> str:
-    return f"{one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
 
 
 if __name__ == "__main__":

@@ -31,15 +31,17 @@ def collapse(hits: Sequence[Hit], at_least: float, k: int) -> list[Distinct]:
     kept: list[tuple[Distinct, Shingles]] = []
     seen: set[tuple[str, ...]] = set()
     for hit in hits:
-        if _may_be_alike(hit.row.text, seen, at_least):
-            mine = shingles(hit.row.text)
-            first = next((one for one, theirs in kept if _overlap(mine, theirs, at_least)), None)
-            if first is not None:
-                first.same.append(hit)
-                continue
-        if len(kept) < k:
-            kept.append((Distinct(hit), shingles(hit.row.text)))
-            seen |= kept[-1][1]
+        words = _words(hit.row.text)
+        near = kept if _may_be_alike(words, seen, at_least) else []
+        if not near and len(kept) >= k:
+            continue
+        mine = frozenset(_successive(words))
+        first = next((one for one, theirs in near if _overlap(mine, theirs, at_least)), None)
+        if first is not None:
+            first.same.append(hit)
+        elif len(kept) < k:
+            kept.append((Distinct(hit), mine))
+            seen |= mine
     return [one for one, _ in kept]
 
 
@@ -58,13 +60,12 @@ def _successive(words: Sequence[str]) -> Iterable[tuple[str, ...]]:
     return zip(*(islice(words, at, None) for at in range(SHINGLE_WORDS)), strict=False)
 
 
-def _may_be_alike(text: str, seen: set[tuple[str, ...]], at_least: float) -> bool:
+def _may_be_alike(words: Sequence[str], seen: set[tuple[str, ...]], at_least: float) -> bool:
     """Whether any of what was seen can overlap by so much: then these few shingles are not all missing there.
 
     A text of n different shingles lacks at most (1 - ``at_least``) n of those of one that it is alike to. Most hits
     are like no other, and this is known from a tenth of their words.
     """
-    words = _words(text)
     few = math.ceil((1 - at_least) * max(len(words) - SHINGLE_WORDS + 1, 1)) + 1
     mine: set[tuple[str, ...]] = set()
     for one in _successive(words):

@@ -81,8 +81,13 @@ def _search_kept(platform: Platform, release: Row[Any], *asked: Any) -> Found:
     try:
         return _search(platform, release, *asked)
     finally:
-        with platform.catalog.read() as connection:
-            manifest.require_readable(manifest.opened(connection, release.index_name, release.number))
+        require_kept(platform, release)
+
+
+def require_kept(platform: Platform, release: Row[Any]) -> None:
+    """Raise ``PrunedReleaseError`` where a release that was opened cannot be read any more."""
+    with platform.catalog.read() as connection:
+        manifest.require_readable(manifest.opened(connection, release.index_name, release.number))
 
 
 def search_staged(

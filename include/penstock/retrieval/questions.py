@@ -17,4 +17,5 @@ class QuestionVectors:
     def of(self, embedder: AnyEmbedder, text: str) -> list[float]:
         if (embedder, text) not in self._known:
             self._known[embedder, text] = self._platform.embedder(embedder).embed_query(text)
-        return [float(number) for number in self._known[embedder, text]]
+        vector: list[float] = self._known[embedder, text].tolist()
+        return vector

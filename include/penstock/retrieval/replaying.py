@@ -12,7 +12,7 @@ from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.records import Query
 from penstock.retrieval.duplicates import Distinct
-from penstock.retrieval.pipeline import as_readers, condition_of, in_order
+from penstock.retrieval.pipeline import as_readers, condition_of, in_order, require_kept
 from penstock.retrieval.questions import QuestionVectors
 from penstock.retrieval.trace import Trace
 from penstock.settings import RetrievalSettings
@@ -31,14 +31,11 @@ class Replay:
         self._vectors = vectors or QuestionVectors(platform)
         with platform.catalog.read() as connection:
             self._release = manifest.opened(connection, index, number)
-        self.require_kept()
+        manifest.require_readable(self._release)
         self._recipe = Recipe.of_generation(platform.settings, self._release)
 
     def require_kept(self) -> None:
-        """Raise ``PrunedReleaseError`` where the release cannot be read any more."""
-        with self._platform.catalog.read() as connection:
-            found = manifest.opened(connection, self._release.index_name, self._release.number)
-        manifest.require_readable(found)
+        require_kept(self._platform, self._release)
 
     def ask(
         self, text: str, principals: Sequence[str], where: str | None, settings: Sequence[RetrievalSettings]

@@ -47,17 +47,13 @@ def drop(platform: Platform, index: str, set_id: str, who: Who, why: str) -> dic
 def sweep(platform: Platform, grace_s: float) -> dict[str, int]:
     """Delete objects that no set and no model names; what is younger than ``grace_s`` may not have been named yet."""
     with platform.catalog.read() as connection:
-        named = {Kind.TRAINING: _of_sets(connection), Kind.MODELS: _of_models(connection)}
+        named = {Kind.TRAINING: sets.objects(connection), Kind.MODELS: _of_models(connection)}
     swept = {}
     for kind, names in named.items():
         stray = [name for name, age_s in platform.lake.ages(kind) if name not in names and age_s >= grace_s]
         platform.lake.delete(kind, stray)
         swept[kind] = len(stray)
     return {"swept_training_sets": swept[Kind.TRAINING], "swept_model_files": swept[Kind.MODELS]}
-
-
-def _of_sets(connection: Connection) -> set[str]:
-    return set(connection.execute(select(training_sets.c.data).where(training_sets.c.data.is_not(None))).scalars())
 
 
 def _of_models(connection: Connection) -> set[str]:

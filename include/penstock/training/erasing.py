@@ -72,7 +72,7 @@ def sweep_strays(platform: Platform) -> None:
     catalog = platform.catalog
     with catalog.write() as connection:
         catalog.hold(connection, training_sets, alone=True)
-        named = set(connection.execute(select(training_sets.c.data)).scalars())
+        named = sets.objects(connection)
         strays = [name for name in platform.lake.names(Kind.TRAINING) if name not in named]
         platform.lake.delete(Kind.TRAINING, strays)
 

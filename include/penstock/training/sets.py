@@ -193,6 +193,11 @@ def of_index(connection: Connection, index: str, purpose: Purpose | None = None)
     return list(connection.execute(query if purpose is None else query.where(training_sets.c.purpose == purpose)))
 
 
+def objects(connection: Connection) -> set[str]:
+    """Names in the lake of the sets of all indexes."""
+    return set(connection.execute(select(training_sets.c.data).where(training_sets.c.data.is_not(None))).scalars())
+
+
 def releases_named(connection: Connection, index: str) -> set[int]:
     """Releases that the passages of a set are from, as long as anything of the set is left: they are kept."""
     mine = training_sets.c.index_name == index, training_sets.c.data.is_not(None)
