@@ -327,11 +327,17 @@ def test_the_stored_form_is_fixed() -> None:
     [
         (
             b'{"format":2,"chunks":[]}',
-            "chunks of format 2; this penstock reads format 1: upgrade it, or delete the artefact and sync",
+            (
+                "chunks of format 2; this penstock reads format 1: upgrade it, or run `penstock sync INDEX --verify`, "
+                "which makes it again"
+            ),
         ),
         (
             b"{}",
-            "an artefact of 2 bytes does not hold chunks (KeyError('format')); delete it and sync again",
+            (
+                "an artefact of 2 bytes does not hold chunks (Object missing required field `format`); "
+                "`penstock sync INDEX --verify` makes it again"
+            ),
         ),
     ],
 )

@@ -29,9 +29,27 @@ def test_the_persisted_form_is_fixed():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b'{"format":2}', "parse artefact of format 2; this version reads format 1: parse again"),
-        (b"nonsense", "not a parse artefact (JSONDecodeError); delete it and parse again"),
-        (b'{"format":1}', "damaged parse artefact (KeyError); delete it and parse again"),
+        (
+            b'{"format":2}',
+            (
+                "a parse of format 2; this penstock reads format 1: upgrade it, or run `penstock sync INDEX --verify`, "
+                "which makes it again"
+            ),
+        ),
+        (
+            b"[1",
+            (
+                "an artefact of 2 bytes does not hold a parse (Expected `object`, got `array`); "
+                "`penstock sync INDEX --verify` makes it again"
+            ),
+        ),
+        (
+            b'{"format":1}',
+            (
+                "an artefact of 12 bytes does not hold a parse (Object missing required field `elements`); "
+                "`penstock sync INDEX --verify` makes it again"
+            ),
+        ),
     ],
 )
 def test_an_unknown_artefact_is_an_error(data, message):
