@@ -48,7 +48,7 @@ class EmbedderRecipe(RecipeBase):
 
     Pairs to replay are trained on among the others, so that what the model knew is not forgotten. The tuned weights are
     then mixed with those of the base (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022): ``mixes`` are
-    the shares of the tuned ones to try. The best on the validation split wins among those that lose no more than
+    the shares of the tuned ones to try. The lowest loss on the validation split wins among those that lose no more than
     ``max_guard_drop`` on the guard. A line of the guard without a question is a passage that only stands in the way.
     """
 

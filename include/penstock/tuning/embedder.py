@@ -133,19 +133,19 @@ def mixed(
     asked = examples(job, Split.VALIDATION)
     over = ranking.pool(asked, [one for one in job.set.examples if isinstance(one, EmbedderExample)])
     pools = {"validation": over} | ({"guard": guard} if guard else {})
-    before = {name: figures_of(job, folder.path, one) for name, one in pools.items()}
+    before = {name: figures_of(job, recipe, folder.path, one) for name, one in pools.items()}
     after: dict[float, dict[str, dict[str, float]]] = {}
     job.progress.stage("mix", len(recipe.mixes))
     for share in sorted(recipe.mixes):
         mixing.write(folder.path, folder.root, tuned, share, out)
-        after[share] = {name: figures_of(job, out, one) for name, one in pools.items()}
+        after[share] = {name: figures_of(job, recipe, out, one) for name, one in pools.items()}
         job.progress.advance()
     chosen, held = choose(before, after, recipe.max_guard_drop)
     found: dict[str, Any] = {"questions": len(over.questions), "passages": len(over.passages), "mix": chosen}
     found |= {"before": before["validation"], "after": after[chosen]["validation"]}
     if guard:
         found |= {"guard before": before["guard"], "guard after": after[chosen]["guard"], "guard held": held}
-    found["mixes"] = {f"{share:g}": {name: one["nDCG@10"] for name, one in by.items()} for share, by in after.items()}
+    found["mixes"] = {f"{share:g}": by for share, by in after.items()}
     return chosen, found
 
 
@@ -156,22 +156,24 @@ def choose(
 ) -> tuple[float, bool]:
     """Which share wins, and whether it holds the guard; of equals the smaller, which is nearer to the base.
 
-    >>> flat = {"validation": {"nDCG@10": 0.6}, "guard": {"nDCG@10": 0.7}}
-    >>> def got(validation, guard): return {"validation": {"nDCG@10": validation}, "guard": {"nDCG@10": guard}}
-    >>> choose(flat, {0.5: got(0.65, 0.70), 0.7: got(0.68, 0.696), 1.0: got(0.7, 0.68)}, 0.005)
+    The winner has the lowest loss: of a few questions the measures tell luck.
+
+    >>> flat = {"validation": {"loss": 2.0}, "guard": {"nDCG@10": 0.7}}
+    >>> def got(loss, guard): return {"validation": {"loss": loss}, "guard": {"nDCG@10": guard}}
+    >>> choose(flat, {0.5: got(1.7, 0.70), 0.7: got(1.5, 0.696), 1.0: got(1.4, 0.68)}, 0.005)
     (0.7, True)
-    >>> choose(flat, {0.5: got(0.65, 0.65), 1.0: got(0.7, 0.6)}, 0.005)
+    >>> choose(flat, {0.5: got(1.7, 0.65), 1.0: got(1.4, 0.6)}, 0.005)
     (0.5, False)
     """
     floor = before["guard"]["nDCG@10"] - max_guard_drop if "guard" in before else None
     held = [share for share, found in after.items() if floor is None or found["guard"]["nDCG@10"] >= floor]
     if not held:
         return min(after), False
-    return max(held, key=lambda share: (after[share]["validation"]["nDCG@10"], -share)), True
+    return min(held, key=lambda share: (after[share]["validation"]["loss"], share)), True
 
 
-def figures_of(job: Job, path: Path, over: ranking.Pool) -> dict[str, float]:
-    return ranking.measured(open_embedder(served(job, path)), over)
+def figures_of(job: Job, recipe: EmbedderRecipe, path: Path, over: ranking.Pool) -> dict[str, float]:
+    return ranking.measured(open_embedder(served(job, path)), over, recipe.scale)
 
 
 def served(job: Job, path: Path) -> EmbedderSettings:

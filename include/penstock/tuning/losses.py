@@ -9,7 +9,7 @@ from sentence_transformers.sentence_transformer.evaluation import BaseEvaluator
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
 from penstock.settings import EmbedderSettings
-from penstock.tuning.ranking import Pool
+from penstock.tuning.ranking import Pool, loss
 from penstock.tuning_settings import EmbedderRecipe
 
 
@@ -25,36 +25,20 @@ class WeightedRanking(MultipleNegativesRankingLoss):  # type: ignore[misc]
 
 
 class Finding(BaseEvaluator):  # type: ignore[misc]
-    """The validation loss: cross entropy of each question's passages among all of a pool.
-
-    In batches the few questions that there are would be told from others each time; and whether the right passage comes
-    first says too little of so few.
-    """
+    """The validation loss over a pool: in batches the few questions would be told from others each time."""
 
     def __init__(self, over: Pool, embedder: EmbedderSettings, recipe: EmbedderRecipe) -> None:
         super().__init__()
         self._questions = [embedder.query_prompt + text for text in over.questions]
         self._passages = [embedder.document_prompt + text for text in over.passages]
-        self._scale, self._batch = recipe.scale, recipe.batch
-        self._right = torch.zeros(len(over.questions), len(over.passages), dtype=torch.bool)
-        for question, places in over.relevant.items():
-            self._right[question, list(places)] = True
+        self._over, self._scale, self._batch = over, recipe.scale, recipe.batch
 
     def __call__(self, model: Any, *_: Any, **__: Any) -> dict[str, float]:
-        with torch.no_grad():
-            questions, passages = (
-                model.encode(
-                    texts,
-                    batch_size=self._batch,
-                    normalize_embeddings=True,
-                    convert_to_tensor=True,
-                    show_progress_bar=False,
-                ).cpu()
-                for texts in (self._questions, self._passages)
-            )
-            found = torch.log_softmax(self._scale * questions @ passages.T, dim=1)
-            own = found.masked_fill(~self._right, -torch.inf)
-            return {"loss": float(-torch.logsumexp(own, dim=1).mean())}
+        questions, passages = (
+            model.encode(texts, batch_size=self._batch, normalize_embeddings=True, show_progress_bar=False)
+            for texts in (self._questions, self._passages)
+        )
+        return {"loss": loss(questions @ passages.T, self._over, self._scale)}
 
 
 def weighted(each: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

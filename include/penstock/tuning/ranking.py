@@ -9,6 +9,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from penstock.embedding.base import Embedder
 from penstock.errors import ConfigError
 from penstock.evaluation import measures
@@ -16,6 +19,7 @@ from penstock.training.examples import EmbedderExample
 
 DEPTH = 10
 SHOWN = ("nDCG@10", "R@1", "R@5", "R@10")
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +72,34 @@ def read_pairs(path: Path, key: str) -> tuple[list[tuple[str, str]], list[str]]:
     return pairs, passages
 
 
-def measured(embedder: Embedder, over: Pool) -> dict[str, float]:
-    """Means over the questions, four digits."""
-    return means(dict(enumerate(by_question(embedder, over))))
+def measured(embedder: Embedder, over: Pool, scale: float) -> dict[str, float]:
+    """Means over the questions, four digits, and the ``loss`` at ``scale``."""
+    found = scores(embedder, over)
+    return means(dict(enumerate(by_question(found, over)))) | {"loss": round(loss(found, over, scale), 4)}
 
 
-def by_question(embedder: Embedder, over: Pool) -> list[dict[str, float]]:
-    """The measures of each question, in the order of the pool."""
-    import numpy as np
-
+def scores(embedder: Embedder, over: Pool) -> Scores:
+    """Cosines, shape (questions, passages)."""
     passages = embedder.embed_documents(list(over.passages))
-    rankings: dict[str, list[str]] = {}
-    for place, question in enumerate(over.questions):
-        scores = passages @ embedder.embed_query(question)
-        rankings[str(place)] = [str(one) for one in np.argsort(-scores, kind="stable")[:DEPTH]]
+    return np.stack([passages @ embedder.embed_query(question) for question in over.questions])
+
+
+def by_question(found: Scores, over: Pool) -> list[dict[str, float]]:
+    """The measures of each question, in the order of the pool."""
+    places = np.argsort(-found, axis=1, kind="stable")[:, :DEPTH]
+    rankings = {str(question): [str(one) for one in ranked] for question, ranked in enumerate(places)}
     relevant = {str(one): {str(place): 1 for place in right} for one, right in over.relevant.items()}
-    found = measures.by_question(relevant, rankings)
-    return [found[str(place)] for place in range(len(over.questions))]
+    values = measures.by_question(relevant, rankings)
+    return [values[str(place)] for place in range(len(over.questions))]
+
+
+def loss(found: Scores, over: Pool, scale: float) -> float:
+    """Cross entropy of each question's passages among all of the pool, the mean: what the training lowers.
+
+    Smooth where the measures are steps: of a few questions it says more.
+    """
+    logits, total = scale * found.astype(np.float64), np.logaddexp.reduce
+    return fmean(total(row) - total(row[list(over.relevant[place])]) for place, row in enumerate(logits))
 
 
 def means(values: Mapping[Any, Mapping[str, float]]) -> dict[str, Any]:
