@@ -58,6 +58,7 @@ sources = ["pages"]
 
 [indexes.covid.training]
 min_examples = 20
+headings = 600
 
 [indexes.covid.feedback]
 question = "question"
@@ -84,11 +85,27 @@ Values = Mapping[str, float]
 
 def passages() -> dict[str, str]:
     """Passage by its name, DOMAIN/ID, its title before its text."""
-    return {
-        f"{domain}/{one['_id']}": f"{one['title'].strip()}\n\n{one['text']}"
-        for domain in DOMAINS
-        for one in scifact.lines(data_folder() / DATA / domain / "corpus.jsonl")
-    }
+    return {name: f"{title}\n\n{text}" for name, title, text in corpus()}
+
+
+def pages() -> dict[str, str]:
+    """The same as Markdown: a title is the path of headings above a passage."""
+    return {name: "\n\n".join([*headings(title), text, ""]) for name, title, text in corpus()}
+
+
+def corpus() -> Iterator[tuple[str, str, str]]:
+    """Name, title and text of each passage."""
+    for domain in DOMAINS:
+        for one in scifact.lines(data_folder() / DATA / domain / "corpus.jsonl"):
+            yield f"{domain}/{one['_id']}", one["title"].strip(), one["text"]
+
+
+def headings(title: str) -> list[str]:
+    """
+    >>> headings("Questions | Who may swim?")
+    ['# Questions', '## Who may swim?']
+    """
+    return [f"{'#' * min(depth, 6)} {one}" for depth, one in enumerate(title.split(" | "), 1)]
 
 
 def questions(split: str) -> dict[str, tuple[str, list[str]]]:
@@ -113,10 +130,10 @@ def prepare(home: Path) -> Any:
     from penstock.settings import load
     from penstock.sync import sync
 
-    for name, text in passages().items():
+    for name, text in pages().items():
         path = home / "documents" / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"# {text}\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     recipes = (RECIPE.format(data=data, seed=seed, negatives=NEGATIVES.get(data, 0)) for data, seed in RUNS)
     (home / "penstock.toml").write_text("".join([CONFIG, *recipes]), encoding="utf-8")
     write_old_pairs(home)

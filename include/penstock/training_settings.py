@@ -29,6 +29,9 @@ class TrainingSettings(Section):
     implicit_weight: Part = Field(default=0.3, description="of what was only copied or cited; of words it is 1")
     negatives: int = Field(default=4, ge=0, le=50, description="passages that do not answer, of each question")
     negatives_below: Part = 0.95
+    headings: int = Field(
+        default=0, ge=0, description="sections that an embedder is to find by their headings, beside what people asked"
+    )
     redact: bool = Field(default=False, description="take personal data out of what people wrote (extra train)")
     gate: PromotionSettings = PromotionSettings()
 

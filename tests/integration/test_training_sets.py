@@ -14,12 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from penstock import decisions, erasure, feedback, interactions, maintenance, trained
+from penstock.catalog.schema import digest_keys
 from penstock.cli import app
 from penstock.errors import RefusedError, TransientError, UnknownNameError, UsageError
 from penstock.feedback import Kind, Said
 from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Answered, Asker, forgetting
+from penstock.interactions.digests import NAME
 from penstock.lake import AlteredObjectError
 from penstock.lake import Kind as LakeKind
 from penstock.purposes import Purpose
@@ -33,7 +35,7 @@ from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.training_settings import TrainingSettings
 from penstock.triage import triage
-from penstock.tuning.running import require_unchanged
+from penstock.tuning.running import check_set, require_unchanged
 from support.traces import in_catalog, in_files
 from support.workspace import WHO, Workspace
 
@@ -128,6 +130,81 @@ def test_the_same_state_gives_the_same_set_and_later_sets_keep_every_split(w: Wo
     assert {one.split for name, one in after.items() if name in before and one.split is not before[name].split} == set()
     assert after["where do they sell anchors by the sea"].split is before[question(0)].split
     assert [row["id"] for row in sets.listed(w.platform, "main")] == [second.id, first.id]
+
+
+def with_headings(w: Workspace, count: int) -> None:
+    """Each depot has a section of its own besides."""
+    for nth, (town, goods) in enumerate(DEPOTS.items()):
+        w.write(
+            key(town),
+            f"# Depot\n\nThe depot of {town} keeps {goods} for sale. It opens on Mondays.\n\n"
+            f"## Who owns the yard of {town}?\n\nThe {goods} of {town} belong to {nth} sisters.\n",
+        )
+    w.change_index(training=EASY.model_copy(update={"headings": count}))
+    w.sync()
+    with w.platform.catalog.write() as connection:  # questions are split by digests: by chance a split might be empty
+        connection.execute(digest_keys.insert().values(name=NAME, key="01" * 32))
+
+
+def headings_of(found: TrainingSet) -> list[EmbedderExample]:
+    return [one for one in found.examples if isinstance(one, EmbedderExample) and not one.asked]
+
+
+def test_sections_are_asked_for_by_their_headings_but_not_those_that_answer_what_is_held_back(w: Workspace) -> None:
+    with_headings(w, 100)
+    log(w)
+    made = embedder_set(w)
+    found = {one.query: one for one in headings_of(made)}
+    asked = examples(made)
+    trained_on = {town for nth, town in enumerate(TOWNS) if asked[question(nth)].split is Split.TRAIN}
+    assert 0 < len(trained_on) < len(TOWNS)
+    assert set(found) == {f"Who owns the yard of {town}?" for town in trained_on}  # "Depot" alone asks for nothing
+    town = min(trained_on)
+    one = found[f"Who owns the yard of {town}?"]
+    assert one.positive == f"The {DEPOTS[town]} of {town} belong to {TOWNS.index(town)} sisters."
+    assert (one.documents, one.interactions, one.split) == ((document_id("docs", key(town)),), (), Split.TRAIN)
+    assert made.card["kinds"] == {"heading": len(found), "said": 12}
+    assert (made.card["questions"], made.card["groups"]) == (12, 12)
+    assert embedder_set(w).id == made.id, "no heading is remembered as a question"
+
+
+def test_headings_are_as_many_as_asked_for_and_make_no_set_ready(w: Workspace) -> None:
+    with_headings(w, 3)
+    log(w)
+    assert len(headings_of(embedder_set(w))) == 3
+    w.change_index(training=EASY.model_copy(update={"headings": 3, "min_examples": 13}))
+    made = embedder_set(w)
+    assert made.card["wanting"] == ["12 examples, and it takes 13 (training.min_examples)"]
+    with pytest.raises(RefusedError, match=r"holds 12 examples, and 13 are asked for"):
+        check_set(made, Purpose.EMBEDDER, 13)
+
+
+def test_a_heading_stays_out_that_nearly_asks_what_is_judged_or_whose_document_is_not_for_all(
+    w: Workspace, tmp_path: Path
+) -> None:
+    with_headings(w, 100)
+    log(w)
+    found = sorted(one.query for one in headings_of(embedder_set(w)))
+    judged, hidden = found[0], found[1].removeprefix("Who owns the yard of ").rstrip("?")
+    made = embedder_set(w, guards=(golden(tmp_path / "guard.jsonl", judged.upper()),))
+    assert sorted(one.query for one in headings_of(made)) == found[1:]
+    assert made.card["left_out"]["headings that models are judged by"] == 1
+    w.allow(key(hidden), ["group:board"])
+    w.sync()
+    assert sorted(one.query for one in headings_of(embedder_set(w))) == [found[0], *found[2:]]
+
+
+def test_erasing_a_document_takes_its_headings_out(w: Workspace) -> None:
+    with_headings(w, 100)
+    log(w)
+    made = embedder_set(w)
+    one = headings_of(made)[0]
+    assert one.positive not in {text for each in examples(made).values() for text in each.negatives}
+    town = next(town for town in TOWNS if document_id("docs", key(town)) == one.documents[0])
+    erasure.erase(w.platform, "docs", key(town), WHO, "by order")
+    left = sets.load(w.platform, "main", made.id)
+    assert one.query not in {each.query for each in headings_of(left)}
+    assert len(headings_of(left)) == len(headings_of(made)) - 1
 
 
 def test_a_passage_that_is_rated_bad_is_the_first_negative(w: Workspace) -> None:

@@ -17,10 +17,10 @@ from penstock.errors import RefusedError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.purposes import Purpose
-from penstock.training import audience, cards, dialogues, guarding, ranked, remembering, sets
+from penstock.training import audience, cards, dialogues, guarding, headings, ranked, remembering, sets
 from penstock.training.examples import KINDS, AnyExample, content_id
 from penstock.training.gathering import Asked, Gathered, gather
-from penstock.training.groups import Member
+from penstock.training.groups import Member, document_tie
 from penstock.training.material import Draft, Maker, Material
 from penstock.training.passages import Library, documents_of
 from penstock.training.placing import Placed, place
@@ -66,7 +66,8 @@ def build(
     usable = maker.usable(material)
     asked = [one for one in usable if library.understands(one.where)]
     found.left_out["questions under a filter that the release does not know"] += len(usable) - len(asked)
-    placed = _placed(platform, index, asked)
+    members = _members(platform, index, asked)
+    placed = place(members, remembering.splits(platform, index), index)
     found.left_out["questions that tie two splits together"] += len({one.question for one in asked} & placed.bridges)
     asked = [one for one in asked if one.question in placed.splits]
     asked = _without_leaks(asked, placed, guards, options, found.left_out)
@@ -76,6 +77,9 @@ def build(
     if not examples:
         raise RefusedError(f"nothing that was said of {index!r} makes an example to tune a model on; {maker.needs}")
     remembering.settle(platform, index, placed, {one.question for one in examples})
+    if purpose is Purpose.EMBEDDER:
+        held_back = [one for one in members if placed.splits.get(one.id) is not Split.TRAIN]
+        examples += _examples(purpose, headings.drafts(material, held_back, guards))
     card = cards.card(material, examples, guards.sets)
     return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
 
@@ -100,16 +104,16 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-def _placed(platform: Platform, index: str, asked: Sequence[Asked]) -> Placed:
-    """Splits and groups, with the questions of earlier sets in mind."""
+def _members(platform: Platform, index: str, asked: Sequence[Asked]) -> list[Member]:
+    """The questions as they are grouped, those of earlier sets among them."""
     known = remembering.members(platform, index)
     together: dict[str, Member] = dict(known)
     for one in asked:  # a question may be asked under several filters
         before = together.get(one.question)
-        ties = {f"document {document}" for document in one.right} | {f"session {session}" for session in one.sessions}
+        ties = {document_tie(document) for document in one.right} | {f"session {session}" for session in one.sessions}
         ties |= set(before.ties) if before else set()
         together[one.question] = Member(one.question, one.query, tuple(sorted(ties)))
-    return place(sorted(together.values(), key=lambda one: one.id), remembering.splits(platform, index), index)
+    return sorted(together.values(), key=lambda one: one.id)
 
 
 def _without_leaks(

@@ -50,8 +50,8 @@ def after_an_erasure(card: Mapping[str, Any], examples: Sequence[AnyExample]) ->
 def _contents(examples: Sequence[AnyExample]) -> dict[str, Any]:
     return {
         "splits": {str(split): sum(one.split is split for one in examples) for split in Split},
-        "questions": len({one.question for one in examples}),
-        "groups": len({one.group for one in examples}),
+        "questions": len({one.question for one in examples if one.asked}),
+        "groups": len({one.group for one in examples if one.asked}),
         "kinds": dict(sorted(Counter(kind for one in examples for kind in _kinds(one)).items())),
         "sources": _counted(one.source for one in examples),
         "languages": _counted(one.language or UNKNOWN for one in examples),
@@ -59,8 +59,8 @@ def _contents(examples: Sequence[AnyExample]) -> dict[str, Any]:
 
 
 def wanting(examples: Sequence[AnyExample], needed: int) -> list[str]:
-    """What is missing for a model to be tuned on these, in words; nothing where they will do."""
-    found = []
+    """What is missing for a model to be tuned on these, in words; nothing where they will do. Headings do not count."""
+    found, examples = [], [one for one in examples if one.asked]
     if len(examples) < needed:
         found.append(f"{wording.count(len(examples), 'example')}, and it takes {needed:,} (training.min_examples)")
     if len({one.group for one in examples}) == 1:
@@ -74,6 +74,8 @@ def wanting(examples: Sequence[AnyExample], needed: int) -> list[str]:
 
 
 def _kinds(one: AnyExample) -> list[str]:
+    if not one.asked:
+        return ["heading"]
     kinds = ["said" if one.weight == 1 else "implicit"]
     if isinstance(one, GeneratorExample):
         kinds += ["refusal" if one.refusal else "answer", *(["preference"] if one.rejected is not None else [])]

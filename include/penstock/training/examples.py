@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+HEADING = "heading:"
+"""How the ``question`` of an example begins that nobody asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """What every example says of itself.
@@ -44,6 +48,11 @@ class Example:
     feedback: tuple[str, ...]
     documents: tuple[str, ...]
     chunks: tuple[str, ...]
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked it: else it is a heading of the index (``headings``), and only trained on."""
+        return not self.question.startswith(HEADING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,10 @@ class Member:
     ties: tuple[str, ...]
 
 
+def document_tie(document: str) -> str:
+    return f"document {document}"
+
+
 def groups(members: Sequence[Member]) -> list[list[str]]:
     """Ids in groups, each sorted, the groups by their first: the same whatever the order of ``members``."""
     parents = {one.id: one.id for one in members}

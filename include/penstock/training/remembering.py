@@ -17,7 +17,8 @@ from penstock.catalog.schema import question_splits
 from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.training import sets
-from penstock.training.groups import Member
+from penstock.training.examples import HEADING
+from penstock.training.groups import Member, document_tie
 from penstock.training.placing import Placed
 from penstock.training.splits import Split
 
@@ -39,10 +40,12 @@ def members(platform: Platform, index: str) -> dict[str, Member]:
     for row in rows:
         data = io.BytesIO(platform.lake.get(Kind.TRAINING, row.data))
         for one in pq.read_table(data, columns=["question", "query", "documents"]).to_pylist():
+            if one["question"].startswith(HEADING):
+                continue
             known = found.setdefault(one["question"], {"query": one["query"], "documents": set()})
             known["documents"].update(one["documents"][:1])
     return {
-        question: Member(question, one["query"], tuple(sorted(f"document {id_}" for id_ in one["documents"])))
+        question: Member(question, one["query"], tuple(sorted(map(document_tie, one["documents"]))))
         for question, one in found.items()
     }
 

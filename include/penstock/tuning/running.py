@@ -111,12 +111,13 @@ def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
     """Raise ``UsageError`` or ``RefusedError`` unless something can be learned from the set."""
     if set_.purpose is not purpose:
         raise UsageError(f"training set {set_.id} is for {a(set_.purpose)}, and this is for {a(purpose)}; name another")
-    if len(set_.examples) < least:
+    asked = [one for one in set_.examples if one.asked]
+    if len(asked) < least:
         raise RefusedError(
-            f"training set {set_.id} holds {count(len(set_.examples), 'example')}, and {least} are asked for; "
+            f"training set {set_.id} holds {count(len(asked), 'example')}, and {least} are asked for; "
             f"collect more feedback, or lower indexes.{set_.index}.training.min_examples"
         )
-    groups = {one.group for one in set_.of(Split.TRAIN)}
+    groups = {one.group for one in asked if one.split is Split.TRAIN}
     if len(groups) < 2:
         raise RefusedError(
             f"training set {set_.id} has {len(groups)} group to train on: all of it says nearly the same, or rests on "
