@@ -58,7 +58,7 @@ class EmbedderRecipe(RecipeBase):
     replay: Path | None = None
     mixes: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = Field(default=(0.4, 0.6, 0.8, 1.0), min_length=1)
     guard: Path | None = None
-    max_guard_drop: Share = Field(default=0.005, description="of nDCG@10 on the guard, against the base")
+    max_guard_drop: Share = Field(default=0.01, description="of nDCG@10 on the guard, against the base")
 
 
 class RerankerRecipe(RecipeBase):
