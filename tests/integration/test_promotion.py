@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from penstock import champions, inspection, maintenance, manifest, release
+from penstock import champions, inspection, maintenance, manifest, release, views
 from penstock.catalog.schema import comparisons, training_sets
 from penstock.catalog.schema import models as models_table
 from penstock.errors import RefusedError, UsageError
@@ -88,6 +88,34 @@ def test_a_better_embedder_is_promoted_with_its_release_and_demoted_with_it(lab:
     assert lab.pair() == (1, {})
     assert w.found("what is thing3", k=1) == before
     assert [one["what"] for one in inspection.log(w.platform, "main")] == ["demote", "promote"]
+
+
+def last_run(w: Workspace) -> tuple[str, str]:
+    """State and message that `penstock status` and the pages show of the last run, which are the same."""
+    status, page = inspection.status(w.platform, "main")[0]["last_run"], views.home(w.platform)["runs"][0]
+    assert (status["state"], status["message"]) == (page["state"], page["message"])
+    return status["state"], status["message"]
+
+
+def test_a_comparison_is_said_to_wait_only_as_long_as_its_release_does(lab: Lab) -> None:
+    w, better, best = lab.w, lab.ids["better"], lab.ids["best"]
+    compare(w.platform, "main", best)
+    waits = f"release 2 was built by trained:{best} and waits, unseen, for its promotion"
+    assert last_run(w) == ("waiting", waits)
+    release.reject(w.platform, "main", 2, WHO, "not this one")
+    assert last_run(w) == (
+        "rejected",
+        (
+            f"release 2, built by {best} for a comparison, is rejected and was not promoted; "
+            f"`penstock compare main {best}` builds another"
+        ),
+    )
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    promoted = f"embedder {better} was promoted with release 3 by ann: it finds more"
+    assert last_run(w) == ("promoted", promoted)
+    demote(w.platform, "main", WHO, "the ratings fell")
+    assert last_run(w) == ("promoted", f"{promoted}, and demoted since")
 
 
 def test_what_is_no_better_is_kept_out(lab: Lab) -> None:
