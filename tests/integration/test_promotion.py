@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from typer.main import get_command
 
-from penstock import champions, inspection, maintenance, manifest, release, views
+from penstock import champions, inspection, leases, maintenance, manifest, release, views
 from penstock.catalog.schema import comparisons, training_sets
 from penstock.catalog.schema import models as models_table
-from penstock.errors import RefusedError, UsageError
+from penstock.cli import app
+from penstock.errors import LeaseHeldError, RefusedError, UsageError
+from penstock.promotion import records
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
 from penstock.retrieval import search
@@ -314,3 +318,24 @@ def test_the_service_takes_the_new_pair_without_a_restart_and_never_half_of_it(l
             one.join()
     serves.close()
     assert set(seen) == {before, (200, 2, "thing3.md")}, "each question met one pair, and none failed"
+
+
+def test_a_comparison_waits_for_its_turn_as_its_message_says(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    held = leases.acquire(w.platform.catalog, "main", "run 99 (sync)", 60.0)
+    with pytest.raises(LeaseHeldError) as caught:
+        compare(w.platform, "main", better)
+    assert re.sub(r"\d+ s", "N s", str(caught.value)) == (
+        "index 'main' is being written by run 99 (sync); its lease ends in N s unless it is renewed. Wait for it "
+        "(--wait SECONDS), or try later"
+    )
+    with w.platform.catalog.read() as connection:
+        assert records.of_index(connection, "main") == [], "no look is spent on waiting"
+    threading.Timer(1.0, leases.release, (w.platform.catalog, held)).start()
+    assert compare(w.platform, "main", better, wait_s=60.0).outcome == "promote"
+
+
+def test_every_command_that_takes_a_turn_can_be_told_to_wait_for_it() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    waits = {name for name, command in commands.items() if any(one.name == "wait" for one in command.params)}
+    assert waits == {"plan", "sync", "reindex", "prune", "erase", "move", "compare"}

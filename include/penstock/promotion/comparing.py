@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from penstock import manifest, trained
-from penstock.errors import UsageError
+from penstock.errors import LeaseHeldError, UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion import embedders, generators, guards, looks, records, rerankers
@@ -66,13 +67,28 @@ class Compared:
         }
 
 
-def compare(platform: Platform, index: str, challenger: str, progress: Progress | None = None) -> Compared:
+def compare(
+    platform: Platform, index: str, challenger: str, progress: Progress | None = None, wait_s: float = 0.0
+) -> Compared:
     """Compare a model that was trained here with today's champion, and keep what came out.
 
     Each comparison is a look at the test examples of the index, and the more looks there were, the surer a gain must
     be. With fewer examples than the settings ask for nothing is looked at. Raises ``UsageError`` for a model that
-    serves already or where there is no training set, ``RefusedError`` where the index cannot be built anew now.
+    serves already or where there is no training set, ``RefusedError`` where the index cannot be built anew now,
+    ``LeaseHeldError`` where another still writes it after ``wait_s`` seconds.
     """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return _compare(platform, index, challenger, progress or Progress())
+        except LeaseHeldError:
+            if time.monotonic() >= deadline:
+                raise
+        # Anew, examples and champion too: whoever had the turn may have erased or promoted something.
+        time.sleep(min(5.0, platform.settings.store.lease_s / 10))
+
+
+def _compare(platform: Platform, index: str, challenger: str, progress: Progress) -> Compared:
     settings = platform.settings.index(index).training.gate
     with platform.catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
@@ -89,7 +105,7 @@ def compare(platform: Platform, index: str, challenger: str, progress: Progress 
     for guard in settings.guards.values():
         guards.read(guard)  # what is wrong with it is said before a look is spent
     look = Look(platform, index, purpose, model.id, test.id)
-    sides = MEASURES[purpose](platform, index, model, test, look, progress or Progress())
+    sides = MEASURES[purpose](platform, index, model, test, look, progress)
     verdict, report = judge(sides, model, test, look.alpha, settings)
     with platform.catalog.write() as connection:
         records.end(connection, look.number, verdict.outcome, report, sides.release)
