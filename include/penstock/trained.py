@@ -18,15 +18,13 @@ from sqlalchemy.engine import Row
 
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import models
+from penstock.embedding.folder import pickles
 from penstock.errors import ModelError, UnknownNameError
 from penstock.ids import fingerprint, sha256
 from penstock.lake import Kind
 from penstock.platform import Platform
 from penstock.purposes import Purpose
 from penstock.settings import TRAINED
-
-REFUSED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-"""Endings of files that can run code when they are loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,13 @@ def keep(
     Raises ``ModelError`` for a folder that is empty, or holds a file that can run code when it is loaded; and what
     ``still`` raises, in the transaction that names the model, where what it was trained on is not as it was.
     """
+    if found := pickles(folder):
+        name = found[0].relative_to(folder).as_posix()
+        raise ModelError(f"{name} can run code when it is loaded; save the weights as safetensors")
     files: dict[str, str] = {}
     size = 0
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
         name = path.relative_to(folder).as_posix()
-        if path.suffix in REFUSED:
-            raise ModelError(f"{name} can run code when it is loaded; save the weights as safetensors")
         data = path.read_bytes()
         files[name] = sha256(data)
         size += len(data)
