@@ -304,7 +304,8 @@ def _verify_training(platform: Platform, index: str) -> Iterator[Finding]:
             platform.lake.get(Kind.TRAINING, row.data)
         except StoreError as error:
             what = _lost(f"training set {row.id}", error)
-            yield Finding(index, f"lake: {what}", f"run `penstock trainset build {index} --for {row.purpose}`")
+            again = f"restore it from a backup, or run `penstock trainset build {index} --for {row.purpose}`"
+            yield Finding(index, f"lake: {what}", again)
 
 
 def _lost(what: str, error: StoreError) -> str:

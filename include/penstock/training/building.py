@@ -102,7 +102,7 @@ def _as_it_is(text: str) -> str:
 
 def _placed(platform: Platform, index: str, asked: Sequence[Asked]) -> Placed:
     """Splits and groups, with the questions of earlier sets in mind."""
-    known = remembering.members(platform, index)
+    known = remembering.members(platform, index, {one.question for one in asked})
     together: dict[str, Member] = dict(known)
     for one in asked:  # a question may be asked under several filters
         before = together.get(one.question)
