@@ -138,6 +138,10 @@ class ModelError(PenstockError):
     maybe_billed = False
 
 
+class UnusableAnswerError(ModelError):
+    """A model answered, and nothing of it can be used: it did not end, kept to no format, or is silent."""
+
+
 class TransientModelError(ModelError, TransientError):
     """A model's API did not answer, or said that it has no time now; another try may succeed.
 

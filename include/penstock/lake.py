@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import ConfigError, StoreError
 from penstock.ids import sha256
-from penstock.lake_errors import MissingObjectError, explain
+from penstock.lake_errors import MissingObjectError, explain, remedy
 from penstock.old_versions import delete_old_versions
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Lake:
         if wanted and sha256(data) != wanted:
             raise AlteredObjectError(
                 f"lake object {_path(kind, name)} was altered: its SHA-256 is {sha256(data)}, not {wanted}; "
-                "run a sync with --verify"
+                f"{remedy(_path(kind, name))}"
             )
         return data
 

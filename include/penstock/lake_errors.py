@@ -9,6 +9,19 @@ _UNNAMED = "access is denied; check the credentials, what they may do, and this 
 """The answer to a HEAD has no body, so it does not say which."""
 
 
+ANEW = {
+    "evaluations": "restore it from a backup, or evaluate again",
+    "training": "restore it from a backup, or build the set again (`penstock trainset build`)",
+    "models": "restore it from a backup, or train the model again (`penstock train`)",
+}
+"""What brings objects of a kind back; all others come of a source."""
+
+
+def remedy(path: str) -> str:
+    """What mends an object that is lost or was altered."""
+    return ANEW.get(path.partition("/")[0], "run a sync with --verify")
+
+
 class MissingObjectError(StoreError):
     """The lake does not hold the object."""
 
@@ -22,7 +35,7 @@ def explain(error: Exception, url: str, path: str) -> PenstockError:
     if meant := refusal(said, "store.lake (or PENSTOCK_LAKE)"):
         return StoreError(f"{what}: {meant}")
     if isinstance(error, (NotFoundError, FileNotFoundError)):
-        return MissingObjectError(f"lake object {path} is missing from {url}; run a sync with --verify")
+        return MissingObjectError(f"lake object {path} is missing from {url}; {remedy(path)}")
     if disk_is_full(error):
         return full_disk(f"the lake at {url}")
     first_line = said.strip().partition("\n")[0]  # the lines below it are the client's own structures

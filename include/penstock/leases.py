@@ -62,6 +62,11 @@ def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:
         return Lease(index, holder, row.token + 1, lease_s, taken_over=row.expires_at != 0.0)
 
 
+def holder(connection: Connection, index: str) -> str:
+    """Who has the index's lease, or had it last."""
+    return str(connection.execute(select(leases.c.holder).where(leases.c.index_name == index)).scalar_one())
+
+
 def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
     """Prove within the caller's transaction that the lease is still ours, and renew it.
 

@@ -290,7 +290,8 @@ def _verify_lake(platform: Platform, index: str) -> Iterator[Finding]:
             except StoreError as error:
                 lost[_lost(what, error)] += 1
     lost.update(_lost("packs of vectors", error) for _pack, error in lost_packs(platform))
-    remedy = f"run `penstock sync {index} --verify`; what no source holds any more goes with `penstock prune {index}`"
+    gone = f"what no source holds any more goes with its releases, `penstock prune {index} --keep 1`"
+    remedy = f"run `penstock sync {index} --verify`; {gone}"
     for what, count in lost.items():
         yield Finding(index, f"lake: {count} {what}", remedy)
 
@@ -304,7 +305,8 @@ def _verify_training(platform: Platform, index: str) -> Iterator[Finding]:
             platform.lake.get(Kind.TRAINING, row.data)
         except StoreError as error:
             what = _lost(f"training set {row.id}", error)
-            yield Finding(index, f"lake: {what}", f"run `penstock trainset build {index} --for {row.purpose}`")
+            again = f"restore it from a backup, or run `penstock trainset build {index} --for {row.purpose}`"
+            yield Finding(index, f"lake: {what}", again)
 
 
 def _lost(what: str, error: StoreError) -> str:

@@ -12,11 +12,10 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from penstock import decisions, manifest, metadata, quality, retraining, runs, wording
 from penstock.catalog.schema import documents, entries, releases
-from penstock.catalog.schema import runs as runs_table
 from penstock.platform import Platform
-from penstock.promotion import records
 from penstock.quality import Gate
 from penstock.runs import RunReport
+from penstock.standing import standing
 
 
 def question(platform: Platform, index: str, number: int) -> dict[str, str]:
@@ -91,37 +90,6 @@ def _code(key: str) -> str:
 def _gate_line(gate: Gate) -> str:
     cells = (gate.name, "passed" if gate.passed else "**refused**", gate.observed, gate.limit, gate.meaning)
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
-def standing(platform: Platform, run: RunReport) -> tuple[str, str]:
-    """State and message of a run as they stand today: what it left waiting may have been decided since."""
-    if run.kind == runs.OWN_TURN:
-        return _retraining_standing(platform, run)
-    if run.release is None or run.state not in (runs.WAITING, runs.HELD):
-        return run.state, run.message
-    with platform.catalog.read() as connection:
-        row = manifest.release_row(connection, run.index, run.release)
-        state = str(row.state)
-    if state in manifest.PENDING or row.run_id != run.id:
-        return run.state, run.message
-    history = decisions.history(platform.catalog, run.index)
-    said = next(
-        (one for one in history if one["release"] == run.release and one["what"] in ("approve", "reject")), None
-    )
-    by = f" by {said['who']}: {said['why']}" if said else ""
-    before = "was refused by its gates, then" if run.state == runs.WAITING else "was held, then"
-    return state, f"release {run.release} {before} {state}{by}"
-
-
-def _retraining_standing(platform: Platform, run: RunReport) -> tuple[str, str]:
-    """Its challenger may have been promoted by hand since."""
-    with platform.catalog.read() as connection:
-        facts = connection.execute(select(runs_table.c.options).where(runs_table.c.id == run.id)).scalar_one()
-        model = facts.get("model")
-        promoted = records.promotion_of(connection, run.index, model) if run.state == runs.WAITING else None
-    if promoted is None:
-        return run.state, run.message
-    return runs.PROMOTED, f"{promoted.purpose} {model} was promoted by hand, with release {promoted.release}"
 
 
 def run_report_html(platform: Platform, run_id: int, **links: str) -> str:

@@ -14,7 +14,7 @@ Principals = tuple[str, ...]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def fingerprint(self) -> str:
         """Hash of this section's values: what a derived artefact is keyed by."""

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import models
+from penstock.embedding.folder import file_hash, pickles
 from penstock.errors import ModelError, UnknownNameError
 from penstock.ids import fingerprint, sha256
 from penstock.lake import Kind
@@ -25,8 +27,7 @@ from penstock.platform import Platform
 from penstock.purposes import Purpose
 from penstock.settings import TRAINED
 
-REFUSED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-"""Endings of files that can run code when they are loaded."""
+log = structlog.get_logger("penstock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ def keep(
     Raises ``ModelError`` for a folder that is empty, or holds a file that can run code when it is loaded; and what
     ``still`` raises, in the transaction that names the model, where what it was trained on is not as it was.
     """
+    if found := pickles(folder):
+        raise ModelError(f"{_name(found[0], folder)} can run code when it is loaded; save the weights as safetensors")
     files: dict[str, str] = {}
     size = 0
     for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if path.suffix in REFUSED:
-            raise ModelError(f"{name} can run code when it is loaded; save the weights as safetensors")
+        name = _name(path, folder)
         data = path.read_bytes()
         files[name] = sha256(data)
         size += len(data)
@@ -105,8 +106,8 @@ def of_index(connection: Connection, index: str, purpose: Purpose | None = None)
 def on_disk(platform: Platform, name: str) -> str:
     """The folder of a model that settings name: one that was trained here is fetched from the lake, once a machine.
 
-    Any other name is returned as it is. Raises ``ModelError`` where no such model is kept, ``AlteredObjectError`` where
-    the lake holds something else under the name of a file.
+    A copy that was edited since is fetched anew. Any other name is returned as it is. Raises ``ModelError`` where no
+    such model is kept, ``AlteredObjectError`` where the lake holds something else under the name of a file.
     """
     if not name.startswith(TRAINED):
         return name
@@ -115,10 +116,27 @@ def on_disk(platform: Platform, name: str) -> str:
         files = connection.execute(select(models.c.files).where(models.c.id == id_)).scalar()
     if files is None:
         raise ModelError(f"{name!r} names no model of this catalog; `penstock models INDEX` lists them")
-    folder = platform.settings.home / "models" / id_
-    if not _whole(folder, files):
+    folder = copy_of(platform, id_)
+    if edited := altered(folder, files):
+        log.warning("model.altered", model=id_, file=str(edited), remedy="it is fetched from the lake again")
+    if edited or not _whole(folder, files):
         _fetch(platform, files, folder)
     return str(folder)
+
+
+def copy_of(platform: Platform, id_: str) -> Path:
+    """Where this machine has its copy of a model, if anything opened it here."""
+    return platform.settings.home / "models" / id_
+
+
+def altered(folder: Path, files: Mapping[str, str]) -> Path | None:
+    """A file of a copy that is not what was kept; ``None`` where there is none, and of one that is missing."""
+    there = (folder / name for name in files)
+    return next((path for path in there if path.is_file() and file_hash(path) != files[_name(path, folder)]), None)
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
 
 
 def _whole(folder: Path, files: Iterable[str]) -> bool:
@@ -135,7 +153,7 @@ def _fetch(platform: Platform, files: Mapping[str, str], folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(platform.lake.get(Kind.MODELS, digest))
         if folder.exists():
-            shutil.rmtree(folder)  # incomplete, as whoever called has seen
+            shutil.rmtree(folder)  # incomplete or edited, as whoever called has seen
         try:
             whole.rename(folder)
         except OSError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock import inspection, manifest, provenance, quality, reports, runs
+from penstock import inspection, manifest, provenance, quality, runs
 from penstock.platform import Platform
+from penstock.standing import standing
 
 
 def home(platform: Platform, recent: int = 12) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def _with_verdicts(platform: Platform, report: runs.RunReport) -> dict[str, Any]
     if report.release is not None and report.state != runs.UNCHANGED:
         with platform.catalog.read() as connection:
             gates = quality.verdicts(connection, report.index, report.release)
-    state, message = reports.standing(platform, report)
+    state, message = standing(platform, report)
     return {
         **report.to_dict(),
         "state": state,

@@ -55,4 +55,4 @@ def test_without_a_drift_there_is_no_event() -> None:
     assert upkeep.retrain.function("one", WATCHED) is None
     with pytest.raises(AirflowSkipException) as error:
         upkeep.retrain.function("two", WATCHED)
-    assert str(error.value) == "nothing drifted in two"
+    assert str(error.value) == "nothing drifted in two that a new model is asked for"

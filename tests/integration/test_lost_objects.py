@@ -9,8 +9,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from penstock import maintenance, steps
+from penstock.cli import app
 from penstock.erasure import erase
 from penstock.errors import StoreError
 from penstock.lake import SEAL, Kind
@@ -93,6 +95,27 @@ def test_each_kind_is_found_and_mended(served: Workspace, kind: Kind, damage: Da
     assert contents(served, Kind.BYTES, Kind.PARSED, Kind.CHUNKS).items() <= before.items()
     assert len(contents(served, *NAMES)) == len(before)
     assert served.found("two keys and a whistle", k=1) == ["keys.eml!/list.txt"]
+
+
+def test_what_no_source_holds_any_more_goes_by_the_command_that_verify_prints(served: Workspace) -> None:
+    (bread,) = (path for path in objects(served, Kind.BYTES) if b"rye bread" in path.read_bytes())
+    served.remove("bread.md")
+    assert served.sync().release == 2
+    flip(bread)
+    served.sync(verify=True)
+    (finding,) = maintenance.verify(served.platform, "main")
+    assert (finding.what, finding.remedy) == (
+        "lake: 1 bytes altered",
+        (
+            "run `penstock sync main --verify`; what no source holds any more goes with its releases, "
+            "`penstock prune main --keep 1`"
+        ),
+    )
+    commands = [line.split()[1:] for line in re.findall(r"`(.+?)`", finding.remedy)]
+    for name, *rest in commands:
+        get_command(app).commands[name].make_context(name, rest)  # type: ignore[attr-defined]  # it parses
+    maintenance.prune(served.platform, "main", 1)
+    assert maintenance.verify(served.platform, "main") == []
 
 
 def test_a_lake_that_was_lost_whole_is_made_again(served: Workspace) -> None:

@@ -194,6 +194,32 @@ def test_ratings_that_fall_after_a_promotion_propose_to_go_back(w: Workspace) ->
     assert looked(w).promoted is None
 
 
+def test_what_drifted_before_the_model_changed_asks_for_no_other(w: Workspace) -> None:
+    w.change_index(monitoring=MonitoringSettings(on_drift="retrain"))
+    weeks(w, {}, {"text": "rye bread on Fridays"})
+    assert looked(w).retrain
+    promote(w, RECENT + timedelta(days=3))
+    found = looked(w)
+    assert ([one.signal for one in found.alarms], found.retrain) == (["questions"], False), (
+        "it was trained on these days"
+    )
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(promotions).values(at=RECENT.timestamp()))
+    assert looked(w).retrain, "all of the recent days are the new model's"
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(promotions).values(undone_at=(RECENT + timedelta(days=1)).timestamp()))
+    assert not looked(w).retrain, "and then it was demoted"
+
+
+def test_a_fall_that_proposes_to_go_back_asks_for_no_new_model(w: Workspace) -> None:
+    w.change_index(monitoring=MonitoringSettings(on_drift="retrain"))
+    weeks(w, {"rating": 0.8}, {"rating": -0.2})
+    assert looked(w).retrain
+    promote(w, RECENT)
+    found = looked(w)
+    assert ([one.signal for one in found.alarms], found.retrain) == (["promotion"], False)
+
+
 def test_a_promotion_is_watched_for_its_days_and_not_on_the_first(w: Workspace) -> None:
     weeks(w, {"rating": 0.8}, {"rating": -0.2})
     promote(w, UNTIL - timedelta(hours=5))

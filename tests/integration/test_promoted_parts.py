@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from penstock import answers, champions, manifest
-from penstock.errors import RefusedError, UsageError
+from penstock.errors import ModelError, RefusedError, UsageError
 from penstock.ids import hash_of
+from penstock.promotion import records
 from penstock.promotion.comparing import compare
 from penstock.promotion.generators import read, score
 from penstock.promotion.promoting import demote, promote
 from penstock.purposes import Purpose
 from penstock.retrieval import search
-from penstock.settings import GeneratorSettings
+from penstock.settings import GeneratorSettings, LocalRerankerSettings
 from penstock.training import sets
 from penstock.training.examples import GeneratorExample, content_id
 from penstock.training.splits import Split
@@ -100,11 +101,16 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
 
     def writes(body: dict[str, Any]) -> str:
         if body["model"] != champions.SERVED_AS + better:
-            return "It is ground by the miller."
+            return "" if "number 1" in body["messages"][-1]["content"] else "It is ground by the miller."
         return KNOWN if PASSAGE in body["messages"][-1]["content"] else '{"claim": null}'
 
-    api.writes, api.adapters = writes, (champions.SERVED_AS + better,)
+    api.writes = writes
+    with pytest.raises(ModelError, match=rf"penstock-{better}"):
+        compare(w.platform, "main", better)
+    assert looks_of(w) == [], "a server that does not know the name is told of before a look is spent"
+    api.adapters = (champions.SERVED_AS + better,)
     found = compare(w.platform, "main", better)
+    assert found.report["unusable"] == {"champion": 11, "challenger": 0}, "number 1, and 10 to 19: it wrote nothing"
     assert (found.outcome, found.report["means"]) == ("promote", {"champion": 0.0, "challenger": 1.0})
     assert found.report["kinds"]["challenger"] == {"answered": 1.0, "refused": 1.0}
     promote(w.platform, "main", better, WHO, "it cites")
@@ -112,6 +118,30 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     assert (answer.generator, [quote.text for quote in answer.quotes]) == (f"openai penstock-{better}", [PASSAGE])
     demote(w.platform, "main", WHO, "the ratings fell")
     assert answers.ask(w.platform, "main", "who grinds barley?").generator == f"openai {CHAT_MODEL}"
+
+
+def looks_of(w: Workspace) -> list[int]:
+    with w.platform.catalog.read() as connection:
+        return [one.look for one in records.of_index(connection, "main")]
+
+
+def test_a_reranker_that_would_not_serve_once_promoted_is_not_compared(workspace: Workspace, tmp_path: Path) -> None:
+    w = workspace
+    tuned.configure(w, tuned.model(tmp_path / "base"))
+    tuned.fill(w)
+    w.sync()
+    set_id = tuned.freeze(w, Purpose.RERANKER)
+    model = tuned.keep_model(w.platform, tuned.model(tmp_path / "m"), "package:mine", set_id, Purpose.RERANKER)
+    retrieval = w.settings.indexes["main"].retrieval
+    configured = LocalRerankerSettings(backend="local", model="package:another")
+    w.change_index(retrieval=retrieval.model_copy(update={"rerank": configured}))
+    with pytest.raises(RefusedError) as refused:
+        compare(w.platform, "main", model)
+    assert str(refused.value) == (
+        f"reranker {model} was tuned from 'package:mine', and index 'main' has 'package:another': promoted it would "
+        "not serve. Configure its base (indexes.main.retrieval.rerank), or train another; nothing was compared"
+    )
+    assert looks_of(w) == []
 
 
 def test_a_reranker_serves_beside_the_release_that_is_live(workspace: Workspace, tmp_path: Path) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from structlog.typing import EventDict
+from typer.main import get_command
 
-from penstock import champions, inspection, maintenance, manifest, release
+from penstock import champions, inspection, leases, maintenance, manifest, release, trained, views
 from penstock.catalog.schema import comparisons, training_sets
 from penstock.catalog.schema import models as models_table
-from penstock.errors import RefusedError, UsageError
+from penstock.cli import app
+from penstock.errors import LeaseHeldError, RefusedError, UsageError
+from penstock.lake import AlteredObjectError
+from penstock.promotion import checking, records
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
+from penstock.promotion_settings import GuardSettings
 from penstock.retrieval import search
 from penstock.service.warming import warm_waiting
 from penstock.training import dropping
@@ -88,6 +95,34 @@ def test_a_better_embedder_is_promoted_with_its_release_and_demoted_with_it(lab:
     assert lab.pair() == (1, {})
     assert w.found("what is thing3", k=1) == before
     assert [one["what"] for one in inspection.log(w.platform, "main")] == ["demote", "promote"]
+
+
+def last_run(w: Workspace) -> tuple[str, str]:
+    """State and message that `penstock status` and the pages show of the last run, which are the same."""
+    status, page = inspection.status(w.platform, "main")[0]["last_run"], views.home(w.platform)["runs"][0]
+    assert (status["state"], status["message"]) == (page["state"], page["message"])
+    return status["state"], status["message"]
+
+
+def test_a_comparison_is_said_to_wait_only_as_long_as_its_release_does(lab: Lab) -> None:
+    w, better, best = lab.w, lab.ids["better"], lab.ids["best"]
+    compare(w.platform, "main", best)
+    waits = f"release 2 was built by trained:{best} and waits, unseen, for its promotion"
+    assert last_run(w) == ("waiting", waits)
+    release.reject(w.platform, "main", 2, WHO, "not this one")
+    assert last_run(w) == (
+        "rejected",
+        (
+            f"release 2, built by {best} for a comparison, is rejected and was not promoted; "
+            f"`penstock compare main {best}` builds another"
+        ),
+    )
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    promoted = f"embedder {better} was promoted with release 3 by ann: it finds more"
+    assert last_run(w) == ("promoted", promoted)
+    demote(w.platform, "main", WHO, "the ratings fell")
+    assert last_run(w) == ("promoted", f"{promoted}, and demoted since")
 
 
 def test_what_is_no_better_is_kept_out(lab: Lab) -> None:
@@ -286,3 +321,127 @@ def test_the_service_takes_the_new_pair_without_a_restart_and_never_half_of_it(l
             one.join()
     serves.close()
     assert set(seen) == {before, (200, 2, "thing3.md")}, "each question met one pair, and none failed"
+
+
+def test_a_comparison_waits_for_its_turn_as_its_message_says(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    held = leases.acquire(w.platform.catalog, "main", "run 99 (sync)", 60.0)
+    with pytest.raises(LeaseHeldError) as caught:
+        compare(w.platform, "main", better)
+    assert re.sub(r"\d+ s", "N s", str(caught.value)) == (
+        "index 'main' is being written by run 99 (sync); its lease ends in N s unless it is renewed. Wait for it "
+        "(--wait SECONDS), or try later"
+    )
+    with w.platform.catalog.read() as connection:
+        assert records.of_index(connection, "main") == [], "no look is spent on waiting"
+    threading.Timer(1.0, leases.release, (w.platform.catalog, held)).start()
+    assert compare(w.platform, "main", better, wait_s=60.0).outcome == "promote"
+
+
+def test_every_command_that_takes_a_turn_can_be_told_to_wait_for_it() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    waits = {name for name, command in commands.items() if any(one.name == "wait" for one in command.params)}
+    assert waits == {"plan", "sync", "reindex", "prune", "erase", "move", "compare"}
+
+
+def gated(w: Workspace, **gate: object) -> None:
+    tuned.configure(w, Path(w.settings.indexes["main"].embedder.model), gate)
+    w.platform = w.open()
+
+
+def no_look_is_spent(w: Workspace) -> bool:
+    with w.platform.catalog.read() as connection:
+        return set(connection.execute(select(comparisons.c.look)).scalars()) <= {0}
+
+
+def test_a_model_that_could_not_take_over_spends_no_look(lab: Lab, tmp_path: Path) -> None:
+    w, better = lab.w, lab.ids["better"]
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(models_table).where(models_table.c.id == better).values(tainted=[7]))
+    with pytest.raises(RefusedError) as tainted:
+        compare(w.platform, "main", better)
+    assert str(tainted.value) == (
+        f"something that embedder {better} was trained on was erased since (decision 7); train another without it, or "
+        "--override; nothing was compared"
+    )
+    best = lab.ids["best"]
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(models_table).where(models_table.c.id == best).values(size_bytes=3 * 2**20))
+    gated(w, max_size_mb=2.5)
+    with pytest.raises(RefusedError) as large:
+        compare(w.platform, "main", best)
+    assert str(large.value) == (
+        f"the size of embedder {best} is 3 MB, at most 2.5 may be (indexes.main.training.gate.max_size_mb); nothing "
+        "was compared"
+    )
+    assert no_look_is_spent(w)
+
+
+def test_a_guard_that_tells_nothing_spends_no_look(lab: Lab, tmp_path: Path) -> None:
+    w = lab.w
+    (tmp_path / "g" / "qrels").mkdir(parents=True)
+    (tmp_path / "g" / "queries.jsonl").write_text('{"_id": "q1", "text": "what"}\n{"_id": "q2", "text": "who"}\n')
+    (tmp_path / "g" / "corpus.jsonl").write_text('{"_id": "d1", "text": "it is"}\n')
+    (tmp_path / "g" / "qrels" / "test.tsv").write_text("q1\td1\t1\nq2\tgone\t1\n")
+    gated(w, guards={"g": GuardSettings(path=tmp_path / "g")})
+    with pytest.raises(UsageError) as few:
+        compare(w.platform, "main", lab.ids["better"])
+    assert str(few.value) == (
+        f"the guard {tmp_path / 'g'} has 1 question in split test that a document of its corpus.jsonl answers, which "
+        "tells nothing; it takes 2 at least"
+    )
+    (tmp_path / "g" / "corpus.jsonl").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match=r"^.*corpus\.jsonl cannot be read as UTF-8 text: "):
+        compare(w.platform, "main", lab.ids["better"])
+    gated(w)
+    index = w.settings.indexes["main"]
+    w.change_index(gates=index.gates.model_copy(update={"golden": tmp_path / "golden.jsonl"}))
+    with pytest.raises(UsageError, match=r"^.*golden\.jsonl cannot be read as UTF-8 text: "):
+        compare(w.platform, "main", lab.ids["better"])
+    assert no_look_is_spent(w)
+
+
+def test_questions_whose_documents_are_gone_spend_no_look(lab: Lab) -> None:
+    w = lab.w
+    for thing in THINGS[5:]:
+        w.remove(f"{thing}.md")
+    w.change_index(gates=w.settings.indexes["main"].gates.model_copy(update={"max_removed_share": 1.0}))
+    assert w.sync().state == "published"
+    found = compare(w.platform, "main", lab.ids["better"])
+    assert (found.outcome, found.look) == ("too-few-examples", 0)
+    assert found.report["reasons"][0] == (
+        "5 test examples of 20 that are asked for (the live release holds no answer to 35 more): nothing was compared"
+    )
+
+
+def test_a_model_that_was_edited_on_disk_is_fetched_anew_and_one_that_the_lake_altered_is_not_compared(
+    lab: Lab, log: list[EventDict]
+) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    copy = trained.copy_of(w.platform, better) / "model.safetensors"
+    kept = copy.read_bytes()
+    copy.write_bytes(kept[:-4] + b"edit")
+    edited = f"model {better}: {copy} was altered", f"delete {copy}: it is fetched from the lake again"
+    assert edited in list(checking.differences(w.platform, "main"))
+    promote(w.platform, "main", better, WHO, "it finds more")
+    w.platform = w.open()
+    assert w.found("what is thing3", k=1) == ["thing3.md"]
+    assert copy.read_bytes() == kept, "what serves is what was compared"
+    assert [one["file"] for one in log if one["event"] == "model.altered"] == [str(copy)]
+    assert edited not in list(checking.differences(w.platform, "main"))
+
+    best = lab.ids["best"]
+    with w.platform.catalog.read() as connection:
+        digest = trained.model_row(connection, "main", best).files["config.json"]
+    held = w.root / "home" / "lake" / "models" / digest[:2] / digest
+    held.write_bytes(b"{}")
+    with pytest.raises(AlteredObjectError) as altered:
+        compare(w.platform, "main", best)
+    assert str(altered.value).endswith("; restore it from a backup, or train the model again (`penstock train`)")
+    assert (
+        f"model {best}: config.json was altered in the lake",
+        "restore it from a backup, or train it again",
+    ) in list(checking.differences(w.platform, "main"))
+    with w.platform.catalog.read() as connection:
+        assert [one.look for one in records.of_index(connection, "main")] == [1]

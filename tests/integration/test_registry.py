@@ -82,7 +82,7 @@ def test_a_model_that_learned_what_was_erased_is_named_everywhere(
     with pytest.raises(RefusedError, match="was trained on was erased since"):
         promote(w.platform, "main", better, WHO, "it finds more")
 
-    compare(w.platform, "main", better)
+    compare(w.platform, "main", better, override=True)
     promote(w.platform, "main", better, WHO, "until the next one is there", override=True)
     found = listing.models(w.platform, "main")
     assert found["models"][0]["state"] == "champion"

@@ -24,6 +24,7 @@ from penstock.purposes import Purpose
 from penstock.retraining import steps
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
+from penstock.standing import standing
 from support import complaints
 from support.workspace import Workspace
 
@@ -150,6 +151,8 @@ def test_without_a_reason_nothing_is_decided(w: Workspace) -> None:
 def test_who_promotes_by_hand_was_faster(w: Workspace) -> None:
     model = first(w)["model"]
     promote(w.platform, "main", model, WHO, "it finds more")
+    promoted = f"embedder {model} was promoted with release 2 by ann: it finds more"
+    assert standing(w.platform, runs.report(w.platform, 2)) == ("promoted", promoted)
     report = retraining.decide(w.platform, 2, True, Who("bob", "airflow"), "me too")
     assert (report.state, report.message) == ("promoted", f"embedder {model} serves main, with release 2")
 
@@ -161,6 +164,10 @@ def test_an_approval_that_a_sync_overtook_fails_and_says_what_to_do(w: Workspace
     words = (
         f"release 2 of 'main', which {model} was judged on, is superseded by now; run `penstock compare main {model}` "
         "(what it embedded is kept)"
+    )
+    assert standing(w.platform, runs.report(w.platform, 2)) == (
+        "refused",
+        f"model {model} passed the gate, and cannot be promoted any more: {words}",
     )
     with pytest.raises(RefusedError) as late:
         retraining.decide(w.platform, 2, True, WHO, "go")
@@ -330,8 +337,12 @@ def test_a_challenger_waits_for_its_turn_to_be_compared(w: Workspace, monkeypatc
     run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
     held = leases.acquire(w.platform.catalog, "main", "run 99 (sync)", 60.0)
     monkeypatch.setattr(steps, "TURN_S", 0.0)
-    with pytest.raises(LeaseHeldError, match=r"^index 'main' is being written by run 99 \(sync\); "):
+    with pytest.raises(LeaseHeldError) as held_by_another:
         retraining.judge(w.platform, run)
+    assert str(held_by_another.value) == (
+        f"model {facts['model']} waited 0 minutes for its turn to be compared, and run 99 (sync) still writes index "
+        f"'main'; once that has ended, run `penstock compare main {facts['model']}`"
+    )
     assert count(w, comparisons) == 0, "no look is spent on waiting"
     leases.release(w.platform.catalog, held)
     assert retraining.judge(w.platform, run)

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from penstock import decisions, erasure, feedback, interactions, maintenance, trained
-from penstock.catalog.schema import digest_keys
+from penstock.catalog.schema import digest_keys, training_sets
 from penstock.cli import app
-from penstock.errors import RefusedError, TransientError, UnknownNameError, UsageError
+from penstock.errors import RefusedError, StoreError, TransientError, UnknownNameError, UsageError
 from penstock.feedback import Kind, Said
-from penstock.ids import document_id
+from penstock.ids import document_id, sha256
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Answered, Asker, forgetting
 from penstock.interactions.digests import NAME
@@ -452,15 +453,63 @@ def test_pruning_keeps_the_release_of_a_set_and_retention_its_examples(w: Worksp
     assert search(w.platform, "main", "anchors", made.release).hits
 
 
-def test_a_set_that_was_edited_on_disk_is_refused(w: Workspace) -> None:
-    log(w)
-    made = embedder_set(w)
+def edited(w: Workspace, made: TrainingSet) -> Path:
+    """The file of a set, with a byte too many."""
     (path,) = [one for one in (w.root / "home").rglob(str(made.data)) if one.is_file()]
     path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(AlteredObjectError, match=f"was altered: its SHA-256 is [0-9a-f]+, not {made.data}"):
+    return path
+
+
+def test_a_set_that_was_edited_on_disk_is_refused_and_building_it_again_mends_it(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    path = edited(w, made)
+    altered = sha256(path.read_bytes())
+    with pytest.raises(AlteredObjectError) as refused:
         sets.load(w.platform, "main", made.id)
+    assert str(refused.value) == (
+        f"lake object training/{str(made.data)[:2]}/{made.data} was altered: its SHA-256 is {altered}, not {made.data};"
+        " restore it from a backup, or build the set again (`penstock trainset build`)"
+    )
     (finding,) = maintenance.verify(w.platform, "main")
-    assert finding.what == f"lake: training set {made.id} altered"
+    assert (finding.what, finding.remedy) == (
+        f"lake: training set {made.id} altered",
+        "restore it from a backup, or run `penstock trainset build main --for embedder`",
+    )
+    assert embedder_set(w) == made
+    assert maintenance.verify(w.platform, "main") == []
+
+
+def test_a_set_whose_bytes_come_out_otherwise_today_is_mended_too(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    with w.platform.catalog.write() as connection:  # as another release of pyarrow wrote it, and lost since
+        connection.execute(update(training_sets).values(data="0" * 64))
+    assert [one.what for one in maintenance.verify(w.platform, "main")] == [f"lake: training set {made.id} missing"]
+    assert embedder_set(w) == made
+    assert maintenance.verify(w.platform, "main") == []
+
+
+def test_where_a_lost_set_alone_knows_what_was_asked_none_is_built_until_it_is_dropped(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    keep = w.settings.interactions
+    w.settings = w.settings.model_copy(update={"interactions": keep.model_copy(update={"keep_days": 1e-9})})
+    assert interactions.prune(w.open())["interactions"] == 12
+    w.settings = w.settings.model_copy(update={"interactions": keep})
+    w.platform = w.open()
+    for nth, town in enumerate(TOWNS[:6]):
+        liked(w, question(nth), PEOPLE[nth], town)
+    edited(w, made)
+    with pytest.raises(StoreError) as refused:
+        embedder_set(w)
+    assert str(refused.value) == (
+        f"training set {made.id} is lost or was altered in the lake, and nothing else says what 6 questions of 'main' "
+        "asked: what nearly repeats one that a model is judged by could be learned. Restore the set from a backup, or, "
+        f"where no model learned it, run `penstock trainset drop main {made.id} --why …` and build again"
+    )
+    dropping.drop(w.platform, "main", made.id, WHO, "its object was altered")
+    assert len(embedder_set(w).examples) == 6
 
 
 @pytest.mark.parametrize("command", ["build", "show", "export"])

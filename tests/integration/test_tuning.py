@@ -177,6 +177,30 @@ def test_what_cannot_be_tuned_is_refused_first(
     assert kept(opened) == before
 
 
+@pytest.mark.parametrize(
+    ("purpose", "recipe", "file"),
+    [
+        (Purpose.EMBEDDER, "quick", "model/pytorch_model.bin"),
+        (Purpose.EMBEDDER, "quick", "model/old/checkpoint.PKL"),
+        (Purpose.RERANKER, "heads", "model/model.pt"),
+        (Purpose.GENERATOR, "chat", "chat/optimizer.pt"),
+    ],
+)
+def test_a_base_with_a_pickle_in_it_is_refused(opened: Platform, purpose: Purpose, recipe: str, file: str) -> None:
+    before, root = kept(opened), opened.settings.file.parent
+    pickled = root / file
+    pickled.parent.mkdir(exist_ok=True)
+    pickled.write_bytes(b"\x80\x04.")
+    with pytest.raises(ModelError) as raised:
+        train(opened, "main", purpose, recipe)
+    pickled.unlink()
+    assert str(raised.value) == (
+        f"the base '{root / Path(file).parts[0]}' cannot be tuned: {pickled} can run code when it is loaded, and what "
+        "training loads is safetensors only; take that file away"
+    )
+    assert kept(opened) == before
+
+
 def test_the_files_of_a_recipe_are_read_before_it_trains(opened: Platform) -> None:
     with pytest.raises(ConfigError, match=r"^recipes\.guard: .*nowhere\.jsonl cannot be read: "):
         train(opened, "main", Purpose.EMBEDDER, "unguarded")

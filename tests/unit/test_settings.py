@@ -151,6 +151,39 @@ def test_the_message_names_file_key_value_and_remedy(tmp_path: Path, text: str, 
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize(
+    ("section", "key", "place"),
+    [
+        ('recipes.mine]\npurpose = "embedder"', "learning_rate", ""),
+        ('recipes.mine]\npurpose = "embedder"', "epochs", ""),
+        ('recipes.mine]\npurpose = "embedder"', "scale", ""),
+        ('recipes.mine]\npurpose = "embedder"', "mixes", ".0"),
+        ('recipes.mine]\npurpose = "reranker"', "max_minutes", ""),
+        ('recipes.mine]\npurpose = "generator"', "beta", ""),
+        ("indexes.main.training.gate]", "max_latency_ratio", ""),
+        ("indexes.main.training.gate]", "max_size_mb", ""),
+        ("indexes.main.gates]", "max_chunk_ratio", ""),
+        ("indexes.main.monitoring]", "max_rating_fall", ""),
+        ("interactions]", "keep_days", ""),
+        ("prices.per_million_tokens]", "m", ""),
+        ("store]", "lease_s", ""),
+        ("service]", "stop_s", ""),
+    ],
+)
+def test_no_number_is_without_end_or_none_at_all(
+    tmp_path: Path, section: str, key: str, place: str, value: str
+) -> None:
+    listed = f"[{value}]" if place else value
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, f"{GOOD}[{section}\n{key} = {listed}\n"))
+    name = section.partition("]")[0]
+    assert str(caught.value).splitlines()[0] == (
+        f"{tmp_path / 'penstock.toml'}: {name}.{key}{place}: {float(value)!r} will not do: "
+        "Input should be a finite number"
+    )
+
+
 @pytest.mark.parametrize("where", ["user:hush@host/", "host/?key=hush", "host/#hush"])
 def test_an_address_with_a_secret_is_refused_without_it(tmp_path: Path, where: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -14,7 +14,7 @@ from penstock.answers.base import Draft
 from penstock.answers.drafts import DraftReader
 from penstock.answers.prompt import messages
 from penstock.apis import OPENAI, Caller, find_access
-from penstock.errors import ModelError, ModelTimeoutError
+from penstock.errors import ModelError, ModelTimeoutError, UnusableAnswerError
 from penstock.retrieval import Passage
 from penstock.settings import GeneratorSettings
 from penstock.sources.connection import Connections
@@ -58,21 +58,21 @@ class OpenAiChat:
                 yield from reader.feed(text)
         yield from reader.end()
         if ending == "length":
-            raise ModelError(f"{self._settings.model!r} wrote to its limit; raise answer.generator.max_tokens")
+            raise UnusableAnswerError(f"{self._settings.model!r} wrote to its limit; raise answer.generator.max_tokens")
         if ending == "content_filter":
-            raise ModelError(
+            raise UnusableAnswerError(
                 f"the content filter at {self._caller.access.base_url} ended the answer of {self._settings.model!r}; "
                 "ask otherwise, or see to its filter"
             )
         if not ending:
             raise self._caller.cut_short()
         if reader.silent:
-            raise ModelError(
+            raise UnusableAnswerError(
                 f"{self._settings.model!r} at {self._caller.access.base_url} wrote nothing at all; ask again, or "
                 "choose another model"
             )
         if reader.unreadable:
-            raise self._caller.malformed("a claim that is no JSON object")
+            raise self._caller.malformed("a claim that is no JSON object", UnusableAnswerError)
 
     def _open(self, asked: Mapping[str, Any]) -> httpx.Response:
         """The answer with its body still to come. Raises ``ModelError`` where it is a refusal."""

@@ -91,9 +91,9 @@ class Caller:
             said = self.access.without_key(str(error))
             raise ModelError(f"{self.who} cannot be asked: {said}; check base_url") from None
 
-    def malformed(self, what: str) -> ModelError:
+    def malformed(self, what: str, kind: type[ModelError] = ModelError) -> ModelError:
         """An answer that came and cannot be used: it may be paid for, so it is not asked for again."""
-        error = ModelError(f"{self.who} answered {what} (model {self.model!r}); nothing of it is kept")
+        error = kind(f"{self.who} answered {what} (model {self.model!r}); nothing of it is kept")
         error.maybe_billed = True
         return error
 

@@ -8,14 +8,22 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import Index, Json, Why, emit, opened, progress_shown, who
+from penstock.cli.parts import Index, Json, Wait, Why, emit, opened, progress_shown, who
 from penstock.purposes import Purpose
 
 Challenger = Annotated[str, typer.Argument(metavar="CHALLENGER", help="A model's id, or how it begins.")]
 
 
 @app.command()
-def compare(index: Index, challenger: Challenger, as_json: Json = False) -> None:
+def compare(
+    index: Index,
+    challenger: Challenger,
+    override: Annotated[
+        bool, typer.Option("--override", help="Although something that it learned was erased since.")
+    ] = False,
+    wait: Wait = 0.0,
+    as_json: Json = False,
+) -> None:
     """Hold CHALLENGER against the champion on unseen examples.
 
     Exit 0 where it may be promoted, 1 where the champion stays. Each comparison is a look at the test examples, and
@@ -26,7 +34,7 @@ def compare(index: Index, challenger: Challenger, as_json: Json = False) -> None
 
     with opened() as platform:
         with progress_shown(as_json) as progress:
-            found = run_compare(platform, index, challenger, progress)
+            found = run_compare(platform, index, challenger, progress, wait, override)
         emit(found.to_dict(), as_json, display.compared)
         registry.follow(platform, index)
     raise typer.Exit(found.exit_code)

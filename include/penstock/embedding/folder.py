@@ -24,7 +24,8 @@ PINNED_WEIGHTS = {
 """SHA-256 of the weights that upstream published, for models that come as packages of somebody else's."""
 
 WEIGHTS = "model.safetensors"
-PICKLES = ("pytorch_model.bin", "model.pt", "model.pkl")
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+"""Endings of files that can run code when they are loaded."""
 UNRELATED_KEYS = frozenset({"transformers_version", "architectures", "torch_dtype", "dtype", "use_cache"})
 """Keys of config.json that say who wrote it, not what it computes."""
 
@@ -98,6 +99,9 @@ def open_folder(model: str) -> ModelFolder:
         raise ModelError(f"{path / 'modules.json'} does not begin with a Transformer; {model!r} cannot be used")
     root = parts[0][1]
     check_files(model, root)
+    for kind, folder in parts:
+        if not (folder / WEIGHTS).is_file() and (found := pickles(folder, "*")):
+            raise ModelError(_as_a_pickle(f"the {kind} of {model!r}, {folder},", found[0]))
     config = read_json(root / "config.json", {})
     bert = read_json(root / "sentence_bert_config.json", {})
     pools = [read_json(folder / "config.json", {}) for kind, folder in parts if kind == "Pooling"]
@@ -154,18 +158,25 @@ def check_files(model: str, root: Path) -> None:
     if (root / "adapter_config.json").exists():
         raise ModelError(f"{root} holds an adapter, not a whole model; merge it into its base and save that")
     if not (root / WEIGHTS).is_file():
-        pickles = [name for name in PICKLES if (root / name).exists()]
-        if pickles:
-            raise ModelError(
-                f"{root} holds its weights as a pickle ({pickles[0]}), which can run code when it is loaded; "
-                f"save them as {WEIGHTS}"
-            )
+        if found := pickles(root, "*"):
+            raise ModelError(_as_a_pickle(str(root), found[0]))
         if (root / f"{WEIGHTS}.index.json").exists():
             raise ModelError(f"{root} holds its weights in several files; save them as one {WEIGHTS}")
         raise ModelError(f"{model!r} has no weights: there is no {WEIGHTS} in {root}")
     for name in ("config.json", "tokenizer.json"):
         if not (root / name).is_file():
             raise ModelError(f"{model!r} is incomplete: there is no {name} in {root}")
+
+
+def pickles(folder: Path, below: str = "**/*") -> list[Path]:
+    """Files below a folder that can run code when they are loaded, sorted. OpenVINO's weights are none."""
+    found = (one for one in folder.glob(below) if one.suffix.lower() in PICKLES and one.is_file())
+    return sorted(one for one in found if not one.with_suffix(".xml").is_file())
+
+
+def _as_a_pickle(what: str, file: Path) -> str:
+    why = f"holds its weights as a pickle ({file.name}), which can run code when it is loaded"
+    return f"{what} {why}; save them as {WEIGHTS}"
 
 
 def _pooling_mode(pooling: dict[str, Any]) -> str:

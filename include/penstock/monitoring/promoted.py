@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from penstock.catalog.schema import promotions
 from penstock.monitoring.alarms import Alarm
@@ -74,6 +74,14 @@ def promoted(platform: Platform, index: str, settings: MonitoringSettings, until
         p=None if untested else worse(before, now, -1, alpha).p,
         untested=untested,
     )
+
+
+def last_changed(platform: Platform, index: str) -> float:
+    """When a model of the index was last promoted or demoted; 0 where none was."""
+    at = func.coalesce(promotions.c.undone_at, promotions.c.at)
+    with platform.catalog.read() as connection:
+        found = connection.execute(select(func.max(at)).where(promotions.c.index_name == index)).scalar()
+    return float(found or 0.0)
 
 
 def proposal(index: str, found: Promoted, settings: MonitoringSettings) -> Alarm | None:

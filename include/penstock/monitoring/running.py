@@ -11,7 +11,7 @@ from penstock.errors import UsageError
 from penstock.monitoring.alarms import RATING, SIGNALS, Alarm, Change, alpha, of_mean, of_questions
 from penstock.monitoring.comparing import all_compared
 from penstock.monitoring.days import Asked, Day, asked, by_day
-from penstock.monitoring.promoted import Promoted, promoted, proposal
+from penstock.monitoring.promoted import Promoted, last_changed, promoted, proposal
 from penstock.monitoring_settings import MonitoringSettings
 from penstock.platform import Platform
 
@@ -23,7 +23,8 @@ HISTORY_DAYS = 90
 class Watched:
     """``until`` is midnight, and what came after is not looked at: so one day is one look, however often it is run.
 
-    ``retrain``: something drifted, and the configuration asks for a new model then.
+    ``retrain``: something drifted, and the configuration asks for a new model then. Not where a model was promoted or
+    demoted after ``recent``, since what drifted was another's doing, and not for what ``demote`` is proposed for.
     """
 
     index: str
@@ -77,6 +78,8 @@ def watch(platform: Platform, index: str, since: datetime | None = None, until: 
     after = promoted(platform, index, settings, end)
     drifts = alarms(index, changes, settings, recent)
     fall = proposal(index, after, settings) if after else None
+    told = each_once(drifts, fall)
+    settled = last_changed(platform, index) <= recent.timestamp()
     return Watched(
         index=index,
         since=begin,
@@ -87,8 +90,8 @@ def watch(platform: Platform, index: str, since: datetime | None = None, until: 
         days=tuple(by_day(history)),
         changes=tuple(changes),
         promoted=after,
-        alarms=tuple(each_once(drifts, fall)),
-        retrain=bool(drifts) and settings.on_drift == "retrain",
+        alarms=tuple(told),
+        retrain=settings.on_drift == "retrain" and settled and any(one is not fall for one in told),
         latest=datetime.fromtimestamp(history[-1].at, UTC) if history else None,
     )
 

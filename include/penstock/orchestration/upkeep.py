@@ -119,4 +119,5 @@ def alarms(watched: list[dict[str, Any]]) -> None:
 @task
 def retrain(index: str, watched: list[dict[str, Any]]) -> None:
     if not any(one["retrain"] for one in watched if one["index"] == index):
-        raise AirflowSkipException(f"nothing drifted in {index}")  # skipped, so no asset event
+        why = f"nothing drifted in {index} that a new model is asked for"
+        raise AirflowSkipException(why)  # skipped, so no asset event

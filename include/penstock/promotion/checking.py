@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import Row
 
 from penstock import champions, manifest, trained
-from penstock.errors import StoreError, TransientError
-from penstock.lake import Kind
+from penstock.errors import TransientError
+from penstock.lake import AlteredObjectError, Kind
+from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
 from penstock.promotion import records, registry
 from penstock.purposes import Purpose
@@ -33,7 +34,9 @@ def differences(platform: Platform, index: str) -> Iterator[tuple[str, str]]:
             yield f"the champion {purpose} {id_} is no model of this catalog", f"run `penstock demote {index} --why …`"
     for row in known.values():
         if lost := _lost(platform, row):
-            yield f"model {row.id}: {lost}", "restore the lake from a backup, or train it again"
+            yield f"model {row.id}: {lost}", "restore it from a backup, or train it again"
+        if edited := trained.altered(trained.copy_of(platform, row.id), row.files):
+            yield f"model {row.id}: {edited} was altered", f"delete {edited}: it is fetched from the lake again"
     if known:
         yield from _of_the_registry(platform, index)
 
@@ -48,12 +51,14 @@ def _unpromoted(connection: Connection, index: str, serving: champions.Models) -
 
 
 def _lost(platform: Platform, row: Row[Any]) -> str:
-    """What the lake no longer holds of a model; empty where that is nothing."""
+    """What the lake no longer holds of a model, as it was kept; empty where that is nothing."""
     for name, digest in row.files.items():
         try:
             platform.lake.get(Kind.MODELS, digest)
-        except StoreError as error:
-            return f"{name}: {error}"
+        except MissingObjectError:
+            return f"{name} is missing in the lake"
+        except AlteredObjectError:
+            return f"{name} was altered in the lake"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
@@ -10,10 +11,10 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from penstock import manifest, trained
-from penstock.errors import UsageError
+from penstock.errors import LeaseHeldError, UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
-from penstock.promotion import embedders, generators, guards, looks, records, rerankers
+from penstock.promotion import embedders, generators, looks, records, refusing, rerankers
 from penstock.promotion.gains import fewest_groups, gain
 from penstock.promotion.gate import Limit, Outcome, Verdict, decide
 from penstock.promotion.measured import Sides
@@ -29,7 +30,6 @@ MEASURES: Mapping[Purpose, Measure] = {
     Purpose.RERANKER: rerankers.compare,
     Purpose.GENERATOR: generators.compare,
 }
-MB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,34 @@ class Compared:
         }
 
 
-def compare(platform: Platform, index: str, challenger: str, progress: Progress | None = None) -> Compared:
+def compare(
+    platform: Platform,
+    index: str,
+    challenger: str,
+    progress: Progress | None = None,
+    wait_s: float = 0.0,
+    override: bool = False,
+) -> Compared:
     """Compare a model that was trained here with today's champion, and keep what came out.
 
     Each comparison is a look at the test examples of the index, and the more looks there were, the surer a gain must
-    be. With fewer examples than the settings ask for nothing is looked at. Raises ``UsageError`` for a model that
-    serves already or where there is no training set, ``RefusedError`` where the index cannot be built anew now.
+    be. With fewer examples than the settings ask for nothing is looked at. ``override``: also a model that learned
+    something that was erased since. Raises ``UsageError`` for a model that
+    serves already or where there is no training set, ``RefusedError`` where the index cannot be built anew now or the
+    model could not serve in any case, ``LeaseHeldError`` where another still writes it after ``wait_s`` seconds.
     """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return _compare(platform, index, challenger, progress or Progress(), override)
+        except LeaseHeldError:
+            if time.monotonic() >= deadline:
+                raise
+        # Anew, examples and champion too: whoever had the turn may have erased or promoted something.
+        time.sleep(min(5.0, platform.settings.store.lease_s / 10))
+
+
+def _compare(platform: Platform, index: str, challenger: str, progress: Progress, override: bool) -> Compared:
     settings = platform.settings.index(index).training.gate
     with platform.catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
@@ -81,15 +102,15 @@ def compare(platform: Platform, index: str, challenger: str, progress: Progress 
     if champion == model.id:
         raise UsageError(f"{model.purpose} {model.id} is the champion of {index!r} already; name a challenger")
     purpose = Purpose(model.purpose)
+    refusing.require_fit(platform, index, model, override)
     test = test_set(platform, index, purpose)
-    if len(test) < settings.min_test_examples:
-        return _unseen(platform, index, model, test, _too_few(len(test), settings.min_test_examples))
-    if why := _too_few_groups(test.groups.values(), number):
+    asked = refusing.answerable(platform, index, purpose, test)
+    if len(asked) < settings.min_test_examples:
+        return _unseen(platform, index, model, test, _too_few(len(asked), len(test), settings.min_test_examples))
+    if why := _too_few_groups((test.groups[one] for one in asked), number):
         return _unseen(platform, index, model, test, [why])
-    for guard in settings.guards.values():
-        guards.read(guard)  # what is wrong with it is said before a look is spent
     look = Look(platform, index, purpose, model.id, test.id)
-    sides = MEASURES[purpose](platform, index, model, test, look, progress or Progress())
+    sides = MEASURES[purpose](platform, index, model, test, look, progress)
     verdict, report = judge(sides, model, test, look.alpha, settings)
     with platform.catalog.write() as connection:
         records.end(connection, look.number, verdict.outcome, report, sides.release)
@@ -108,7 +129,7 @@ def judge(
         )
         return Verdict(Outcome.TOO_FEW, (why,)), {"reasons": [why], "remarks": list(sides.remarks)}
     found = gain(list(differences.values()), groups, alpha, settings.min_gain)
-    limits = {**sides.limits, "its size in MB": Limit(model.size_bytes / MB, settings.max_size_mb)}
+    limits = {**sides.limits, "its size in MB": Limit(model.size_bytes / refusing.MB, settings.max_size_mb)}
     verdict = decide(found, alpha, sides.guards, limits, settings.min_test_examples)
     if sides.stops or (sides.release is None and model.purpose == Purpose.EMBEDDER):
         outcome = Outcome.KEEP if verdict.outcome is Outcome.PROMOTE else verdict.outcome
@@ -130,9 +151,10 @@ def judge(
     return verdict, report
 
 
-def _too_few(examples: int, least: int) -> list[str]:
+def _too_few(examples: int, of: int, least: int) -> list[str]:
+    gone = f" (the live release holds no answer to {of - examples:,} more)" if of > examples else ""
     seen = f"{examples} would show a gain of about {resolvable(examples):.2f}, {least} one of {resolvable(least):.2f}"
-    return [f"{count(examples, 'test example')} of {least:,} that are asked for: nothing was compared", seen]
+    return [f"{count(examples, 'test example')} of {least:,} that are asked for{gone}: nothing was compared", seen]
 
 
 def _too_few_groups(groups: Iterable[str], look: int) -> str | None:

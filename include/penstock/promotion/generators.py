@@ -19,7 +19,7 @@ from penstock.answers.base import Draft
 from penstock.answers.drafts import DraftReader
 from penstock.answers.openai import OpenAiChat
 from penstock.answers.quality import word_f1
-from penstock.errors import UsageError
+from penstock.errors import UnusableAnswerError, UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gate import Limit
@@ -46,16 +46,20 @@ def compare(
     tuned = settings.model_copy(update={"model": champions.SERVED_AS + challenger.id})
     chats = [_chat(platform, one) for one in (settings, tuned)]
     examples = [one for one in test.examples if isinstance(one, GeneratorExample)]
+    for chat in chats:
+        _said(chat, examples[0])  # one that is away or does not know the name says so before the look
     look.begin()
     progress.stage("ask", 2 * len(examples))
     found: list[dict[str, float]] = [{}, {}]
     times: list[list[float]] = [[], []]
+    unusable = [0, 0]
     for example in examples:
         for side, chat in enumerate(chats):
             began = time.perf_counter()
-            said = list(chat.drafts(example.messages))
+            said = _said(chat, example)
             times[side].append(time.perf_counter() - began)
-            found[side][example.id] = score(example, said)
+            found[side][example.id] = 0.0 if said is None else score(example, said)
+            unusable[side] += said is None
             progress.advance()
     most = platform.settings.index(index).training.gate.max_latency_ratio
     ratio = median(times[1]) / max(median(times[0]), 1e-9)
@@ -65,8 +69,19 @@ def compare(
         found[1],
         limits={"its time for an answer, of the champion's": Limit(ratio, most)},
         remarks=("scored without a judge: words of the quotes, quotes letter by letter, refusals",),
-        figures={"kinds": {"champion": shares[0], "challenger": shares[1]}},
+        figures={
+            "kinds": {"champion": shares[0], "challenger": shares[1]},
+            "unusable": {"champion": unusable[0], "challenger": unusable[1]},
+        },
     )
+
+
+def _said(chat: OpenAiChat, example: GeneratorExample) -> list[Draft] | None:
+    """What it answers; ``None`` where that is of no use to anybody: it scores 0, also where a refusal is right."""
+    try:
+        return list(chat.drafts(example.messages))
+    except UnusableAnswerError:
+        return None
 
 
 def _chat(platform: Platform, settings: GeneratorSettings) -> OpenAiChat:

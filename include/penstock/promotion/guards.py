@@ -16,6 +16,7 @@ from penstock.promotion.gains import Gain, gain
 from penstock.promotion.screening import main, ranked
 from penstock.promotion_settings import GuardSettings
 from penstock.reranking.base import Reranker
+from penstock.wording import count
 
 ALPHA = 0.025
 """One-sided: the interval of a guard is that of 95 %."""
@@ -34,11 +35,28 @@ class Domain:
     corpus: Mapping[str, str]
 
 
+FEWEST = 2
+"""Questions of a guard: of fewer there is no interval."""
+
+
 def read(settings: GuardSettings) -> Domain:
-    """Raises ``UsageError`` naming the file that is missing or cannot be read."""
+    """The questions that the corpus holds an answer to.
+
+    Raises ``UsageError`` naming the file that is missing or cannot be read, or where those are too few to tell.
+    """
     found = beir.read(settings.path, settings.split)
-    questions = {one.id: one.text for one in found.questions}
-    return Domain(questions, {one.id: one.answers for one in found.questions}, _corpus(settings.path / "corpus.jsonl"))
+    corpus = _corpus(settings.path / "corpus.jsonl")
+    relevant = {
+        one.id: held
+        for one in found.questions
+        if (held := {name: grade for name, grade in one.answers.items() if name in corpus})
+    }
+    if len(relevant) < FEWEST:
+        raise UsageError(
+            f"the guard {settings.path} has {count(len(relevant), 'question')} in split {settings.split} that a "
+            f"document of its corpus.jsonl answers, which tells nothing; it takes {FEWEST} at least"
+        )
+    return Domain({one.id: one.text for one in found.questions if one.id in relevant}, relevant, corpus)
 
 
 def _corpus(path: Path) -> dict[str, str]:
@@ -46,6 +64,8 @@ def _corpus(path: Path) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; a guard needs the documents of its domain") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
     return dict(_document(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())
 
 
@@ -58,10 +78,8 @@ def _document(line: str, place: str) -> tuple[str, str]:
 
 
 def compared(champion: Mapping[str, float], challenger: Mapping[str, float], max_loss: float) -> tuple[Gain, float]:
-    """The gain on a guard, each question a group of its own. Raises ``UsageError`` for fewer than two questions."""
+    """The gain on a guard of two questions or more, each a group of its own."""
     both = sorted(champion.keys() & challenger.keys())
-    if len(both) < 2:
-        raise UsageError(f"a guard of {len(both)} questions tells nothing; name 2 at least")
     return gain([challenger[one] - champion[one] for one in both], both, ALPHA, -max_loss), max_loss
 
 

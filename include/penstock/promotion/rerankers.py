@@ -22,6 +22,7 @@ from penstock.reranking.base import Reranker
 
 PASSAGES = 10
 """How many each ranks where their times are compared."""
+PROBE = "A passage to rank."
 NOBODY_BEFORE = "no reranker served before, so that there is no time to compare with"
 
 
@@ -34,13 +35,15 @@ def compare(
     configured = champions.retrieval(platform, index)
     tuned = configured.model_copy(update={"rerank": champions.reranker(configured.rerank, challenger.id)})
     sides = Side(live.number, configured), Side(live.number, tuned)
-    look.begin()
-    progress.stage("ask", 2 * len(test))
-    champion, its = (measure(platform, index, side, test.questions, progress, lenient=True) for side in sides)
     gate = platform.settings.index(index).training.gate
     before, after = (platform.reranker(one.rerank) if one.rerank else None for one in (configured, tuned))
     assert after is not None, "the challenger is one"
     embedder = platform.embedder(Recipe.of_generation(platform.settings, live).embedder)
+    for one in filter(None, (before, after)):
+        one.rerank(test.questions.questions[0].text, [PROBE])  # a model that cannot be asked is told of before the look
+    look.begin()
+    progress.stage("ask", 2 * len(test))
+    champion, its = (measure(platform, index, side, test.questions, progress, lenient=True) for side in sides)
     held = guards.of_rerankers(platform, live.run_id, gate.guards, embedder, before, after)
     held |= golden_guard(platform, index, *sides)
     limits = {}

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from penstock import leases, runs
 from penstock.catalog.schema import feedback
-from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs as runs_table
 from penstock.errors import LeaseHeldError, RefusedError, UsageError
 from penstock.ids import hash_of
@@ -34,7 +33,8 @@ def begin(platform: Platform, index: str, purpose: Purpose | None = None, extern
     try:
         lease = leases.acquire(catalog, lease_name(index), holder, platform.settings.store.lease_s)
     except LeaseHeldError:
-        who = _holder(platform, index)
+        with catalog.read() as connection:
+            who = leases.holder(connection, lease_name(index))
         raise LeaseHeldError(f"{who} of index {index!r} is under way; wait until it ends") from None
     row = {
         "index_name": index,
@@ -51,12 +51,6 @@ def begin(platform: Platform, index: str, purpose: Purpose | None = None, extern
         connection.execute(update(runs_table).where(*dead).values(state=runs.FAILED, message=runs.DIED))
         inserted = insert(runs_table).values(**row, started_at=catalog.now(connection)).returning(runs_table.c.id)
         return int(connection.execute(inserted).scalar_one())
-
-
-def _holder(platform: Platform, index: str) -> str:
-    with platform.catalog.read() as connection:
-        query = select(leases_table.c.holder).where(leases_table.c.index_name == lease_name(index))
-        return str(connection.execute(query).scalar_one())
 
 
 def lease_name(index: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
-from penstock import decisions, manifest, runs
+from penstock import decisions, leases, manifest, runs
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, RefusedError
 from penstock.platform import Platform
@@ -149,14 +148,16 @@ def _compared(platform: Platform, state: State, progress: Progress | None) -> Co
     """Compare, when a sync that is under way has ended. Raises ``LeaseHeldError`` where that takes too long."""
     from penstock.promotion.comparing import compare
 
-    deadline = time.monotonic() + TURN_S
-    while True:
-        try:
-            return compare(platform, state.index, state.facts["model"], progress)
-        except LeaseHeldError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(min(5.0, platform.settings.store.lease_s / 10))
+    index, model = state.index, state.facts["model"]
+    try:
+        return compare(platform, index, model, progress, TURN_S)
+    except LeaseHeldError:
+        with platform.catalog.read() as connection:
+            holder = leases.holder(connection, index)
+        raise LeaseHeldError(
+            f"model {model} waited {TURN_S / 60:.0f} minutes for its turn to be compared, and {holder} still writes "
+            f"index {index!r}; once that has ended, run `penstock compare {index} {model}`"
+        ) from None
 
 
 def wait(platform: Platform, run: int) -> RunReport:

@@ -106,7 +106,7 @@ def _as_it_is(text: str) -> str:
 
 def _members(platform: Platform, index: str, asked: Sequence[Asked]) -> list[Member]:
     """The questions as they are grouped, those of earlier sets among them."""
-    known = remembering.members(platform, index)
+    known = remembering.members(platform, index, {one.question for one in asked})
     together: dict[str, Member] = dict(known)
     for one in asked:  # a question may be asked under several filters
         before = together.get(one.question)

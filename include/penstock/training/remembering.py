@@ -14,13 +14,16 @@ from sqlalchemy import select
 
 from penstock.catalog import insert_or_update
 from penstock.catalog.schema import question_splits
-from penstock.lake import Kind
+from penstock.errors import StoreError
+from penstock.lake import AlteredObjectError, Kind
+from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
 from penstock.training import sets
 from penstock.training.examples import HEADING
 from penstock.training.groups import Member, document_tie
 from penstock.training.placing import Placed
 from penstock.training.splits import Split
+from penstock.wording import count
 
 
 def splits(platform: Platform, index: str) -> dict[str, Split]:
@@ -30,20 +33,37 @@ def splits(platform: Platform, index: str) -> dict[str, Split]:
         return {row.question: Split(row.split) for row in connection.execute(query)}
 
 
-def members(platform: Platform, index: str) -> dict[str, Member]:
-    """By question: what the sets of the index hold of it. Raises as ``sets.load`` does."""
+def members(platform: Platform, index: str, asked: Collection[str]) -> dict[str, Member]:
+    """By question: what the sets of the index hold of it.
+
+    A set that the lake lost, or that was altered there, is passed by where every question that has a split is in
+    another or is ``asked`` again; else raises ``StoreError``, since what nearly repeats one could not be told.
+    """
     import pyarrow.parquet as pq
 
     with platform.catalog.read() as connection:
         rows = [row for row in sets.of_index(connection, index) if row.data]
     found: dict[str, dict[str, Any]] = {}
+    lost: list[str] = []
     for row in rows:
-        data = io.BytesIO(platform.lake.get(Kind.TRAINING, row.data))
+        try:
+            data = io.BytesIO(platform.lake.get(Kind.TRAINING, row.data))
+        except (MissingObjectError, AlteredObjectError):
+            lost.append(row.id)
+            continue
         for one in pq.read_table(data, columns=["question", "query", "documents"]).to_pylist():
             if one["question"].startswith(HEADING):
                 continue
             known = found.setdefault(one["question"], {"query": one["query"], "documents": set()})
             known["documents"].update(one["documents"][:1])
+    forgotten = splits(platform, index).keys() - found.keys() - set(asked)
+    if lost and forgotten:
+        raise StoreError(
+            f"training set {lost[0]} is lost or was altered in the lake, and nothing else says what "
+            f"{count(len(forgotten), 'question')} of {index!r} asked: what nearly repeats one that a model is judged "
+            "by could be learned. Restore the set from a backup, or, where no model learned it, run "
+            f"`penstock trainset drop {index} {lost[0]} --why …` and build again"
+        )
     return {
         question: Member(question, one["query"], tuple(sorted(map(document_tie, one["documents"]))))
         for question, one in found.items()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.engine import Row
 
 from penstock import wording
@@ -88,6 +88,9 @@ def freeze(
             "erased": 0,
         }
         insert_or_update(connection, training_sets, [row], ["options", "card"])
+        whole = training_sets.c.id == id_, training_sets.c.erased == 0
+        # Its object may have been lost, and another release of pyarrow writes the same examples in other bytes.
+        connection.execute(update(training_sets).where(*whole, training_sets.c.data != data).values(data=data))
         for batch in batched(_sources(id_, ordered)):
             insert_or_update(connection, training_sources, batch, [])
     return load(platform, index, id_)

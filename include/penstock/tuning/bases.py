@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.embedding import bert
-from penstock.embedding.folder import ModelFolder, check_files, file_hash, locate, open_folder, read_json
+from penstock.embedding.folder import ModelFolder, check_files, file_hash, locate, open_folder, pickles, read_json
 from penstock.errors import ModelError, UsageError
 from penstock.ids import fingerprint
 from penstock.platform import Platform
 from penstock.purposes import Purpose
 from penstock.reranking import cross_encoder
 from penstock.settings import PACKAGE, EmbedderSettings, LocalRerankerSettings
-from penstock.trained import REFUSED, on_disk
+from penstock.trained import on_disk
 from penstock.tuning.job import Base
 from penstock.tuning_settings import AnyRecipe
 
@@ -27,11 +27,17 @@ def find(platform: Platform, index: str, purpose: Purpose, recipe: AnyRecipe) ->
     """
     match purpose:
         case Purpose.EMBEDDER:
-            return _embedder(platform, index, recipe)
+            base = _embedder(platform, index, recipe)
         case Purpose.RERANKER:
-            return _reranker(platform, index, recipe)
+            base = _reranker(platform, index, recipe)
         case Purpose.GENERATOR:
-            return _generator(platform, recipe)
+            base = _generator(platform, recipe)
+    if found := pickles(base.folder):
+        raise ModelError(
+            f"the base {base.name!r} cannot be tuned: {found[0]} can run code when it is loaded, and what training "
+            "loads is safetensors only; take that file away"
+        )
+    return base
 
 
 def local_embedder(platform: Platform, index: str) -> EmbedderSettings:
@@ -95,8 +101,6 @@ def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
         check_files(recipe.base, path)
     if missing := [name for name in shards if not (path / name).is_file()]:
         raise ModelError(f"{recipe.base!r} is incomplete: there is no {missing[0]} in {path}")
-    if pickles := sorted(one.name for one in path.iterdir() if one.suffix in REFUSED):
-        raise ModelError(f"{path} holds {pickles[0]}, which can run code when it is loaded; take it away")
     tokenizer = read_json(path / "tokenizer_config.json", {})
     if not (path / "chat_template.jinja").is_file() and "chat_template" not in tokenizer:
         raise ModelError(f"{recipe.base!r} has no chat template, so it is no chat model; name one that has")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from penstock.embedding import Embedder, embedder_fingerprint, open_embedder
+from penstock.embedding.folder import pickles
 from penstock.errors import ModelError
 from penstock.settings import EmbedderSettings
 
@@ -89,6 +91,32 @@ def test_a_pickle_is_refused(make_model: Any) -> None:
         f"{model} holds its weights as a pickle (pytorch_model.bin), which can run code when it is loaded; "
         "save them as model.safetensors"
     )
+
+
+def test_a_pickle_beside_safetensors_is_never_read_and_may_lie_there(make_model: Any) -> None:
+    model = make_model()
+    before = embedder_fingerprint(EmbedderSettings(model=str(model)))
+    (model / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    assert embedder_fingerprint(EmbedderSettings(model=str(model))) == before
+
+
+def test_a_layer_behind_pooling_whose_weights_are_a_pickle_is_refused(make_model: Any) -> None:
+    model = make_model()
+    modules = json.loads((model / "modules.json").read_text())
+    (model / "modules.json").write_text(json.dumps([*modules, {"type": "x.y.Dense", "path": "2_Dense"}]))
+    (model / "2_Dense").mkdir()
+    (model / "2_Dense" / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    assert refusal(str(model)) == (
+        f"the Dense of '{model}', {model / '2_Dense'}, holds its weights as a pickle (pytorch_model.bin), which can "
+        "run code when it is loaded; save them as model.safetensors"
+    )
+
+
+def test_what_can_run_code_is_told_by_its_ending_and_weights_of_openvino_cannot(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "openvino/model.xml", "openvino/model.bin", "a/b.PT", "training_args.bin"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert pickles(tmp_path) == [tmp_path / "a" / "b.PT", tmp_path / "training_args.bin"]
 
 
 def test_an_adapter_is_refused(make_model: Any) -> None:

@@ -18,8 +18,8 @@ def test_one_group_less_than_the_fewest_is_never_sure_and_the_fewest_can_be(look
 
 
 def test_the_reason_names_what_there_is_and_what_it_takes() -> None:
-    said = _too_few_groups([str(n % 6) for n in range(600)], 1)
+    said = _too_few_groups([str(n % 5) for n in range(600)], 1)
     assert said is not None
-    assert said.startswith("the test examples are of 6 groups, and look 1 takes 7: no gain, however large, could be")
-    assert _too_few_groups([str(n % 7) for n in range(600)], 1) is None
-    assert _too_few_groups([str(n % 7) for n in range(600)], 2) is not None
+    assert said.startswith("the test examples are of 5 groups, and look 1 takes 6: no gain, however large, could be")
+    assert _too_few_groups([str(n % 6) for n in range(600)], 1) is None
+    assert _too_few_groups([str(n % 6) for n in range(600)], 2) is not None

@@ -50,14 +50,22 @@ def test_each_reason_against_it_is_named(changes: dict[str, object], reason: str
     assert verdict.reasons[0].startswith(reason)
 
 
-def test_the_p_value_of_few_groups_counts_every_flip() -> None:
-    excess = np.array([0.3, 0.1, -0.2, 0.5, 0.4])
-    flips = [
-        sum(sign * one for sign, one in zip(signs, excess, strict=True))
-        for signs in itertools.product((1, -1), repeat=5)
-    ]
-    exact = sum(one >= excess.sum() - 1e-12 for one in flips) / 32
-    assert gains.p_value(excess, 0.025) == pytest.approx((1 + 32 * exact) / 33)
+@pytest.mark.parametrize(
+    ("excess", "as_much", "flips"),
+    [
+        ([0.3, 0.1, -0.2, 0.5, 0.4], 3, 32),  # as it is, with +0.2, and with +0.2 and -0.1
+        ([1.0] * 6, 1, 64),
+        ([0.2, 0.0, 0.1], 2, 8),  # a group that moved nothing may be flipped or not
+        ([0.1, -0.3], 3, 4),  # it lost: all but one flip do as well
+        ([0.1] * 10 + [-0.1], 12, 2_048),  # more than are drawn at first
+    ],
+)
+def test_the_p_value_of_few_groups_is_the_share_of_all_flips(excess: list[float], as_much: int, flips: int) -> None:
+    least = sum(excess) - 1e-9
+    signs = itertools.product((1, -1), repeat=len(excess))
+    found = sum(sum(one * sign for one, sign in zip(excess, row, strict=True)) >= least for row in signs)
+    assert (found, 2 ** len(excess)) == (as_much, flips)
+    assert gains.p_value(np.array(excess), 0.0005) == as_much / flips
 
 
 def test_examples_of_one_group_count_as_one() -> None:

@@ -1,0 +1,74 @@
+"""What is wrong with a comparison before it begins: a look at the test examples is spent on nothing that can be seen.
+
+Files that it will read are read, models opened and counted by whoever compares; the rest is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy.engine import Row
+
+from penstock import champions, manifest
+from penstock.errors import RefusedError
+from penstock.evaluation import golden
+from penstock.evaluation.documents import meant
+from penstock.lake import Kind
+from penstock.platform import Platform
+from penstock.promotion import guards
+from penstock.promotion.questions import TestSet
+from penstock.purposes import Purpose
+
+MB = 2**20
+
+
+def require_fit(platform: Platform, index: str, model: Row[Any], override: bool = False) -> None:
+    """Raise ``RefusedError`` for a challenger that could not take over whatever its gain.
+
+    ``override``: one that learned what was erased since may, by a person's word.
+
+    ``StoreError`` where the lake lost a file of it or holds another, ``UsageError`` for question sets that cannot be
+    read.
+    """
+    settings = platform.settings.index(index)
+    gate, what = settings.training.gate, f"{model.purpose} {model.id}"
+    if model.tainted and not override:
+        raise RefusedError(
+            f"something that {what} was trained on was erased since (decision {model.tainted[-1]}); train another "
+            "without it, or --override; nothing was compared"
+        )
+    if model.size_bytes > gate.max_size_mb * MB:
+        raise RefusedError(
+            f"the size of {what} is {model.size_bytes / MB:.4g} MB, at most {gate.max_size_mb:g} may be "
+            f"(indexes.{index}.training.gate.max_size_mb); nothing was compared"
+        )
+    require_served(platform, index, model)
+    for digest in model.files.values():
+        platform.lake.get(Kind.MODELS, digest)
+    if settings.gates.golden is not None:
+        golden.read(settings.gates.golden)
+    for guard in gate.guards.values():
+        guards.read(guard)
+
+
+def require_served(platform: Platform, index: str, model: Row[Any]) -> None:
+    """Raise ``RefusedError`` where a promoted reranker would not serve: it is tuned from another than is configured."""
+    configured = platform.settings.index(index).retrieval.rerank
+    if model.purpose != Purpose.RERANKER or configured is None:
+        return
+    if champions.retrieval(platform, index, {model.purpose: model.id}).rerank == configured:
+        raise RefusedError(
+            f"reranker {model.id} was tuned from {model.base!r}, and index {index!r} has {configured.model!r}: "
+            f"promoted it would not serve. Configure its base (indexes.{index}.retrieval.rerank), or train another; "
+            "nothing was compared"
+        )
+
+
+def answerable(platform: Platform, index: str, purpose: Purpose, test: TestSet) -> Collection[str]:
+    """The questions that the live release holds an answer to; of a generator, which is given its passages, all."""
+    with platform.catalog.read() as connection:
+        live, _ = manifest.pointer(connection, index)
+    if purpose is Purpose.GENERATOR or live is None:
+        return test.groups.keys()
+    return meant(platform, index, live, test.questions).relevant.keys()
