@@ -99,6 +99,17 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     set_id = sets.freeze(w.platform, "main", Purpose.GENERATOR, 1, examples, {}, {"needed": 1}).id
     better = tuned.keep_model(w.platform, tmp_path / "adapter", CHAT_MODEL, set_id, Purpose.GENERATOR)
 
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "adapter_model.safetensors").write_bytes(b"of another base")
+    other = tuned.keep_model(w.platform, tmp_path / "other", "models/chat", set_id, Purpose.GENERATOR)
+    with pytest.raises(RefusedError) as refused:
+        compare(w.platform, "main", other)
+    assert str(refused.value) == (
+        f"generator {other} was tuned from 'models/chat', and index 'main' has {CHAT_MODEL!r}: promoted it would not "
+        "serve. Have the server call its base by the name that the recipe has for it (vLLM: --served-model-name), and "
+        "name that in indexes.main.answer.generator.model; nothing was compared"
+    )
+
     def writes(body: dict[str, Any]) -> str:
         if body["model"] != champions.SERVED_AS + better:
             return "" if "number 1" in body["messages"][-1]["content"] else "It is ground by the miller."

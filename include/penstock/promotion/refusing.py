@@ -19,6 +19,7 @@ from penstock.platform import Platform
 from penstock.promotion import guards
 from penstock.promotion.questions import TestSet
 from penstock.purposes import Purpose
+from penstock.settings import GeneratorSettings, LocalRerankerSettings, RerankerSettings
 
 MB = 2**20
 
@@ -53,15 +54,26 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
 
 
 def require_served(platform: Platform, index: str, model: Row[Any]) -> None:
-    """Raise ``RefusedError`` where a promoted reranker would not serve: it is tuned from another than is configured."""
-    configured = platform.settings.index(index).retrieval.rerank
-    if model.purpose != Purpose.RERANKER or configured is None:
+    """Raise ``RefusedError`` where a promoted one would not serve: it is tuned from another than is configured."""
+    configured, promoted, table = platform.settings.index(index), {model.purpose: model.id}, f"indexes.{index}"
+    stands: LocalRerankerSettings | RerankerSettings | GeneratorSettings | None
+    if model.purpose == Purpose.RERANKER:
+        stands = configured.retrieval.rerank
+        serves = champions.retrieval(platform, index, promoted) != configured.retrieval
+        remedy = f"Configure its base ({table}.retrieval.rerank), or train another"
+    elif model.purpose == Purpose.GENERATOR:
+        stands = configured.answer.generator
+        serves = champions.answering(platform, index, promoted) != configured.answer
+        remedy = (
+            "Have the server call its base by the name that the recipe has for it (vLLM: --served-model-name), and "
+            f"name that in {table}.answer.generator.model"
+        )
+    else:
         return
-    if champions.retrieval(platform, index, {model.purpose: model.id}).rerank == configured:
+    if stands is not None and not serves:
         raise RefusedError(
-            f"reranker {model.id} was tuned from {model.base!r}, and index {index!r} has {configured.model!r}: "
-            f"promoted it would not serve. Configure its base (indexes.{index}.retrieval.rerank), or train another; "
-            "nothing was compared"
+            f"{model.purpose} {model.id} was tuned from {model.base!r}, and index {index!r} has {stands.model!r}: "
+            f"promoted it would not serve. {remedy}; nothing was compared"
         )
 
 
