@@ -1,11 +1,11 @@
 """Promotion and demotion of an embedder with its release, and what a service's readers see of it.
 
-    python -m benchmarks.promoting --home HOME [--documents 10000]
+    python -m benchmarks.promoting --home HOME [--make 10000]
 
-HOME is made: documents as in ``corpus``, an index of the default embedder, a second whole release by a model whose
-weights differ a little, kept as `train` keeps one, which waits as `compare` leaves it. The vectors of both are drawn by
-lot (see ``serving``); questions are embedded by the models. Each round has a challenger of another id, so that no
-service knows it before; that it built the release and won its comparison is written into the catalog.
+HOME is what ``--make`` makes: documents as in ``corpus``, an index of the default embedder, a second whole release by a
+model whose weights differ a little, kept as `train` keeps one, which waits as `compare` leaves it. The vectors of both
+are drawn by lot (see ``serving``); questions are embedded by the models. Each round has a challenger of another id, so
+that no service knows it before; that it built the release and won its comparison is written into the catalog.
 
 First the moves alone are timed, in one process. Then `penstock serve` answers two clients without a pause while the
 pair moves to and fro: each answer must hold what one of the two pairs gives, and its record must name that pair.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
 import tempfile
@@ -36,7 +37,7 @@ from sqlalchemy import select, update
 
 from penstock import manifest
 from penstock.catalog import Catalog
-from penstock.catalog.schema import gates, interactions, models
+from penstock.catalog.schema import gates, interactions
 from penstock.platform import Platform
 
 SIZES, SECTIONS = (100, 10_000), 10
@@ -81,14 +82,15 @@ class Drawing(Platform):
 # -- two pairs --------------------------------------------------------------------------------------------------------
 
 
-def build(home: Path) -> str:
-    """A model and its release beside the live one, waiting, as ``penstock.promotion.embedders`` builds it; its id."""
+def make(home: Path, documents: int) -> None:
+    """Publish an index, and stage a challenger's release beside it, as ``penstock.promotion.embedders`` builds one."""
     from penstock import champions, manifest, quality, release, runs
     from penstock.progress import Progress
     from penstock.promotion import embedders
     from penstock.recipe import Recipe
     from penstock.sync import Ground, open_rebuild, prepare_and_embed, stage
 
+    serving.make(home, documents)
     platform, index, progress = made.opened(home, Drawing), corpus.INDEX, Progress()
     model = tuned(platform)
     ours = Recipe.of(platform.settings, index)
@@ -105,7 +107,6 @@ def build(home: Path) -> str:
         release.settle(platform, index, number, run.lease)
         runs.finish(platform, run, runs.WAITING, number, "it waits for its promotion")
     platform.close()
-    return model
 
 
 def tuned(platform: Platform) -> str:
@@ -133,12 +134,13 @@ def tuned(platform: Platform) -> str:
 class Pairs:
     """What promotes and demotes; each time a challenger of another id."""
 
-    def __init__(self, platform: Any, model: str) -> None:
+    def __init__(self, platform: Any) -> None:
+        from penstock import trained
         from penstock.decisions import Who
 
         self.platform, self.who, self.nth = platform, Who("benchmark"), 0
         with platform.catalog.read() as connection:
-            kept = connection.execute(select(models).where(models.c.id == model)).one()
+            [kept] = trained.of_index(connection, corpus.INDEX)
             waiting = manifest.pending(connection, corpus.INDEX)
             assert waiting is not None
             self.number, self.own = waiting.number, waiting.generation
@@ -268,32 +270,34 @@ def watched(home: Path, pairs: Pairs, wanted: Mapping[int, list[tuple[str, ...]]
     with pairs.platform.catalog.read() as connection:
         query = select(interactions.c.id, interactions.c.release, interactions.c.setup)
         recorded = {one.id: (one.release, one.setup["embedder"]) for one in connection.execute(query)}
-        own = {
-            number: str(manifest.opened(connection, corpus.INDEX, number).embedder) for number in (1, pairs.number)
-        }
-    bad = [one for one in answers if one.status != 200]
-    torn = [one for one in answers if one not in bad and one.hits != wanted[one.release][one.question]]
-    misnamed = [one for one in answers if one not in bad and recorded.get(one.interaction) != (one.release, own[one.release])]
+        own = {number: str(manifest.opened(connection, corpus.INDEX, number).embedder) for number in (1, pairs.number)}
+    good = [one for one in answers if one.status == 200]
+    torn = [one for one in good if one.hits != wanted[one.release][one.question]]
+    misnamed = [one for one in good if recorded.get(one.interaction) != (one.release, own[one.release])]
     return {
         "answers": len(answers),
-        "not 200": len(bad),
+        "not 200": len(answers) - len(good),
         "of no pair": len(torn),
         "recorded otherwise": len(misnamed),
         "unlike": sum(wanted[1][nth] != wanted[pairs.number][nth] for nth in range(QUESTIONS)),
         "ms": [1000 * (one.received - one.sent) for one in answers],
-        "moves": [move | seen(move, answers) for move in moves],
+        "moves": [move | seen(move, answers, until) for move, until in zip(moves, ends(moves), strict=True)],
     }
 
 
-def seen(move: Mapping[str, Any], answers: Sequence[Answer]) -> dict[str, Any]:
+def ends(moves: Sequence[Mapping[str, Any]]) -> list[float]:
+    """When the pair of each move was left again."""
+    return [*(one["committed"] for one in moves[1:]), math.inf]
+
+
+def seen(move: Mapping[str, Any], answers: Sequence[Answer], until: float) -> dict[str, Any]:
     """Of one move: when the first answer of the new pair came after it, how many asked later got the old one, and the
     slowest answer that was under way or asked within a second."""
     at, to = move["committed"], move["to"]
-    after = [one for one in answers if one.received > at and one.sent < at + AFTER_S]
-    new = [one for one in after if one.release == to]
+    after = [one for one in answers if one.received > at and one.sent < until]
     near = [one for one in after if one.sent < at + MARK_S]
     return {
-        "new after": min(one.received for one in new) - at,
+        "new after": min(one.received for one in after if one.release == to) - at,
         "old after": sum(one.release != to and one.sent > at for one in after),
         "slowest": 1000 * max(one.received - one.sent for one in near),
     }
@@ -302,13 +306,9 @@ def seen(move: Mapping[str, Any], answers: Sequence[Answer]) -> dict[str, Any]:
 # -- the page ---------------------------------------------------------------------------------------------------------
 
 
-def measure(home: Path, documents: int) -> dict[str, Any]:
-    began = time.monotonic()
-    serving.make(home, documents)
-    model = build(home)
-    made_s = time.monotonic() - began
+def measure(home: Path) -> dict[str, Any]:
     platform = made.opened(home, Moving)
-    pairs = Pairs(platform, model)
+    pairs = Pairs(platform)
     wanted = expected(platform)
     pairs.promote(pairs.challenge())
     wanted |= expected(platform)
@@ -321,13 +321,13 @@ def measure(home: Path, documents: int) -> dict[str, Any]:
         found["demote"].append(pairs.demote())
     served = watched(home, pairs, wanted)
     platform.close()
-    return {"chunks": serving.chunks(home), "made_s": made_s, "alone": found, "served": served}
+    return {"chunks": serving.chunks(home), "alone": found, "served": served}
 
 
 def part(bench: Bench) -> Page:
     runs = []
     for documents in (max(size // bench.every, 100) for size in SIZES):
-        options = ["--home", str(bench.work / f"promoting-{documents}"), "--documents", str(documents)]
+        options = ["--home", str(bench.work / f"promoting-{documents}"), "--make", str(documents)]
         runs.append(measured(f"promoting {documents}", [sys.executable, "-m", "benchmarks.promoting", *options]))
     yield from ("", "## Promotion and demotion", "")
     yield from page(runs)
@@ -377,6 +377,8 @@ def served_page(chunks: int, found: Mapping[str, Any]) -> Page:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--documents", type=int, default=SIZES[-1])
+    parser.add_argument("--make", type=int, metavar="N", help=f"make N documents of {SECTIONS} chunks, twice indexed")
     arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.home, arguments.documents)))
+    if arguments.make:
+        make(arguments.home, arguments.make)
+    print(json.dumps(measure(arguments.home)))
