@@ -54,6 +54,9 @@ when_silent = ["public"]
 [indexes.keepers]
 sources = ["pages"]
 
+[indexes.keepers.training]
+min_examples = 20
+
 [recipes.answers]
 purpose = "generator"
 base = "{base}"
@@ -293,7 +296,8 @@ def page(result: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from ("", row("of the unseen samples", "n", *STATES.values()), row(*["---"] * (2 + len(STATES))))
     for name, said in SHARES.items():
-        yield row(said, len(found["before"][name]), *(share(found[state][name]) for state in STATES))
+        if name in found["before"]:  # of few samples none may be of a kind
+            yield row(said, len(found["before"][name]), *(share(found[state][name]) for state in STATES))
     cells = (f"{sum(one['gate']) / len(one['gate']):.3f}" for one in (found[state] for state in STATES))
     yield row("the gate's score of an answer, mean", rows["test"], *cells)
     words = (found[state].get("words quoted", []) for state in STATES)

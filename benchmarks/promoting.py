@@ -72,13 +72,6 @@ class Moving(Platform):
         return Watched(self.settings.catalog_url)
 
 
-class Drawing(Platform):
-    """Documents' vectors are drawn, see ``serving``."""
-
-    def embedder(self, settings: Any, run_id: int | None = None) -> Any:
-        return serving.Drawn(super().embedder(settings, run_id))
-
-
 # -- two pairs --------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +84,7 @@ def make(home: Path, documents: int) -> None:
     from penstock.sync import Ground, open_rebuild, prepare_and_embed, stage
 
     serving.make(home, documents)
-    platform, index, progress = made.opened(home, Drawing), corpus.INDEX, Progress()
+    platform, index, progress = made.opened(home, serving.Drawing), corpus.INDEX, Progress()
     model = tuned(platform)
     ours = Recipe.of(platform.settings, index)
     recipe = ours.model_copy(update={"embedder": champions.embedder(platform.settings, index, model)})
@@ -273,12 +266,14 @@ def watched(home: Path, pairs: Pairs, wanted: Mapping[int, list[tuple[str, ...]]
         own = {number: str(manifest.opened(connection, corpus.INDEX, number).embedder) for number in (1, pairs.number)}
     good = [one for one in answers if one.status == 200]
     torn = [one for one in good if one.hits != wanted[one.release][one.question]]
-    misnamed = [one for one in good if recorded.get(one.interaction) != (one.release, own[one.release])]
+    known = [one for one in good if one.interaction]
+    misnamed = [one for one in known if recorded.get(one.interaction) != (one.release, own[one.release])]
     return {
         "answers": len(answers),
         "not 200": len(answers) - len(good),
         "of no pair": len(torn),
         "recorded otherwise": len(misnamed),
+        "not recorded": len(good) - len(known),
         "unlike": sum(wanted[1][nth] != wanted[pairs.number][nth] for nth in range(QUESTIONS)),
         "ms": [1000 * (one.received - one.sent) for one in answers],
         "moves": [move | seen(move, answers, until) for move, until in zip(moves, ends(moves), strict=True)],
@@ -297,9 +292,9 @@ def seen(move: Mapping[str, Any], answers: Sequence[Answer], until: float) -> di
     after = [one for one in answers if one.received > at and one.sent < until]
     near = [one for one in after if one.sent < at + MARK_S]
     return {
-        "new after": min(one.received for one in after if one.release == to) - at,
+        "new after": min((one.received for one in after if one.release == to), default=math.inf) - at,
         "old after": sum(one.release != to and one.sent > at for one in after),
-        "slowest": 1000 * max(one.received - one.sent for one in near),
+        "slowest": 1000 * max((one.received - one.sent for one in near), default=math.inf),
     }
 
 
@@ -358,7 +353,9 @@ def both(times: Sequence[float]) -> str:
 
 
 def served_page(chunks: int, found: Mapping[str, Any]) -> Page:
-    wrong = ", ".join(f"{found[name]} {name}" for name in ("not 200", "of no pair", "recorded otherwise"))
+    wrong = ", ".join(
+        f"{found[name]} {name}" for name in ("not 200", "of no pair", "recorded otherwise", "not recorded")
+    )
     yield (
         f"`penstock serve` over {chunks:,} chunks, {CLIENTS} clients without a pause: {found['answers']:,} answers, "
         f"**{wrong}** ({found['unlike']} of {QUESTIONS} questions have other hits in the two pairs). An answer takes "

@@ -35,6 +35,7 @@ from benchmarks.bench import Bench, Page, measured, row, say
 
 from penstock.embedding.base import LocalModel
 from penstock.embedding.hashing import WordTokenizer
+from penstock.platform import Platform
 
 DOCUMENTS, SECTIONS = 10_000, 10
 CONCURRENCY = (1, 8)
@@ -60,14 +61,14 @@ class Drawn(LocalModel):
         return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
+class Drawing(Platform):
+    def embedder(self, settings: Any, run_id: int | None = None) -> Any:
+        return Drawn(super().embedder(settings, run_id))
+
+
 def make(home: Path, documents: int) -> None:
     """Publish an index whose releases name the default embedder."""
-    from penstock.platform import Platform
     from penstock.sync import sync
-
-    class Drawing(Platform):
-        def embedder(self, settings: Any, run_id: int | None = None) -> Any:
-            return Drawn(super().embedder(settings, run_id))
 
     corpus.make(home, documents, SECTIONS, embedder="")
     platform = made.opened(home, Drawing)
