@@ -107,6 +107,7 @@ def measure(home: Path, rounds: int) -> dict[str, Any]:
 
     folder, figures = tuned(home)
     plain = EmbedderSettings()
+    plain = plain.model_copy(update={"precision": open_embedder(plain).runtime["precision"]})  # else load would choose
     copied = shutil.copytree(open_folder(plain.model).path, home / "base", dirs_exist_ok=True)
     settings = {
         BASE: plain,

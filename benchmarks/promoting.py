@@ -48,6 +48,12 @@ WARM_S, AFTER_S = 15.0, 3.0
 SHARE = 0.05
 """Of the way from the base's weights to ones that are drawn."""
 MARK_MS, MARK_S = 50, 1
+EMBEDDER = f"""\
+[indexes.{corpus.INDEX}.embedder]
+precision = "float32"
+
+"""
+"""Else the machine's load decides what a question is embedded in, and among drawn vectors its hits hang on that."""
 WHY = "the benchmark goes to and fro"
 
 
@@ -83,7 +89,7 @@ def make(home: Path, documents: int) -> None:
     from penstock.recipe import Recipe
     from penstock.sync import Ground, open_rebuild, prepare_and_embed, stage
 
-    serving.make(home, documents)
+    serving.make(home, documents, EMBEDDER)
     platform, index, progress = made.opened(home, serving.Drawing), corpus.INDEX, Progress()
     model = tuned(platform)
     ours = Recipe.of(platform.settings, index)

@@ -66,11 +66,11 @@ class Drawing(Platform):
         return Drawn(super().embedder(settings, run_id))
 
 
-def make(home: Path, documents: int) -> None:
-    """Publish an index whose releases name the default embedder."""
+def make(home: Path, documents: int, embedder: str = "") -> None:
+    """Publish an index whose releases name the default embedder; ``embedder`` is the index's section of its own."""
     from penstock.sync import sync
 
-    corpus.make(home, documents, SECTIONS, embedder="")
+    corpus.make(home, documents, SECTIONS, embedder)
     platform = made.opened(home, Drawing)
     report = sync(platform, corpus.INDEX)
     if report.state != "published":
