@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -67,11 +67,17 @@ def promotions(platform: Any, home: Path, edition: int) -> dict[str, list[float]
     return found
 
 
-def challenger(platform: Any, nth: int, number: int, own: int) -> str:
-    """Have a model that a comparison lets through, and that built release ``number``; return its id."""
+NO_MODEL: Mapping[str, Any] = {"base": "made", "files": {}, "size_bytes": 0}
+
+
+def challenger(platform: Any, nth: int, number: int, own: int, kept: Mapping[str, Any] = NO_MODEL) -> str:
+    """Have a model that a comparison lets through, and that built release ``number``; return its id.
+
+    ``own`` is the release's generation; ``kept`` says what the model is made of.
+    """
     id_ = f"{nth:016x}"
     mine = {"index_name": corpus.INDEX, "purpose": "embedder"}
-    trained = {"base": "made", "set_id": id_, "recipe": {}, "files": {}, "size_bytes": 0, "figures": {}, "tainted": []}
+    trained = {**kept, "set_id": id_, "recipe": {}, "figures": {}, "tainted": []}
     made = {"release": 1, "examples": 0, "options": {}, "card": {}, "erased": 0}
     judged = {"challenger": id_, "set_id": id_, "look": nth + 1, "outcome": "promote", "report": {}}
     with platform.catalog.write() as connection:

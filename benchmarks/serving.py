@@ -35,6 +35,7 @@ from benchmarks.bench import Bench, Page, measured, row, say
 
 from penstock.embedding.base import LocalModel
 from penstock.embedding.hashing import WordTokenizer
+from penstock.platform import Platform
 
 DOCUMENTS, SECTIONS = 10_000, 10
 CONCURRENCY = (1, 8)
@@ -60,16 +61,16 @@ class Drawn(LocalModel):
         return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 
 
-def make(home: Path, documents: int) -> None:
-    """Publish an index whose releases name the default embedder."""
-    from penstock.platform import Platform
+class Drawing(Platform):
+    def embedder(self, settings: Any, run_id: int | None = None) -> Any:
+        return Drawn(super().embedder(settings, run_id))
+
+
+def make(home: Path, documents: int, embedder: str = "") -> None:
+    """Publish an index whose releases name the default embedder; ``embedder`` is the index's section of its own."""
     from penstock.sync import sync
 
-    class Drawing(Platform):
-        def embedder(self, settings: Any, run_id: int | None = None) -> Any:
-            return Drawn(super().embedder(settings, run_id))
-
-    corpus.make(home, documents, SECTIONS, embedder="")
+    corpus.make(home, documents, SECTIONS, embedder)
     platform = made.opened(home, Drawing)
     report = sync(platform, corpus.INDEX)
     if report.state != "published":

@@ -128,7 +128,7 @@ def _built(
         measure(platform, index, side, test.questions, progress, lenient=True) for side in (ours, theirs)
     )
     held = golden_guard(platform, index, ours, theirs) | domains
-    _wait_for_promotion(platform, run, number, on.recipe.embedder.model)
+    wait_for_promotion(platform, run, number, on.recipe.embedder.model)
     release.settle(platform, index, number, run.lease)
     message = f"release {number} was built by {on.recipe.embedder.model} and waits, unseen, for its promotion"
     runs.finish(platform, run, runs.WAITING, number, message)
@@ -160,7 +160,8 @@ def golden_guard(platform: Platform, index: str, ours: Side, theirs: Side) -> gu
     return {guards.GOLDEN: guards.compared(champion, its, platform.settings.index(index).training.gate.max_golden_loss)}
 
 
-def _wait_for_promotion(platform: Platform, run: Run, number: int, model: str) -> None:
+def wait_for_promotion(platform: Platform, run: Run, number: int, model: str) -> None:
+    """Have a gate that only the promotion of ``model`` passes; no person's approval does."""
     row = {
         "index_name": run.index,
         "release": number,
