@@ -117,7 +117,8 @@ def measure(home: Path, rounds: int) -> dict[str, Any]:
     contenders = {name: open_embedder(one) for name, one in settings.items()}
     asked, passages = list(corpus.questions(QUESTIONS)), texts(TEXTS)
     torch_runs = {
-        name: settings[name].model_copy(update={"backend": "sentence-transformers"}) for name in (BASE, TUNED)
+        name: settings[name].model_copy(update={"backend": "sentence-transformers", "precision": "auto"})
+        for name in (BASE, TUNED)
     }
     cosines = {}
     for name, one in torch_runs.items():
