@@ -62,7 +62,7 @@ purpose = "generator"
 base = "{base}"
 method = "full"
 learning_rate = 3e-3
-epochs = 2
+epochs = 5
 batch = 16
 max_length = 384
 answer_tokens = 64
@@ -73,7 +73,7 @@ PREFERENCES = """
 [recipes.preferences]
 purpose = "generator"
 base = "trained:{model}"
-learning_rate = 1e-2
+learning_rate = 1e-3
 epochs = 0.001
 prefer_epochs = 1
 batch = 16
