@@ -94,7 +94,7 @@ def make(home: Path, documents: int) -> None:
     model = tuned(platform)
     ours = Recipe.of(platform.settings, index)
     recipe = ours.model_copy(update={"embedder": champions.embedder(platform.settings, index, model)})
-    run = runs.begin(platform, index, embedders.KIND, {"challenger": model})
+    run = runs.begin(platform, index, runs.COMPARE, {"challenger": model})
     with runs.closing(platform, run):
         with platform.catalog.read() as connection:
             on = Ground(manifest.head(connection, index), recipe, rebuilds=True)

@@ -17,7 +17,7 @@ from penstock.catalog.schema import (
     source_states,
 )
 from penstock.platform import Platform
-from penstock.standing import standing
+from penstock.standing import today
 from penstock.sync import ground
 
 
@@ -50,16 +50,10 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
         "chunks": row.chunks if row else 0,
         "waiting": waits,
         "sources": sources,
-        "last_run": _today(platform, last[0]) if last else None,
+        "last_run": today(platform, last[0]) if last else None,
         "champions": serving,
         "reindex_would_change": list(ground(platform, index).pending_changes),
     }
-
-
-def _today(platform: Platform, run: runs.RunReport) -> dict[str, Any]:
-    """A run's report, with what became since of what it left waiting."""
-    state, message = standing(platform, run)
-    return {**run.to_dict(), "state": state, "message": message}
 
 
 def _waiting(connection: Connection, row: Row[Any], serving: champions.Models) -> dict[str, Any]:

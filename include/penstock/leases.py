@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from sqlalchemy import Connection, select, update
 
@@ -16,6 +17,8 @@ from penstock.catalog import Catalog, insert_or_update
 from penstock.catalog.schema import leases
 from penstock.errors import LeaseHeldError, LeaseLostError, StoreError, TransientError
 from penstock.processes import died_here
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,19 @@ def acquire(catalog: Catalog, index: str, holder: str, lease_s: float, wait_s: f
 
     Raises ``LeaseHeldError`` naming the holder where it is still held after ``wait_s`` seconds.
     """
+    return in_turn(lambda: _try(catalog, index, holder, lease_s), wait_s, min(1.0, lease_s / 10))
+
+
+def in_turn(work: Callable[[], T], wait_s: float, pause_s: float) -> T:
+    """Do what needs a lease; where another holds it again after each pause, until ``wait_s`` seconds are over."""
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            return _try(catalog, index, holder, lease_s)
+            return work()
         except LeaseHeldError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(min(1.0, lease_s / 10))
+            time.sleep(pause_s)
 
 
 def _try(catalog: Catalog, index: str, holder: str, lease_s: float) -> Lease:

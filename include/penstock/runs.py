@@ -35,6 +35,8 @@ PROMOTED, REFUSED = "promoted", "refused"
 """How a retraining ends; that no model is worth training, or promoting, is the ordinary case."""
 EXIT_CODES = {PUBLISHED: 0, UNCHANGED: 0, HELD: 0, PROMOTED: 0, REFUSED: 0, WAITING: 1, FAILED: 3, RUNNING: 3}
 DIED = "it died: its lease ended without a word"
+COMPARE = "compare"
+"""The kind of run that builds a challenger's release, which waits for its promotion."""
 OWN_TURN = "retrain"
 """The kind of run that holds no lease of its index: another may go on beside it."""
 NEEDS_WHOLE = ("sync", "erase")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
@@ -31,12 +33,18 @@ def standing(platform: Platform, run: RunReport) -> State:
     return found or (run.state, run.message)
 
 
+def today(platform: Platform, run: RunReport) -> dict[str, Any]:
+    """A run's report, with what became since of what it left waiting."""
+    state, message = standing(platform, run)
+    return {**run.to_dict(), "state": state, "message": message}
+
+
 def _of_a_release(connection: Connection, run: RunReport, number: int) -> State | None:
     """What became of the release that a run staged; ``None`` where it is still to be decided."""
     row = manifest.release_row(connection, run.index, number)
     if row.state in manifest.PENDING or row.run_id != run.id:
         return None
-    challenger = champions.trained_embedder(connection, run.index, number) if run.kind == "compare" else None
+    challenger = champions.trained_embedder(connection, run.index, number) if run.kind == runs.COMPARE else None
     if challenger is not None:
         return _of_a_challenger(connection, run, row, challenger)
     before = "was refused by its gates, then" if run.state == runs.WAITING else "was held, then"

@@ -6,7 +6,7 @@ from typing import Any
 
 from penstock import inspection, manifest, provenance, quality, runs
 from penstock.platform import Platform
-from penstock.standing import standing
+from penstock.standing import today
 
 
 def home(platform: Platform, recent: int = 12) -> dict[str, Any]:
@@ -36,11 +36,8 @@ def _with_verdicts(platform: Platform, report: runs.RunReport) -> dict[str, Any]
     if report.release is not None and report.state != runs.UNCHANGED:
         with platform.catalog.read() as connection:
             gates = quality.verdicts(connection, report.index, report.release)
-    state, message = standing(platform, report)
     return {
-        **report.to_dict(),
-        "state": state,
-        "message": message,
+        **today(platform, report),
         "passed": sum(gate.passed for gate in gates),
         "gates": len(gates),
         "refused_by": [gate.name for gate in gates if not gate.passed],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import mean
 from typing import Any
 
 from sqlalchemy.engine import Row
 
-from penstock import manifest, trained
-from penstock.errors import LeaseHeldError, UsageError
+from penstock import leases, manifest, trained
+from penstock.errors import UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion import embedders, generators, looks, records, refusing, rerankers
@@ -78,30 +78,26 @@ def compare(
 
     Each comparison is a look at the test examples of the index, and the more looks there were, the surer a gain must
     be. With fewer examples than the settings ask for nothing is looked at. ``override``: also a model that learned
-    something that was erased since. Raises ``UsageError`` for a model that
-    serves already or where there is no training set, ``RefusedError`` where the index cannot be built anew now or the
-    model could not serve in any case, ``LeaseHeldError`` where another still writes it after ``wait_s`` seconds.
+    something that was erased since.
+
+    Raises ``UsageError`` for a model that serves already or where there is no training set, ``RefusedError`` where the
+    index cannot be built anew now or the model could not serve in any case, ``LeaseHeldError`` where another still
+    writes it after ``wait_s`` seconds.
     """
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            return _compare(platform, index, challenger, progress or Progress(), override)
-        except LeaseHeldError:
-            if time.monotonic() >= deadline:
-                raise
-        # Anew, examples and champion too: whoever had the turn may have erased or promoted something.
-        time.sleep(min(5.0, platform.settings.store.lease_s / 10))
+    # Examples and champion are read anew each time: whoever had the turn may have erased or promoted something.
+    work = partial(_compare, platform, index, challenger, progress or Progress(), override)
+    return leases.in_turn(work, wait_s, min(5.0, platform.settings.store.lease_s / 10))
 
 
 def _compare(platform: Platform, index: str, challenger: str, progress: Progress, override: bool) -> Compared:
     settings = platform.settings.index(index).training.gate
     with platform.catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
-        champion = manifest.champions(connection, index).get(model.purpose)
-        number = records.looked(connection, index, Purpose(model.purpose)) + 1
+        purpose = Purpose(model.purpose)
+        champion = manifest.champions(connection, index).get(purpose)
+        number = records.looked(connection, index, purpose) + 1
     if champion == model.id:
         raise UsageError(f"{model.purpose} {model.id} is the champion of {index!r} already; name a challenger")
-    purpose = Purpose(model.purpose)
     refusing.require_fit(platform, index, model, override)
     test = test_set(platform, index, purpose)
     asked = refusing.answerable(platform, index, purpose, test)

@@ -30,8 +30,6 @@ from penstock.recipe import Recipe
 from penstock.runs import Run
 from penstock.sync import Ground, open_rebuild, prepare_and_embed, stage
 
-KIND = "compare"
-
 
 def compare(
     platform: Platform, index: str, challenger: Row[Any], test: TestSet, look: Look, progress: Progress
@@ -41,7 +39,7 @@ def compare(
     Holds the lease of the index meanwhile. Raises ``RefusedError`` where the index is on hold, where a release waits
     for somebody, or where the newest release is that of a model that was demoted.
     """
-    run = runs.begin(platform, index, KIND, {"challenger": challenger.id})
+    run = runs.begin(platform, index, runs.COMPARE, {"challenger": challenger.id})
     with runs.closing(platform, run):
         live = _require_quiet(platform, index)
         with platform.catalog.read() as connection:
