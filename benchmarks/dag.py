@@ -1,4 +1,4 @@
-"""9: the `ingest` DAG on the samples, under a real scheduler and LocalExecutor, beside `penstock sync`."""
+"""The `ingest` DAG on the samples, under a real scheduler and LocalExecutor, beside `penstock sync`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import corpus
+from benchmarks import corpus, learned
 from benchmarks.bench import Bench, Page, measured, row
 from benchmarks.embedding import texts
 
@@ -28,20 +28,7 @@ TRAINED_ON, VALIDATED_ON = 128, 32
 TEXTS, ROUNDS, QUESTIONS = 16, 15, 10
 TUNED, BASE, AGAIN = "tuned and exported", "as it comes", "as it comes, once more"
 MARK, MARK_COSINE = 0.05, 0.9999
-CONFIG = """\
-home = "home"
-
-[sources.made]
-type = "folder"
-path = "documents"
-when_silent = ["public"]
-
-[indexes.made]
-sources = ["made"]
-
-[indexes.made.training]
-min_examples = 20
-
+RECIPE = """
 [recipes.short]
 purpose = "embedder"
 epochs = 1
@@ -62,7 +49,7 @@ def tuned(home: Path) -> tuple[str, dict[str, Any]]:
     from penstock.tuning.running import train
 
     home.mkdir(parents=True, exist_ok=True)
-    (home / "penstock.toml").write_text(CONFIG, encoding="utf-8")
+    (home / "penstock.toml").write_text(learned.platform_of(INDEX) + RECIPE, encoding="utf-8")
     platform = Platform(load(home / "penstock.toml"))
     splits = [Split.TRAIN] * TRAINED_ON + [Split.VALIDATION] * VALIDATED_ON
     examples = [example(nth, split) for nth, split in enumerate(splits)]
@@ -75,29 +62,12 @@ def tuned(home: Path) -> tuple[str, dict[str, Any]]:
 
 def example(nth: int, split: Any) -> Any:
     """A made section, asked for by words of it."""
-    from penstock.ids import hash_of
     from penstock.training.examples import EmbedderExample
 
-    said = corpus.words(f"section {nth}", 40)
-    query = " ".join(said[::5])
-    return EmbedderExample(
-        id=hash_of("example", query)[:32],
-        question=hash_of("question", query)[:32],
-        query=query,
-        group=str(nth),
-        split=split,
-        weight=1.0,
-        source="made",
-        language="",
-        release=1,
-        interactions=(),
-        feedback=(),
-        documents=(),
-        chunks=(),
-        positive=" ".join(said),
-        negatives=(),
-        relevant={},
-    )
+    words = corpus.words(f"section {nth}", 40)
+    query = " ".join(words[::5])
+    shared = learned.said(query, query, str(nth), split)
+    return EmbedderExample(**shared, positive=" ".join(words), negatives=(), relevant={})
 
 
 def measure(home: Path, rounds: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import learned
 from benchmarks.bench import Bench, Page, measured, row
 from benchmarks.corpus import VOCABULARY
 
@@ -43,20 +44,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 MARKS = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
-CONFIG = """\
-home = "home"
-
-[sources.pages]
-type = "folder"
-path = "documents"
-when_silent = ["public"]
-
-[indexes.keepers]
-sources = ["pages"]
-
-[indexes.keepers.training]
-min_examples = 20
-
+ANSWERS = """
 [recipes.answers]
 purpose = "generator"
 base = "{base}"
@@ -101,7 +89,6 @@ def samples() -> list[Any]:
 
 def sample(place: str, thing: str, split: str, draw: random.Random) -> Any:
     from penstock.answers.prompt import messages
-    from penstock.ids import hash_of
     from penstock.training.examples import GeneratorExample
     from penstock.training.splits import Split
 
@@ -125,19 +112,7 @@ def sample(place: str, thing: str, split: str, draw: random.Random) -> Any:
     query = f"Who keeps the {thing} in {place}?"
     system, user = messages(query, passages, f"{draw.randrange(16**3):03x}")
     return GeneratorExample(
-        id=hash_of("example", query)[:32],
-        question=hash_of("question", query)[:32],
-        query=query,
-        group=f"{place} {thing}",
-        split=Split(split),
-        weight=1.0,
-        source="pages",
-        language="",
-        release=1,
-        interactions=(),
-        feedback=(),
-        documents=(),
-        chunks=(),
+        **learned.said(query, query, f"{place} {thing}", Split(split)),
         messages=({**system, "content": RULES}, user),
         answer=said,
         rejected=worse if pair else None,
@@ -246,7 +221,7 @@ def measure(home: Path, every: int) -> dict[str, Any]:
     examples = samples()[::every]
     build(home / "base", examples)
     file = home / "penstock.toml"
-    config = CONFIG.format(base=home / "base")
+    config = learned.platform_of(INDEX) + ANSWERS.format(base=home / "base")
     file.write_text(config, encoding="utf-8")
     platform = Platform(load(file))
     set_ = sets.freeze(platform, INDEX, Purpose.GENERATOR, 1, examples, {}, {})

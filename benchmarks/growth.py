@@ -1,4 +1,4 @@
-"""7: peak memory of an ingest from empty, with so many documents and with ten times as many."""
+"""Peak memory of an ingest from empty, with so many documents and with ten times as many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""2, second half: a sync of 100,000 files of which none has changed."""
+"""A sync of 100,000 files of which none has changed."""
 
 from __future__ import annotations
 

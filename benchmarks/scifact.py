@@ -1,4 +1,4 @@
-"""4, second half: does the embedder retrieve as well as its model should? nDCG@10 on SciFact's test queries.
+"""Does the embedder retrieve as well as its model should? nDCG@10 on SciFact's test queries.
 
     python -m benchmarks.scifact
 

@@ -1,4 +1,4 @@
-"""6, first half: hybrid search with principals and release filter, beside LanceDB's own query on the same table."""
+"""Hybrid search with principals and release filter, beside LanceDB's own query on the same table."""
 
 from __future__ import annotations
 

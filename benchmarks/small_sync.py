@@ -1,4 +1,4 @@
-"""6, second half: a sync of 100 changed documents, in a small index and in a large one."""
+"""A sync of 100 changed documents, in a small index and in a large one."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import scifact
+from benchmarks import learned, scifact
 from benchmarks.bench import Bench, Page, measured, row
 from benchmarks.replay import data_folder
 
@@ -47,21 +47,10 @@ GUARD, REPLAY = "guard.jsonl", "replay.jsonl"
 MEASURES = ("R@1", "R@5", "nDCG@10")
 
 CONFIG = f"""\
-home = "home"
-
-[sources.pages]
-type = "folder"
-path = "documents"
-when_silent = ["public"]
-
-[indexes.covid]
-sources = ["pages"]
-
-[indexes.covid.training]
-min_examples = 20
+{learned.platform_of(INDEX)}\
 headings = {HEADINGS}
 
-[indexes.covid.feedback]
+[indexes.{INDEX}.feedback]
 question = "question"
 shown = "[join('', [domain, '/', to_string(passage_id), '.md'])]"
 rating = "rating"
@@ -173,7 +162,6 @@ def shuffled(examples: Sequence[Any]) -> list[Any]:
 
 
 def of_questions(domains: Sequence[str]) -> list[Any]:
-    from penstock.ids import hash_of
     from penstock.training.examples import EmbedderExample
     from penstock.training.leaks import leaks
     from penstock.training.splits import Split
@@ -189,19 +177,7 @@ def of_questions(domains: Sequence[str]) -> list[Any]:
     leaked = {one.example for one in leaks({name: said for name, said, *_ in rows}, judged)}
     return [
         EmbedderExample(
-            id=hash_of("example", name)[:32],
-            question=hash_of("question", said)[:32],
-            query=said,
-            group=right,
-            split=split,
-            weight=1.0,
-            source=right.partition("/")[0],
-            language="en",
-            release=1,
-            interactions=(),
-            feedback=(),
-            documents=(),
-            chunks=(),
+            **learned.said(name, said, right, split, "en"),
             positive=texts[right],
             negatives=(),
             relevant={},

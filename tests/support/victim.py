@@ -8,11 +8,13 @@ Victims are forked from a server that has imported what takes seconds, all but l
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import json
 import mmap
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,7 +127,10 @@ class Victim:
 
     def let_live(self, seconds: float) -> None:
         self._process.join(seconds)
-        assert self.finished(), f"it did not come to its end in {seconds:.0f} s"
+        if not self.finished():
+            os.kill(self._process.pid or 0, signal.SIGUSR1)
+            self._process.join(5)  # until it has said where its threads are
+            raise AssertionError(f"it did not come to its end in {seconds:.0f} s:\n{self._said.read_text()}")
 
 
 @cache
@@ -143,6 +148,7 @@ def _work(settings: str, marks: Path, said: Path, environment: dict[str, str], w
     with said.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    faulthandler.register(signal.SIGUSR1)
     os.environ.clear()  # the server's is that of the first test
     os.environ.update(environment)
     watch(Marks(marks))
