@@ -122,6 +122,7 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     api.adapters = (champions.SERVED_AS + better,)
     found = compare(w.platform, "main", better)
     assert found.report["unusable"] == {"champion": 11, "challenger": 0}, "number 1, and 10 to 19: it wrote nothing"
+    assert "of no use, so 0: 11 answers of the champion, 0 of the challenger" in found.report["remarks"]
     assert (found.outcome, found.report["means"]) == ("promote", {"champion": 0.0, "challenger": 1.0})
     assert found.report["kinds"]["challenger"] == {"answered": 1.0, "refused": 1.0}
     promote(w.platform, "main", better, WHO, "it cites")

@@ -33,7 +33,8 @@ Where = Annotated[
 ]
 Why = Annotated[str, typer.Option("--why", help="The reason, kept in the log for ever.")]
 Wait = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", help="Wait so long for another writer's turn to end.")
+    float,
+    typer.Option("--wait", metavar="SECONDS", min=0, max=1e6, help="Wait so long for another writer's turn to end."),
 ]
 Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="2026-05-01, or 30d: so many days ago.")]
 

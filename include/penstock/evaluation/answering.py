@@ -121,7 +121,7 @@ class AnswersEvaluated:
 
 
 def _means(values: Mapping[str, Sequence[float]]) -> dict[str, Figure]:
-    return {name: intervals.mean(list(mine)) for name, mine in values.items() if mine}
+    return {name: intervals.score(list(mine)) for name, mine in values.items() if mine}
 
 
 def open_judge(platform: Platform, index: str) -> Judge:

@@ -38,6 +38,18 @@ class Figure:
         return max(0.0, -self.high) if self.high is not None else 0.0
 
 
+def score(values: Sequence[float]) -> Figure:
+    """The mean of scores from 0 to 1. Where all are 1, or all 0, the other end is that of so many of so many (Wilson):
+    of ten questions that went well the eleventh may not."""
+    found = mean(values)
+    if found.n < 2 or found.mean not in (0.0, 1.0):
+        return found
+    from scipy.stats import binomtest
+
+    ends = binomtest(round(found.mean * found.n), found.n).proportion_ci(CONFIDENCE, method="wilson")
+    return Figure(found.mean, float(ends.low), float(ends.high), found.n)
+
+
 def mean(values: Sequence[float]) -> Figure:
     """The mean of at least one value. Where all are the same, so are the ends."""
     found = np.asarray(values, dtype=np.float64)

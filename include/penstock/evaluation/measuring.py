@@ -105,5 +105,5 @@ def figures(results: Mapping[str, Result]) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     for name in (*measures.NAMES, measures.SPAN):
         if values := [one.values[name] for one in results.values() if name in one.values]:
-            found[name] = intervals.mean(values)
+            found[name] = intervals.score(values)
     return found

@@ -64,11 +64,14 @@ def compare(
     most = platform.settings.index(index).training.gate.max_latency_ratio
     ratio = median(times[1]) / max(median(times[0]), 1e-9)
     shares = [_by_kind(one, examples) for one in found]
+    remarks = ["scored without a judge: words of the quotes, quotes letter by letter, refusals"]
+    if any(unusable):
+        remarks.append(f"of no use, so 0: {unusable[0]} answers of the champion, {unusable[1]} of the challenger")
     return Sides(
         found[0],
         found[1],
         limits={"its time for an answer, of the champion's": Limit(ratio, most)},
-        remarks=("scored without a judge: words of the quotes, quotes letter by letter, refusals",),
+        remarks=tuple(remarks),
         figures={
             "kinds": {"champion": shares[0], "challenger": shares[1]},
             "unusable": {"champion": unusable[0], "challenger": unusable[1]},

@@ -48,9 +48,9 @@ def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
     figures["after answers"] = writing.discipline(model, tokenizer, asked, recipe)
     better, worse = ([one for one in some if one.rejected is not None] for some in (learn, choose))
     if recipe.prefer and better and worse:
-        figures["preferred before"] = intervals.mean(writing.preferred(model, tokenizer, worse)).to_dict()
+        figures["preferred before"] = intervals.score(writing.preferred(model, tokenizer, worse)).to_dict()
         model = preferring(job, recipe, model, tokenizer, better, worse)
-        figures["preferred after"] = intervals.mean(writing.preferred(model, tokenizer, worse)).to_dict()
+        figures["preferred after"] = intervals.score(writing.preferred(model, tokenizer, worse)).to_dict()
         figures["after"] = writing.discipline(model, tokenizer, asked, recipe)
     else:
         figures["after"] = figures["after answers"]

@@ -28,7 +28,7 @@ def discipline(
         found = read(answer(model, tokenizer, one, recipe.answer_tokens), one)
         for name, value in found.items():
             values[name].append(float(value))
-    return {name: intervals.mean(each).to_dict() for name, each in values.items()}
+    return {name: intervals.score(each).to_dict() for name, each in values.items()}
 
 
 def read(text: str, one: GeneratorExample) -> dict[str, bool]:

@@ -73,6 +73,12 @@ class TestIntervals:
         assert intervals.mean([0.5, 0.5]) == intervals.Figure(0.5, 0.5, 0.5, 2)
         assert intervals.mean([0.5]) == intervals.Figure(0.5, None, None, 1)
 
+    def test_scores_that_are_all_the_best_leave_room_for_one_that_is_not(self) -> None:
+        """Wilson's ends, n / (n + z²), in Brown, Cai and DasGupta, "Interval Estimation", 2001."""
+        assert intervals.score([1.0] * 10) == intervals.Figure(1.0, pytest.approx(10 / (10 + 1.959964**2)), 1.0, 10)
+        assert intervals.score([0.0] * 10) == intervals.Figure(0.0, 0.0, pytest.approx(1 - 10 / (10 + 1.959964**2)), 10)
+        assert intervals.score([0.5, 0.5]) == intervals.mean([0.5, 0.5])
+
     def test_many_values_have_one_too(self) -> None:
         found = intervals.mean([float(n % 2) for n in range(intervals.MANY)])
         assert (found.low, found.high) == pytest.approx((0.478, 0.522), abs=0.002)
