@@ -95,6 +95,7 @@ def p_value(excess: NDArray[np.float64], alpha: float) -> float:
     beyond, drawn = _flipped(excess, FIRST, seed=0)
     if beyond < ENOUGH and drawn < every:
         more = min(MOST_RESAMPLES, max(FIRST, math.ceil(AT_LEAST_BEYOND / alpha)))
+        more = max(more, math.ceil(2 / alpha))  # with fewer than 1 / alpha no gain would ever do
         beyond, drawn = _flipped(excess, more, seed=1)
     return beyond / every if drawn == every else (1 + beyond) / (1 + drawn)
 

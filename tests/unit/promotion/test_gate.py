@@ -68,6 +68,12 @@ def test_the_p_value_of_few_groups_is_the_share_of_all_flips(excess: list[float]
     assert gains.p_value(np.array(excess), 0.0005) == as_much / flips
 
 
+def test_a_large_gain_does_at_the_two_hundredth_look() -> None:
+    alpha = looks.alpha(200)
+    assert alpha < 1 / (1 + gains.MOST_RESAMPLES)
+    assert gains.p_value(np.full(60, 0.5), alpha) <= alpha
+
+
 def test_examples_of_one_group_count_as_one() -> None:
     values = np.random.default_rng(0).normal(0.05, 0.2, 60)
     alone = gain(list(values), [str(n) for n in range(60)], 0.025)
