@@ -77,7 +77,10 @@ FRUGAL = {"LANCE_DEFAULT_IO_BUFFER_SIZE": str(16 * 2**20), "LANCE_LEGACY_SHUFFLE
 """Lance's own switches, which only the environment takes; what is set there already stays. A scan reads 16 MB ahead and
 not 2 GB; vectors are sorted into partitions in one file each and not in memory. Indexing 100,000 of 256 then holds
 50 MB instead of 190, in the same time."""
-os.environ.update({name: value for name, value in FRUGAL.items() if name not in os.environ})
+ROOMY = {"LANCE_CPU_THREADS": "4", "LANCE_FTS_NUM_SHARDS": "1"} if (os.cpu_count() or 1) <= 3 else {}
+"""On three cores or fewer Lance computes in a pool of one thread, where a task that waits for another waits for ever
+(lance-format/lance#7643). More threads are given to the pool, and not to the writing of one text index."""
+os.environ.update({name: value for name, value in (FRUGAL | ROOMY).items() if name not in os.environ})
 
 
 class LanceIndex:
