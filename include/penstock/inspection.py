@@ -17,6 +17,7 @@ from penstock.catalog.schema import (
     source_states,
 )
 from penstock.platform import Platform
+from penstock.promotion import promoting
 from penstock.standing import today
 from penstock.sync import ground
 
@@ -57,10 +58,11 @@ def _index_status(platform: Platform, index: str) -> dict[str, Any]:
 
 
 def _waiting(connection: Connection, row: Row[Any], serving: champions.Models) -> dict[str, Any]:
-    """A release that waits, and the challenger whose promotion it waits for, where that is what it needs."""
+    """A release that waits; where a promotion is what it needs, of which challenger, and what stands in the way."""
     model = champions.trained_embedder(connection, row.index_name, row.number)
     challenger = model if model != serving.get(champions.EMBEDDER) else None
-    return {"release": row.number, "state": row.state, "challenger": challenger}
+    why = promoting.hindrance(connection, row.index_name, challenger) if challenger else None
+    return {"release": row.number, "state": row.state, "challenger": challenger, "hindrance": why}
 
 
 def _served_sources(connection: Connection, index: str, live: int | None) -> list[str]:

@@ -7,10 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
-from penstock import champions, manifest, runs, trained
+from penstock import champions, manifest, runs
 from penstock.catalog.schema import decisions
 from penstock.catalog.schema import runs as runs_table
-from penstock.errors import RefusedError
 from penstock.platform import Platform
 from penstock.promotion import promoting, records
 from penstock.runs import RunReport
@@ -42,9 +41,12 @@ def today(platform: Platform, run: RunReport) -> dict[str, Any]:
 def _of_a_release(connection: Connection, run: RunReport, number: int) -> State | None:
     """What became of the release that a run staged; ``None`` where it is still to be decided."""
     row = manifest.release_row(connection, run.index, number)
-    if row.state in manifest.PENDING or row.run_id != run.id:
-        return None
     challenger = champions.trained_embedder(connection, run.index, number) if run.kind == runs.COMPARE else None
+    if row.run_id != run.id:
+        return None
+    if row.state in manifest.PENDING:
+        why = promoting.hindrance(connection, run.index, challenger) if challenger else None
+        return (runs.REFUSED, f"release {number}, built by {challenger}, is not promoted: {why}") if why else None
     if challenger is not None:
         return _of_a_challenger(connection, run, row, challenger)
     before = "was refused by its gates, then" if run.state == runs.WAITING else "was held, then"
@@ -71,11 +73,12 @@ def _of_a_retraining(connection: Connection, run: RunReport) -> State | None:
     promoted = records.promotion_of(connection, run.index, facts["model"])
     if promoted is not None and promoted.at >= run.started_at:
         return _promoted(connection, promoted)
-    try:
-        promoting.judged(connection, run.index, trained.model_row(connection, run.index, facts["model"]))
-    except RefusedError as error:
-        return runs.REFUSED, f"model {facts['model']} passed the gate, and cannot be promoted any more: {error}"
-    return None
+    why = promoting.hindrance(connection, run.index, facts["model"])
+    return (
+        (runs.REFUSED, f"model {facts['model']} passed the gate, and cannot be promoted any more: {why}")
+        if why
+        else None
+    )
 
 
 def _promoted(connection: Connection, promoted: Row[object]) -> State:

@@ -14,7 +14,7 @@ def home(platform: Platform, recent: int = 12) -> dict[str, Any]:
     indexes = [_with_gates(platform, status) for status in inspection.status(platform)]
     return {
         "indexes": indexes,
-        "waiting": [one for one in indexes if one["waiting"]],
+        "waiting": [one for one in indexes if one["waiting"] and not one["waiting"]["hindrance"]],
         "quarantine": provenance.quarantine(platform),
         "runs": [_with_verdicts(platform, report) for report in runs.recent(platform, limit=recent)],
         "decisions": inspection.log(platform, limit=8),

@@ -237,7 +237,7 @@ def test_status_tells_age_freshness_and_what_waits(capsys: pytest.CaptureFixture
         "documents": 36,
         "quarantined": 1,
         "chunks": 200,
-        "waiting": {"release": 3, "state": "waiting", "challenger": None},
+        "waiting": {"release": 3, "state": "waiting", "challenger": None, "hindrance": None},
         "sources": [source],
         "last_run": None,
         "champions": {"reranker": "0123456789abcdef"},
@@ -255,10 +255,17 @@ def test_status_tells_age_freshness_and_what_waits(capsys: pytest.CaptureFixture
         '        penstock reject handbook 3 --why "…"\n'
         "  reranker 0123456789abcdef, tuned here\n"
     )
-    display.status([found | {"waiting": found["waiting"] | {"challenger": "fedcba9876543210"}, "champions": {}}])
+    challenger = found["waiting"] | {"challenger": "fedcba9876543210"}
+    display.status([found | {"waiting": challenger, "champions": {}}])
     assert capsys.readouterr().out.endswith(
         "  Release 3 was built by the challenger fedcba9876543210 and waits for its\n  promotion.\n"
         '  next  penstock promote handbook fedcba9876543210 --why "…"\n'
+    )
+    display.status(
+        [found | {"waiting": challenger | {"hindrance": "comparison 4 keeps the champion"}, "champions": {}}]
+    )
+    assert capsys.readouterr().out.endswith(
+        "  Release 3 was built by the challenger fedcba9876543210: comparison 4 keeps the\n  champion.\n"
     )
 
 

@@ -79,6 +79,9 @@ def _waits(one: dict[str, Any]) -> None:
     index, waiting = one["index"], one["waiting"]
     if waiting and waiting["state"] == "waiting":
         number, model = waiting["release"], waiting["challenger"]
+        if model and waiting["hindrance"]:
+            paper.prose(f"Release {number} was built by the challenger {model}: {waiting['hindrance']}.")
+            return
         if model:
             paper.prose((f"Release {number} was built by the challenger {model} and waits for its promotion.", WARN))
             paper.hint("next", f'penstock promote {index} {model} --why "…"')

@@ -127,6 +127,15 @@ def judged(connection: Connection, index: str, model: Row[Any], override: bool =
     return compared
 
 
+def hindrance(connection: Connection, index: str, model: str) -> str | None:
+    """What stands in the way of promoting a model of the index now; ``None`` where nothing does."""
+    try:
+        judged(connection, index, trained.model_row(connection, index, model))
+    except RefusedError as error:
+        return str(error)
+    return None
+
+
 def _still_waits(connection: Connection, index: str, compared: Row[Any], again: str) -> None:
     if compared.release is None:
         raise RefusedError(f"comparison {compared.id} ended before a release was built, so that none can go live")
