@@ -5,7 +5,7 @@ transformers would ask on a terminal whether to run the Python that a folder bri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from penstock.embedding.folder import own_code, read_json
 from penstock.embedding.tokens import load_tokenizer
 from penstock.errors import ModelError
+from penstock.wording import count
 
 CLOSED: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 """What every ``from_pretrained`` is told, and sentence-transformers too."""
@@ -68,10 +69,27 @@ def tokenizer(name: str, folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, **CLOSED)
 
 
-def model(kind: Any, name: str, folder: Path, **options: Any) -> Any:
-    """``kind`` is the transformers class that reads it. Raises ``ModelError``."""
+def model(kind: Any, name: str, folder: Path, new: Collection[str] = (), **options: Any) -> Any:
+    """``kind`` is the transformers class that reads it; ``new`` names parts that the folder need not have.
+
+    Raises ``ModelError`` where weights and configuration do not fit together: transformers would take random ones.
+    """
     with readable(name, folder):
-        return kind.from_pretrained(folder, use_safetensors=True, **CLOSED, **options)
+        made, info = kind.from_pretrained(
+            folder,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused here, by name
+            **CLOSED,
+            **options,
+        )
+    unfit = [*(one[0] for one in info["mismatched_keys"]), *info["missing_keys"]]
+    if unfit := sorted(one for one in unfit if not set(new) & set(one.split("."))):
+        raise ModelError(
+            f"the weights of the base {name!r} do not fit {folder / 'config.json'}: {count(len(unfit), 'tensor')} "
+            f"missing or of another shape, such as {unfit[0]}; one of the two files is another model's"
+        )
+    return made
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def with_head(job: Job, recipe: RerankerRecipe) -> Path:
     to = job.folder / "base"
     torch.manual_seed(recipe.seed)
     kind, options = AutoModelForSequenceClassification, {"num_labels": 1, "dtype": "float32"}
-    model = opening.model(kind, job.base.name, job.base.folder, **options)
+    model = opening.model(kind, job.base.name, job.base.folder, HEADS, **options)
     model.save_pretrained(to)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (job.base.folder / name).exists():
