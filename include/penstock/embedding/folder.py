@@ -26,6 +26,8 @@ PINNED_WEIGHTS = {
 WEIGHTS = "model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 """Endings of files that can run code when they are loaded."""
+NAMING_CODE = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
+"""Files whose ``auto_map`` names Python code that transformers would import for the model."""
 UNRELATED_KEYS = frozenset({"transformers_version", "architectures", "torch_dtype", "dtype", "use_cache"})
 """Keys of config.json that say who wrote it, not what it computes."""
 
@@ -176,7 +178,7 @@ def pickles(folder: Path, below: str = "**/*") -> list[Path]:
 
 def own_code(folder: Path) -> Path | None:
     """A file below a folder that names Python code to run when the model is loaded; ``None`` where there is none."""
-    for path in sorted(folder.rglob("*config.json")):
+    for path in sorted(path for name in NAMING_CODE for path in folder.rglob(name)):
         if "auto_map" in read_json(path, {}):
             return path
     path = folder / "modules.json"
