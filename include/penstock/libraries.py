@@ -21,6 +21,14 @@ def import_great_expectations() -> Any:
     return great_expectations
 
 
+def keep_off_the_hub() -> None:
+    """No request to the Hugging Face hub, whatever a model's files or a library's defaults name: models are local."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from huggingface_hub import constants
+
+    constants.HF_HUB_OFFLINE = True  # where something imported it before
+
+
 def preload() -> None:
     """Import, in a process that forks its workers, what each of their tasks would otherwise import again.
 

@@ -26,6 +26,8 @@ PINNED_WEIGHTS = {
 WEIGHTS = "model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 """Endings of files that can run code when they are loaded."""
+NAMING_CODE = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
+"""Files whose ``auto_map`` names Python code that transformers would import for the model."""
 UNRELATED_KEYS = frozenset({"transformers_version", "architectures", "torch_dtype", "dtype", "use_cache"})
 """Keys of config.json that say who wrote it, not what it computes."""
 
@@ -174,6 +176,16 @@ def pickles(folder: Path, below: str = "**/*") -> list[Path]:
     return sorted(one for one in found if not one.with_suffix(".xml").is_file())
 
 
+def own_code(folder: Path) -> Path | None:
+    """A file below a folder that names Python code to run when the model is loaded; ``None`` where there is none."""
+    for path in sorted(path for name in NAMING_CODE for path in folder.rglob(name)):
+        if "auto_map" in read_json(path, {}):
+            return path
+    path = folder / "modules.json"
+    kinds = [str(one["type"]).rpartition(".")[0] for one in read_json(path, [])]
+    return path if any(kind and kind.split(".")[0] != "sentence_transformers" for kind in kinds) else None
+
+
 def _as_a_pickle(what: str, file: Path) -> str:
     why = f"holds its weights as a pickle ({file.name}), which can run code when it is loaded"
     return f"{what} {why}; save them as {WEIGHTS}"
@@ -207,9 +219,14 @@ def _folder_hashes(folder: Path) -> list[str]:
 
 
 def read_json(path: Path, default: Any) -> Any:
+    """What a file holds, or ``default`` without the file. Raises ``ModelError`` for anything of another type."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return default
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: {error}") from None
+    if type(found) is not type(default):
+        wanted = "a JSON object" if isinstance(default, dict) else "a JSON list"
+        raise ModelError(f"{path} does not hold {wanted}; save the model again")
+    return found

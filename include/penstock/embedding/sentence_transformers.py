@@ -37,6 +37,7 @@ class SentenceTransformersEmbedder(LocalModel):
         self._model = sentence_transformers.SentenceTransformer(
             str(folder.path.absolute()),
             local_files_only=True,
+            trust_remote_code=False,
             model_kwargs={"use_safetensors": True, "dtype": torch.float32},
         )
         self._model.max_seq_length = folder.max_length

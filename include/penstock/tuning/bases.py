@@ -13,6 +13,7 @@ from penstock.purposes import Purpose
 from penstock.reranking import cross_encoder
 from penstock.settings import PACKAGE, EmbedderSettings, LocalRerankerSettings
 from penstock.trained import on_disk
+from penstock.tuning import opening
 from penstock.tuning.job import Base
 from penstock.tuning_settings import AnyRecipe
 
@@ -51,9 +52,17 @@ def local_embedder(platform: Platform, index: str) -> EmbedderSettings:
     return settings
 
 
+def _located(platform: Platform, name: str) -> str:
+    """Where a base is, as the folders' own modules open it. One with code of its own goes no further."""
+    found = name if name.startswith(PACKAGE) else on_disk(platform, name)
+    opening.refuse_own_code(name, locate(found))
+    return found
+
+
 def _opened(platform: Platform, name: str) -> ModelFolder:
-    folder = open_folder(name if name.startswith(PACKAGE) else on_disk(platform, name))
+    folder = open_folder(_located(platform, name))
     bert.check(folder)
+    opening.check(name, folder.root)
     return folder
 
 
@@ -83,7 +92,8 @@ def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
         settings = local_embedder(platform, index)
         transformer = _opened(platform, settings.model)
         return Base(settings.model, transformer.root, fingerprint(["head", transformer.weights_hash]))
-    encoder = cross_encoder.open_folder(name if name.startswith(PACKAGE) else on_disk(platform, name))
+    encoder = cross_encoder.open_folder(_located(platform, name))
+    opening.check(name, encoder.path)
     return Base(name, encoder.path, encoder.fingerprint)
 
 
@@ -93,7 +103,7 @@ def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
             'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the '
             "folder of a chat model, and name it with --recipe NAME"
         )
-    path = locate(on_disk(platform, recipe.base))
+    path = locate(_located(platform, recipe.base))
     merged = path / "merged"
     path = merged if merged.is_dir() else path  # as a generator that was trained here is kept
     shards = sorted(set(read_json(path / SHARDS, {}).get("weight_map", {}).values()))
@@ -104,6 +114,8 @@ def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
     tokenizer = read_json(path / "tokenizer_config.json", {})
     if not (path / "chat_template.jinja").is_file() and "chat_template" not in tokenizer:
         raise ModelError(f"{recipe.base!r} has no chat template, so it is no chat model; name one that has")
+    opening.check(recipe.base, path)
+    opening.check_chat(recipe.base, path)
     files = [path / name for name in (*(shards or ["model.safetensors"]), "config.json", "tokenizer.json")]
     return Base(recipe.base, path, fingerprint([file_hash(one) for one in files]))
 

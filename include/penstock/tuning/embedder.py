@@ -19,7 +19,7 @@ from penstock.errors import ConfigError, ModelError
 from penstock.settings import EmbedderSettings
 from penstock.training.examples import EmbedderExample
 from penstock.training.splits import Split
-from penstock.tuning import checkpoints, early, lora, mixing, ranking
+from penstock.tuning import checkpoints, early, lora, mixing, opening, ranking
 from penstock.tuning.job import Job, Tuned
 from penstock.tuning_settings import EmbedderRecipe
 
@@ -50,9 +50,9 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     learn, chosen_on = examples(job, Split.TRAIN), examples(job, Split.VALIDATION)
     rows = columns(job, recipe, learn) + replayed(job, recipe)
     rows = [rows[place] for place in np.random.default_rng(recipe.seed).permutation(len(rows))]
-    model = SentenceTransformer(
-        str(folder.path), local_files_only=True, model_kwargs={"use_safetensors": True, "dtype": "float32"}
-    )
+    with opening.readable(job.base.name, folder.path):
+        options = {"use_safetensors": True, "dtype": "float32"}
+        model = SentenceTransformer(str(folder.path), model_kwargs=options, **opening.CLOSED)
     model.max_seq_length = min(recipe.max_length, folder.max_length)
     model[0].model = lora.wrapped(model[0].model, recipe, lora.ENCODER)
     work = job.folder / "checkpoints"

@@ -16,8 +16,8 @@ from penstock.errors import RefusedError
 from penstock.evaluation import intervals
 from penstock.training.examples import GeneratorExample
 from penstock.training.splits import Split
-from penstock.tuning import checkpoints, early, lora, writing
-from penstock.tuning.job import Job, Tuned
+from penstock.tuning import checkpoints, early, lora, opening, writing
+from penstock.tuning.job import Base, Job, Tuned
 from penstock.tuning.mixing import PLAIN
 from penstock.tuning_settings import GeneratorRecipe
 
@@ -29,16 +29,16 @@ def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
 
     Raises ``RefusedError`` where no example is short enough, ``ModelError`` for a broken loss.
     """
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(job.base.folder, local_files_only=True)
+    tokenizer = opening.tokenizer(job.base.name, job.base.folder)
     learn, choose = (fitting(tokenizer, examples(job, one), recipe) for one in (Split.TRAIN, Split.VALIDATION))
     if not learn or not choose:
+        splits = (examples(job, one) for one in (Split.TRAIN, Split.VALIDATION))
+        enough = max(min(length(tokenizer, one) for one in some) for some in splits)
         raise RefusedError(
             f"training set {job.set.id} holds no example of at most {recipe.max_length} tokens to train on and one to "
-            "choose by; raise max_length in the recipe"
+            f"choose by; the shortest such two fit into {enough}: raise max_length in the recipe to that or more"
         )
-    model = lora.wrapped(opened(job.base.folder, recipe), recipe, EVERY_PRODUCT)
+    model = lora.wrapped(opened(job.base, recipe), recipe, EVERY_PRODUCT)
     asked = choose[: recipe.measured]
     figures: dict[str, Any] = {
         "too long": sum(len(job.set.of(one)) for one in (Split.TRAIN, Split.VALIDATION)) - len(learn) - len(choose),
@@ -61,7 +61,7 @@ def examples(job: Job, split: Split) -> list[GeneratorExample]:
     return [one for one in job.set.of(split) if isinstance(one, GeneratorExample)]
 
 
-def opened(folder: Path, recipe: GeneratorRecipe) -> Any:
+def opened(base: Base, recipe: GeneratorRecipe) -> Any:
     """The base, in 4 bits where a GPU is and an adapter is trained over it."""
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
@@ -73,17 +73,18 @@ def opened(folder: Path, recipe: GeneratorRecipe) -> Any:
             options["quantization_config"] = BitsAndBytesConfig(
                 load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
             )
-    return AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options)
+    return opening.model(AutoModelForCausalLM, base.name, base.folder, **options)
 
 
 def fitting(tokenizer: Any, some: Sequence[GeneratorExample], recipe: GeneratorRecipe) -> list[GeneratorExample]:
     """Those that are read whole: an example that is cut would teach answers that stop in the middle."""
-    found = []
-    for one in some:
-        answers = [one.answer, *([one.rejected] if one.rejected is not None else [])]
-        if all(len(writing.tokens(tokenizer, one, answer)) <= recipe.max_length for answer in answers):
-            found.append(one)
-    return found
+    return [one for one in some if length(tokenizer, one) <= recipe.max_length]
+
+
+def length(tokenizer: Any, one: GeneratorExample) -> int:
+    """Tokens of the question with its longer answer."""
+    answers = [one.answer, *([one.rejected] if one.rejected is not None else [])]
+    return max(len(writing.tokens(tokenizer, one, answer)) for answer in answers)
 
 
 def supervised(
@@ -162,7 +163,7 @@ def counts(one: GeneratorExample) -> bool:
 def precision() -> dict[str, Any]:
     import torch
 
-    return {"bf16": torch.cuda.is_available(), "fp16": False, "gradient_checkpointing": torch.cuda.is_available()}
+    return {"bf16": torch.cuda.is_available(), "fp16": False, "activation_checkpointing": torch.cuda.is_available()}
 
 
 def kept(job: Job, recipe: GeneratorRecipe, model: Any) -> Path:
@@ -172,14 +173,15 @@ def kept(job: Job, recipe: GeneratorRecipe, model: Any) -> Path:
         shutil.rmtree(out)
     if recipe.method == "lora":
         model.peft_config["default"].base_model_name_or_path = job.base.folder.name  # no path of this machine
-        model.save_pretrained(out / "adapter", selected_adapters=["default"])
+        # Embeddings are not trained. "auto" would look on the Hugging Face hub for a model of the base's name.
+        model.save_pretrained(out / "adapter", selected_adapters=["default"], save_embedding_layers=False)
         (out / "adapter" / "README.md").unlink(missing_ok=True)
         if not recipe.merge:
             return out
         from peft import PeftModel
         from transformers import AutoModelForCausalLM
 
-        plain = AutoModelForCausalLM.from_pretrained(job.base.folder, use_safetensors=True, local_files_only=True)
+        plain = opening.model(AutoModelForCausalLM, job.base.name, job.base.folder)
         model = PeftModel.from_pretrained(plain, out / "adapter").merge_and_unload()
     for path in sorted(one for one in job.base.folder.iterdir() if one.suffix in PLAIN):
         (out / "merged").mkdir(parents=True, exist_ok=True)

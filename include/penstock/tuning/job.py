@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import ModelError
 from penstock.ids import fingerprint
+from penstock.libraries import keep_off_the_hub
 from penstock.progress import Progress
 from penstock.settings import EmbedderSettings
 from penstock.training.sets import TrainingSet
@@ -58,6 +59,7 @@ def key(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> str:
 def check_libraries() -> None:
     """Raise ``ModelError`` unless training is installed, and keep its libraries quiet."""
     try:
+        keep_off_the_hub()
         import datasets
         import torch  # noqa: F401 - looked for
         import transformers

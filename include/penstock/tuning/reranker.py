@@ -20,7 +20,7 @@ from penstock.reranking.pairs import PairTokenizer
 from penstock.settings import LocalRerankerSettings
 from penstock.training.examples import RerankerExample
 from penstock.training.splits import Split
-from penstock.tuning import checkpoints, early, lora, mixing
+from penstock.tuning import checkpoints, early, lora, mixing, opening
 from penstock.tuning.job import Job, Tuned
 from penstock.tuning.ranking import means
 from penstock.tuning_settings import RerankerRecipe
@@ -42,7 +42,7 @@ def tune(job: Job, recipe: RerankerRecipe) -> Tuned:
     base = with_head(job, recipe)
     folder = cross_encoder.open_folder(str(base))
     rows = pairs(examples(job, Split.TRAIN), recipe)
-    model = AutoModelForSequenceClassification.from_pretrained(base, use_safetensors=True, dtype="float32")
+    model = opening.model(AutoModelForSequenceClassification, job.base.name, base, dtype="float32")
     heads = [name for name in HEADS if any(name in one.split(".") for one, _ in model.named_modules())]
     model = lora.wrapped(model, recipe, lora.ENCODER, heads)
     work = job.folder / "checkpoints"
@@ -137,9 +137,8 @@ def with_head(job: Job, recipe: RerankerRecipe) -> Path:
 
     to = job.folder / "base"
     torch.manual_seed(recipe.seed)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        job.base.folder, num_labels=1, use_safetensors=True, dtype="float32"
-    )
+    kind, options = AutoModelForSequenceClassification, {"num_labels": 1, "dtype": "float32"}
+    model = opening.model(kind, job.base.name, job.base.folder, HEADS, **options)
     model.save_pretrained(to)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (job.base.folder / name).exists():
