@@ -269,9 +269,30 @@ def test_too_few_examples_spend_no_look(lab: Lab) -> None:
     assert found.report["reasons"] == [
         "40 test examples of 100 that are asked for: nothing was compared",
         "40 would show a gain of about 0.12, 100 one of 0.08",
+        "collect more feedback and build the set again, or lower indexes.main.training.gate.min_test_examples",
     ]
     with w.platform.catalog.read() as connection:
         assert connection.execute(select(comparisons.c.look)).scalars().all() == [0]
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_nobody_overrides_what_built_no_release_and_the_remedy_works(lab: Lab, override: bool) -> None:
+    w, better = lab.w, lab.ids["better"]
+    base = Path(w.settings.indexes["main"].embedder.model)
+    tuned.configure(w, base, {"min_test_examples": 100})
+    found = compare(w.platform, "main", better)
+    with pytest.raises(RefusedError) as refused:
+        promote(w.platform, "main", better, WHO, "it finds more", override)
+    assert str(refused.value) == (
+        "comparison 1 keeps the champion of 'main' (40 test examples of 100 that are asked for: nothing was compared; "
+        "40 would show a gain of about 0.12, 100 one of 0.08; collect more feedback and build the set again, or lower "
+        "indexes.main.training.gate.min_test_examples); it built no release to go live with, so --override cannot "
+        f"help; mend that, then run `penstock compare main {better}`"
+    )
+    tuned.configure(w, base, {"min_test_examples": 20})
+    assert (found.number, compare(w.platform, "main", better).number) == (1, 2)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    assert lab.pair() == (2, {"embedder": better})
 
 
 def test_a_question_that_began_before_a_promotion_ends_on_the_pair_before(lab: Lab) -> None:

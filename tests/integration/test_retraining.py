@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from typer.testing import CliRunner
 
-from penstock import inspection, leases, manifest, retraining, runs
+from penstock import inspection, leases, maintenance, manifest, retraining, runs
 from penstock.catalog.schema import comparisons, models
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs as runs_table
+from penstock.cli import app
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
 from penstock.parsing import ParserPool
@@ -25,7 +27,7 @@ from penstock.retraining import steps
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
 from penstock.standing import standing
-from support import complaints
+from support import complaints, tuning
 from support.workspace import Workspace
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -236,7 +238,13 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
     ("purpose", "least", "words"),
     [
         (None, 5000, "tune-embedder: not yet: there are 81 questions with a document that is known to be right, and "),
-        (Purpose.GENERATOR, 50, "tune-embedder: there are 81 questions with a document that is known to be right, "),
+        (Purpose.EMBEDDER, 5000, "no embedder is trained: not yet: there are 81 questions with a document that is "),
+        (
+            Purpose.GENERATOR,
+            50,
+            "no generator is trained: no complaint is of behaviour, which is what it would mend; what is advised is "
+            "tune-embedder: there are 81 questions with a document that is known to be right, ",
+        ),
     ],
 )
 def test_where_no_model_would_help_none_is_trained(
@@ -354,3 +362,18 @@ def test_feedback_counts_from_the_last_retraining_on(w: Workspace) -> None:
     assert retraining.new_feedback(w.platform, "main") == 2 * len(complaints.pages()), "a rating and a passage each"
     retraining.begin(w.platform, "main")
     assert retraining.new_feedback(w.platform, "main") == 0
+
+
+def test_whoever_trains_by_hand_leaves_the_registry_in_step(w: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    (w.root / "penstock.toml").write_text(complaints.toml(w), encoding="utf-8")
+    monkeypatch.setenv("PENSTOCK_CONFIG", str(w.root / "penstock.toml"))
+    (w.settings.home / "mlflow.db").write_bytes(tuning.empty_tracking())  # as if no model had been trained before
+    model = first(w)["model"]
+    name = "penstock-main-embedder"
+    assert [one.what for one in maintenance.verify(w.platform, "main")] == [
+        f"registered model {name} has no version of {model}",
+        f"challenger of {name} is none; the catalog has {model}",
+    ]
+    said = CliRunner().invoke(app, ["train", "main", "--for", "embedder", "--recipe", "quick"])
+    assert said.exit_code == 0, said.output
+    assert maintenance.verify(w.platform, "main") == []

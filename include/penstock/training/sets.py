@@ -274,10 +274,10 @@ def _read(platform: Platform, row: Row[Any]) -> TrainingSet:
 
 def _lost(platform: Platform, row: Row[Any], how: str) -> str:
     with platform.catalog.read() as connection:
-        return f"training set {row.id} of {row.index_name!r} {how}; {remedy(connection, row)}"
+        return f"training set {row.id} of {row.index_name!r} {how}; {to_mend(connection, row)}"
 
 
-def remedy(connection: Connection, row: Row[Any]) -> str:
+def to_mend(connection: Connection, row: Row[Any]) -> str:
     """What mends a set that the lake lost, or that was altered there.
 
     No set is built where a lost one alone says what was asked, until it is dropped; one that a model learned cannot be.
