@@ -19,7 +19,7 @@ from penstock.catalog.schema import digest_keys, training_sets
 from penstock.cli import app
 from penstock.errors import RefusedError, StoreError, TransientError, UnknownNameError, UsageError
 from penstock.feedback import Kind, Said
-from penstock.ids import document_id, sha256
+from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Answered, Asker, forgetting
 from penstock.interactions.digests import NAME
@@ -32,8 +32,8 @@ from penstock.retrieval import search
 from penstock.trained import Training
 from penstock.training import dropping, exporting, remembering, sets
 from penstock.training.building import Options, build
-from penstock.training.erasing import sweep_strays
 from penstock.training.counting import count
+from penstock.training.erasing import sweep_strays
 from penstock.training.examples import EmbedderExample, GeneratorExample, RerankerExample
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
@@ -501,7 +501,7 @@ def test_an_empty_id_of_a_set_is_not_the_newest() -> None:
         said = CliRunner().invoke(app, [*command, "--set", ""])
         assert said.exit_code == 2
         words = " ".join(said.output.replace("│", " ").split())
-        assert "it is empty; name a set, as `penstock trainset list` shows it, or leave it out" in words
+        assert "it is empty; name a training set, as `penstock trainset list` shows it, or leave it out" in words
 
 
 def test_a_set_whose_bytes_come_out_otherwise_today_is_mended_too(w: Workspace) -> None:

@@ -21,7 +21,7 @@ def discipline(
 
     ``format``: it is read as claims and nothing in it is unreadable. ``cited``: besides, each claim has quotes, and
     each quote stands in what was shown; a refusal counts where one is right. ``refused rightly``: it refuses where the
-    right answer does, and only there; not told where none of the right answers does.
+    right answer does, and only there; not told where no right answer does.
     """
     values: dict[str, list[float]] = {"format": [], "cited": [], "refused rightly": []}
     for one in asked:
