@@ -242,7 +242,7 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
         (
             Purpose.GENERATOR,
             50,
-            "no generator is trained: no complaint is of behaviour, which is what it would mend; what is advised is tune",
+            "no generator is trained: no complaint is of behaviour, which is what it would mend; what is advised is ",
         ),
     ],
 )
