@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -274,6 +275,21 @@ def test_a_key_with_a_fifth_of_the_votes_all_wrong_is_not_heard(w: Workspace) ->
     assert len(made.examples) == 12
     assert made.card["left_out"]["said by somebody who contradicts the others"] == 12
     assert made.card["people"] == 4
+
+
+def test_a_few_false_votes_do_not_weld_a_log_into_one_group(w: Workspace) -> None:
+    """Each names as right what is right for another question, so that all documents hang together in a ring."""
+    words = ["weights", "ropes", "nails", "tiles"]
+    for nth, town in enumerate(TOWNS):
+        for number, word in enumerate(words):
+            liked(w, f"{word} {nth * 37} of {town} {nth * 91 + number}", PEOPLE[(nth + number) % 5], town)
+    for nth, town in enumerate(TOWNS):
+        liked(w, f"{words[0]} {nth * 37} of {town} {nth * 91}", "mallory", TOWNS[nth - 1])
+    made = embedder_set(w)
+    assert len(made.examples) == 60
+    sizes = Counter(group for _question, group in {(one.question, one.group) for one in made.examples})
+    assert len(sizes) == 12
+    assert max(sizes.values()) <= 7, "four of its own, and those that were called right for it too"
 
 
 # what must not be learned

@@ -110,9 +110,10 @@ def _members(platform: Platform, index: str, asked: Sequence[Asked]) -> list[Mem
     together: dict[str, Member] = dict(known)
     for one in asked:  # a question may be asked under several filters
         before = together.get(one.question)
-        ties = {document_tie(document) for document in one.right} | {f"session {session}" for session in one.sessions}
-        ties |= set(before.ties) if before else set()
-        together[one.question] = Member(one.question, one.query, tuple(sorted(ties)))
+        best, *others = map(document_tie, one.right) if one.right else [None]
+        ties = {f"session {session}" for session in one.sessions} | ({best} if best else set())
+        others = {*others, *(before.ties if before else ()), *(before.others if before else ())} - ties
+        together[one.question] = Member(one.question, one.query, tuple(sorted(ties)), tuple(sorted(others)))
     return sorted(together.values(), key=lambda one: one.id)
 
 

@@ -4,11 +4,14 @@ Two examples are of one group where they share a document or a session, or where
 and so on from each to the next. Near-duplicates are found by MinHash with locality-sensitive hashing (Broder, "On the
 resemblance and containment of documents", 1997; ``datasketch``) and then compared as they are, so that no
 estimate decides.
+
+Where questions have several right documents, chains of them soon tie most of a log into one group (so do a few false
+votes), and nothing could be held back. A group that large is cut: there each question is tied by its best document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,15 +24,21 @@ SHORT = 12
 """Words of a text up to which single ones are compared: the wordings of one question differ in their order too."""
 CANDIDATE_ALIKE = 0.6
 """Where the hashes are asked: low enough that hardly a pair above ``ALIKE`` is missed."""
+LARGE, LARGEST = 20, 0.1
+"""Members, and their share of all, above both of which a group is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One example as its group is found. ``ties`` name what it shares with others: documents, a session."""
+    """One example as its group is found. ``ties`` name what it shares with others: its best document, its sessions.
+
+    ``others`` do so where the group that comes of them does not grow too large: further documents.
+    """
 
     id: str
     text: str
     ties: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def document_tie(document: str) -> str:
@@ -38,17 +47,41 @@ def document_tie(document: str) -> str:
 
 def groups(members: Sequence[Member]) -> list[list[str]]:
     """Ids in groups, each sorted, the groups by their first: the same whatever the order of ``members``."""
+    by_id = {one.id: one for one in members}
+    pairs = list(alike({one.id: one.text for one in members}))
+    found: list[list[str]] = []
+    for group in _united(members, lambda one: (*one.ties, *one.others), pairs):
+        if is_large(len(group), len(members)):
+            inside = set(group)
+            mine = [pair for pair in pairs if inside.issuperset(pair)]
+            found += _united([by_id[one] for one in group], lambda one: one.ties, mine)
+        else:
+            found.append(group)
+    return sorted(found)
+
+
+def is_large(group: int, among: int) -> bool:
+    """
+    >>> is_large(20, 100), is_large(21, 100), is_large(100, 1_000), is_large(101, 1_000)
+    (False, True, False, True)
+    """
+    return group > max(LARGE, LARGEST * among)
+
+
+def _united(
+    members: Sequence[Member], ties: Callable[[Member], Iterable[str]], pairs: Iterable[tuple[str, str]]
+) -> list[list[str]]:
     parents = {one.id: one.id for one in members}
     first_with: dict[str, str] = {}
     for one in members:
-        for tie in one.ties:
+        for tie in ties(one):
             _join(parents, first_with.setdefault(tie, one.id), one.id)
-    for a, b in alike({one.id: one.text for one in members}):
+    for a, b in pairs:
         _join(parents, a, b)
     found: dict[str, list[str]] = {}
     for one in members:
         found.setdefault(_root(parents, one.id), []).append(one.id)
-    return sorted(sorted(group) for group in found.values())
+    return [sorted(group) for group in found.values()]
 
 
 def alike(texts: Mapping[str, str], others: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:

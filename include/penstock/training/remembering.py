@@ -64,10 +64,13 @@ def members(platform: Platform, index: str, asked: Collection[str]) -> dict[str,
             "by could be learned. Restore the set from a backup, or, where no model learned it, run "
             f"`penstock trainset drop {index} {lost[0]} --why …` and build again"
         )
-    return {
-        question: Member(question, one["query"], tuple(sorted(map(document_tie, one["documents"]))))
-        for question, one in found.items()
-    }
+    return {question: _member(question, one["query"], one["documents"]) for question, one in found.items()}
+
+
+def _member(question: str, query: str, documents: Collection[str]) -> Member:
+    """Which of its documents was the best is not known any more."""
+    ties = tuple(sorted(map(document_tie, documents)))
+    return Member(question, query, ties[:1], ties[1:])
 
 
 def settle(platform: Platform, index: str, placed: Placed, questions: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from penstock.ids import hash_of
@@ -67,16 +67,26 @@ def contrary(ballots: Sequence[Ballot]) -> set[str]:
     """Those who, on ``SHARED`` things or more that others voted on, agree with most of these less than half the time.
 
     The one who agrees least is taken out first and the others are counted anew, so that whoever was only outvoted by
-    them stays.
+    them stays. Where several agree as little, those go who are against the rest without the others too: of two who only
+    contradict each other nobody can say who is right, and both stay.
     """
     out: set[str] = set()
+    even: set[str] = set()
     while True:
-        shared, agreed = _agreement([one for one in ballots if one.by not in out])
-        rates = [(agreed[by] / number, -number, by) for by, number in shared.items() if number >= SHARED]
-        worst = min(rates, default=(1.0, 0, ""))
+        rates = {by: rate for by, rate in _rates(ballots, out).items() if by not in even}
+        worst = min(rates.values(), default=(AGREED, 0))
         if worst[0] >= AGREED:
             return out
-        out.add(worst[2])
+        tied = {by for by, rate in rates.items() if rate == worst}
+        against_the_rest = {by for by in tied if _rates(ballots, out | tied - {by}).get(by, (AGREED, 0))[0] < AGREED}
+        out |= against_the_rest
+        even |= tied - against_the_rest
+
+
+def _rates(ballots: Sequence[Ballot], without: Collection[str]) -> dict[str, tuple[float, int]]:
+    """By supplier of ``SHARED`` votes or more: how often they agree, and the number, negated: more come first."""
+    shared, agreed = _agreement([one for one in ballots if one.by not in without])
+    return {by: (agreed[by] / number, -number) for by, number in shared.items() if number >= SHARED}
 
 
 def _agreement(ballots: Sequence[Ballot]) -> tuple[Mapping[str, int], Mapping[str, int]]:

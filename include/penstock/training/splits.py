@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from penstock.ids import hash_of
+from penstock.training.groups import is_large
 
 
 class Split(StrEnum):
@@ -33,8 +34,10 @@ def assign(groups: Sequence[Sequence[str]], before: Mapping[str, Split], seed: s
     """Give every group a split. An example that has one ``before`` keeps it, and its whole group goes there.
 
     Where a new example ties groups together that are in different splits already, whatever is new of them is left out:
-    in either split it would leak into the other. ``seed`` names the index, so that two indexes are split differently.
+    in either split it would leak into the other. A group that is large all the same (one session asked most of it) is
+    trained on: no model is judged by a single one. ``seed`` names the index, so that two indexes are split differently.
     """
+    among = sum(map(len, groups))
     splits: dict[str, Split] = {}
     bridges: dict[str, tuple[Split, ...]] = {}
     for group in groups:
@@ -44,7 +47,8 @@ def assign(groups: Sequence[Sequence[str]], before: Mapping[str, Split], seed: s
         if len(taken) > 1:
             bridges |= dict.fromkeys((one for one in group if one not in before), taken)
         else:
-            mine = taken[0] if taken else by_hash(min(group), seed)
+            first = Split.TRAIN if is_large(len(group), among) else by_hash(min(group), seed)
+            mine = taken[0] if taken else first
             splits |= dict.fromkeys(group, mine)
     return Assigned(splits, bridges)
 

@@ -47,6 +47,17 @@ def test_somebody_who_votes_against_everybody_is_left_out_and_nobody_else() -> N
     assert contrary(honest_log("mallory")) == {"mallory"}
 
 
+def test_of_two_who_contradict_each_other_alone_both_are_heard() -> None:
+    """Whatever their names: nobody can say who is right, and what both voted on says nothing."""
+    for ada, ben in (("ada", "ben"), ("ben", "ada")):
+        assert contrary([Ballot(n, who, who == ada) for n in range(30) for who in (ada, ben)]) == set()
+
+
+def test_two_who_are_as_much_against_everybody_both_go() -> None:
+    liars = [one for name in ("mallory", "trudy") for one in honest_log(name) if one.by == name]
+    assert contrary([*honest_log(None), *liars]) == {"mallory", "trudy"}
+
+
 def test_on_few_votes_nobody_is_called_a_liar() -> None:
     few = [one for one in honest_log("mallory") if one.about < SHARED - 1]
     assert contrary(few) == set()

@@ -24,6 +24,22 @@ def test_examples_of_one_document_or_session_or_wording_belong_together() -> Non
     assert groups(members[::-1]) == groups(members)
 
 
+def test_a_chain_of_further_documents_does_not_make_one_group_of_a_log() -> None:
+    """Each question has a document of its own, and another's: all hang together."""
+    chain = [Member(f"{n:03}", f"{n * 97} {n * 89} {n}", (f"document {n // 2}",), (f"document {n // 2 + 1}",))
+             for n in range(100)]  # fmt: skip
+    assert groups(chain) == [[f"{n:03}", f"{n + 1:03}"] for n in range(0, 100, 2)]
+    assert groups(chain[:20]) == [[f"{n:03}" for n in range(20)]], "a short one stays whole"
+
+
+def test_a_group_that_is_large_all_the_same_is_trained_on() -> None:
+    session = [str(n) for n in range(30)]
+    others = [[f"other {n}"] for n in range(70)]
+    for seed in map(str, range(20)):
+        assert {assign([session, *others], {}, seed).splits[one] for one in session} == {Split.TRAIN}
+    assert assign([session, *others], {"0": Split.TEST}, "main").splits["1"] is Split.TEST
+
+
 def test_nearly_equal_questions_leak_and_like_ones_do_not() -> None:
     examples = {"1": "Can I take my dog for a walk in the park?", "2": "Can I take my cat to the vet?", "3": "who pays"}
     questions = {
