@@ -133,12 +133,13 @@ def test_what_is_no_better_is_kept_out(lab: Lab) -> None:
     worse = compare(w.platform, "main", lab.ids["worse"])
     assert (worse.outcome, worse.look, worse.release) == ("keep-champion", 2, None)
     assert worse.report["remarks"] == ["judged on the pooled passages of the test questions; no index was built"]
-    with pytest.raises(RefusedError, match=r"^comparison 2 keeps the champion of 'main' \(.*\); --override by --why$"):
-        promote(w.platform, "main", lab.ids["worse"], WHO, "I want it")
-    with pytest.raises(
-        RefusedError, match=r"^comparison 2 ended before a release was built, so that none can go live$"
-    ):
-        promote(w.platform, "main", lab.ids["worse"], WHO, "I want it", override=True)
+    for override in (False, True):
+        with pytest.raises(RefusedError) as refused:
+            promote(w.platform, "main", lab.ids["worse"], WHO, "I want it", override)
+        assert str(refused.value) == (
+            f"comparison 2 keeps the champion of 'main' ({'; '.join(worse.report['reasons'])}); it built no release to "
+            "go live with, so --override cannot help; train another"
+        )
 
 
 def test_after_a_sync_a_tuned_embedder_goes_on_and_its_release_cannot_be_approved(lab: Lab) -> None:

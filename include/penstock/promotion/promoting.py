@@ -111,7 +111,8 @@ def judged(connection: Connection, index: str, model: Row[Any], override: bool =
     if compared.outcome != Outcome.PROMOTE and (not override or _without_release(compared)):
         remedy = "--override by --why"
         if _without_release(compared):
-            remedy = f"it built no release to go live with, so --override cannot help; mend that, then {again}"
+            mend = f"mend that, then {again}" if compared.outcome == Outcome.TOO_FEW else "train another"
+            remedy = f"it built no release to go live with, so --override cannot help; {mend}"
         raise RefusedError(f"comparison {compared.id} keeps the champion of {index!r} ({_reasons(compared)}); {remedy}")
     if compared.champion != champion:
         raise RefusedError(

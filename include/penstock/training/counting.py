@@ -27,7 +27,8 @@ def count(
 ) -> dict[Purpose, int]:
     """By purpose the examples that what was said since then would make; headings, which nobody asked, are none.
 
-    A build may hold a few less: what ties two splits together, or is a question of an evaluation, stays out of it.
+    A build may hold less: questions that tie the splits of earlier sets together, or that models are judged by, stay
+    out of it.
     Searches once for each question and purpose. Raises ``NothingPublishedError``, and ``RefusedError`` where fewer
     people said it than the largest share allows.
     """
