@@ -35,7 +35,7 @@ from penstock.promotion import checking
 from penstock.promotion.records import needed_releases
 from penstock.records import OPEN_END, Reason
 from penstock.training import dropping
-from penstock.training.sets import of_index, releases_named
+from penstock.training.sets import of_index, releases_named, to_mend
 from penstock.vectors import delete_vectors, lost_packs, texts_only_in
 
 WORTH_A_RETRY = (Reason.TIMEOUT, Reason.OUT_OF_MEMORY)
@@ -304,9 +304,9 @@ def _verify_training(platform: Platform, index: str) -> Iterator[Finding]:
         try:
             platform.lake.get(Kind.TRAINING, row.data)
         except StoreError as error:
-            what = _lost(f"training set {row.id}", error)
-            again = f"restore it from a backup, or run `penstock trainset build {index} --for {row.purpose}`"
-            yield Finding(index, f"lake: {what}", again)
+            with platform.catalog.read() as connection:
+                again = to_mend(connection, row)
+            yield Finding(index, f"lake: {_lost(f'training set {row.id}', error)}", again)
 
 
 def _lost(what: str, error: StoreError) -> str:

@@ -170,7 +170,10 @@ def test_a_reranker_serves_beside_the_release_that_is_live(workspace: Workspace,
     with pytest.raises(RefusedError, match=r"^comparison 1 keeps the champion of 'main'"):
         promote(w.platform, "main", model, WHO, "a try")
     moved = promote(w.platform, "main", model, WHO, "a try", override=True)
-    assert moved.message == f"reranker {model} serves main, with release 1, promoted by ann"
+    assert moved.message == (
+        f"reranker {model} serves main, with release 1, promoted by ann, although comparison 1 kept the champion "
+        f"({'; '.join(found.report['reasons'])})"
+    )
     served = search(w.platform, "main", f"what is {THINGS[0]}")
     assert (served.champions, served.release) == ({"reranker": model}, 1)
     assert served.setup.reranker is not None
@@ -181,6 +184,27 @@ def test_a_reranker_serves_beside_the_release_that_is_live(workspace: Workspace,
     demote(w.platform, "main", WHO, "it was slow", Purpose.RERANKER)
     after = search(w.platform, "main", f"what is {THINGS[0]}")
     assert (after.champions, after.release, after.setup.reranker) == ({}, 2, None), "only an embedder moves a release"
+
+
+def test_a_reranker_that_was_never_measured_serves_by_a_persons_word_alone(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    w = workspace
+    tuned.configure(w, tuned.model(tmp_path / "base"), {"min_test_examples": 100})
+    tuned.fill(w)
+    w.sync()
+    encoder = cross_encoders.write(tmp_path / "encoder", "Bert")
+    model = tuned.keep_model(
+        w.platform, encoder, "package:some_reranker", tuned.freeze(w, Purpose.RERANKER), Purpose.RERANKER
+    )
+    assert compare(w.platform, "main", model).outcome == "too-few-examples"
+    moved = promote(w.platform, "main", model, WHO, "a try", override=True)
+    assert moved.message == (
+        f"reranker {model} serves main, with release 1, promoted by ann, although comparison 1 had too few examples: "
+        "it was never measured (40 test examples of 100 that are asked for: nothing was compared; 40 would show a gain "
+        "of about 0.12, 100 one of 0.08; collect more feedback and build the set again, or lower "
+        "indexes.main.training.gate.min_test_examples)"
+    )
 
 
 def test_without_a_training_set_there_is_nothing_to_compare_on(workspace: Workspace, tmp_path: Path) -> None:

@@ -133,12 +133,13 @@ def test_what_is_no_better_is_kept_out(lab: Lab) -> None:
     worse = compare(w.platform, "main", lab.ids["worse"])
     assert (worse.outcome, worse.look, worse.release) == ("keep-champion", 2, None)
     assert worse.report["remarks"] == ["judged on the pooled passages of the test questions; no index was built"]
-    with pytest.raises(RefusedError, match=r"^comparison 2 keeps the champion of 'main' \(.*\); --override by --why$"):
-        promote(w.platform, "main", lab.ids["worse"], WHO, "I want it")
-    with pytest.raises(
-        RefusedError, match=r"^comparison 2 ended before a release was built, so that none can go live$"
-    ):
-        promote(w.platform, "main", lab.ids["worse"], WHO, "I want it", override=True)
+    for override in (False, True):
+        with pytest.raises(RefusedError) as refused:
+            promote(w.platform, "main", lab.ids["worse"], WHO, "I want it", override)
+        assert str(refused.value) == (
+            f"comparison 2 keeps the champion of 'main' ({'; '.join(worse.report['reasons'])}); it built no release to "
+            "go live with, so --override cannot help; train another"
+        )
 
 
 def test_after_a_sync_a_tuned_embedder_goes_on_and_its_release_cannot_be_approved(lab: Lab) -> None:
@@ -269,9 +270,30 @@ def test_too_few_examples_spend_no_look(lab: Lab) -> None:
     assert found.report["reasons"] == [
         "40 test examples of 100 that are asked for: nothing was compared",
         "40 would show a gain of about 0.12, 100 one of 0.08",
+        "collect more feedback and build the set again, or lower indexes.main.training.gate.min_test_examples",
     ]
     with w.platform.catalog.read() as connection:
         assert connection.execute(select(comparisons.c.look)).scalars().all() == [0]
+
+
+@pytest.mark.parametrize("override", [False, True])
+def test_nobody_overrides_what_built_no_release_and_the_remedy_works(lab: Lab, override: bool) -> None:
+    w, better = lab.w, lab.ids["better"]
+    base = Path(w.settings.indexes["main"].embedder.model)
+    tuned.configure(w, base, {"min_test_examples": 100})
+    found = compare(w.platform, "main", better)
+    with pytest.raises(RefusedError) as refused:
+        promote(w.platform, "main", better, WHO, "it finds more", override)
+    assert str(refused.value) == (
+        "comparison 1 keeps the champion of 'main' (40 test examples of 100 that are asked for: nothing was compared; "
+        "40 would show a gain of about 0.12, 100 one of 0.08; collect more feedback and build the set again, or lower "
+        "indexes.main.training.gate.min_test_examples); it built no release to go live with, so --override cannot "
+        f"help; mend that, then run `penstock compare main {better}`"
+    )
+    tuned.configure(w, base, {"min_test_examples": 20})
+    assert (found.number, compare(w.platform, "main", better).number) == (1, 2)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    assert lab.pair() == (2, {"embedder": better})
 
 
 def test_a_question_that_began_before_a_promotion_ends_on_the_pair_before(lab: Lab) -> None:

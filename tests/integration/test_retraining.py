@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from penstock import inspection, leases, manifest, retraining, runs
+from penstock import inspection, leases, maintenance, manifest, retraining, runs
 from penstock.catalog.schema import comparisons, models
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs as runs_table
@@ -25,7 +28,7 @@ from penstock.retraining import steps
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
 from penstock.standing import standing
-from support import complaints
+from support import complaints, tuning
 from support.workspace import Workspace
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -236,7 +239,12 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
     ("purpose", "least", "words"),
     [
         (None, 5000, "tune-embedder: not yet: there are 81 questions with a document that is known to be right, and "),
-        (Purpose.GENERATOR, 50, "tune-embedder: there are 81 questions with a document that is known to be right, "),
+        (Purpose.EMBEDDER, 5000, "no embedder is trained: not yet: there are 81 questions with a document that is "),
+        (
+            Purpose.GENERATOR,
+            50,
+            "no generator is trained: no complaint is of behaviour, which is what it would mend; what is advised is ",
+        ),
     ],
 )
 def test_where_no_model_would_help_none_is_trained(
@@ -354,3 +362,20 @@ def test_feedback_counts_from_the_last_retraining_on(w: Workspace) -> None:
     assert retraining.new_feedback(w.platform, "main") == 2 * len(complaints.pages()), "a rating and a passage each"
     retraining.begin(w.platform, "main")
     assert retraining.new_feedback(w.platform, "main") == 0
+
+
+def test_whoever_trains_by_hand_leaves_the_registry_in_step(w: Workspace) -> None:
+    config = w.root / "penstock.toml"
+    config.write_text(complaints.toml(w), encoding="utf-8")
+    (w.settings.home / "mlflow.db").write_bytes(tuning.empty_tracking())  # as if no model had been trained before
+    model = first(w)["model"]
+    name = "penstock-main-embedder"
+    assert [one.what for one in maintenance.verify(w.platform, "main")] == [
+        f"registered model {name} has no version of {model}",
+        f"challenger of {name} is none; the catalog has {model}",
+    ]
+    command = [sys.executable, "-m", "penstock.cli", "train", "main", "--for", "embedder", "--recipe", "quick"]
+    its = {**os.environ, "PENSTOCK_CONFIG": str(config), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=its, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert maintenance.verify(w.platform, "main") == []

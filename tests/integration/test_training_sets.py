@@ -20,17 +20,20 @@ from penstock.catalog.schema import digest_keys, training_sets
 from penstock.cli import app
 from penstock.errors import RefusedError, StoreError, TransientError, UnknownNameError, UsageError
 from penstock.feedback import Kind, Said
-from penstock.ids import document_id, sha256
+from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Answered, Asker, forgetting
 from penstock.interactions.digests import NAME
 from penstock.lake import AlteredObjectError
 from penstock.lake import Kind as LakeKind
+from penstock.lake_errors import MissingObjectError
+from penstock.progress import Progress
 from penstock.purposes import Purpose
 from penstock.retrieval import search
 from penstock.trained import Training
 from penstock.training import dropping, exporting, remembering, sets
 from penstock.training.building import Options, build
+from penstock.training.counting import count
 from penstock.training.erasing import sweep_strays
 from penstock.training.examples import EmbedderExample, GeneratorExample, RerankerExample
 from penstock.training.sets import TrainingSet
@@ -479,21 +482,42 @@ def edited(w: Workspace, made: TrainingSet) -> Path:
 def test_a_set_that_was_edited_on_disk_is_refused_and_building_it_again_mends_it(w: Workspace) -> None:
     log(w)
     made = embedder_set(w)
-    path = edited(w, made)
-    altered = sha256(path.read_bytes())
+    edited(w, made)
+    remedy = (
+        f"restore it from a backup, or drop it by `penstock trainset drop main {made.id} --why …`, then run "
+        "`penstock trainset build main --for embedder`"
+    )
     with pytest.raises(AlteredObjectError) as refused:
         sets.load(w.platform, "main", made.id)
-    assert str(refused.value) == (
-        f"lake object training/{str(made.data)[:2]}/{made.data} was altered: its SHA-256 is {altered}, not {made.data};"
-        " restore it from a backup, or build the set again (`penstock trainset build`)"
-    )
+    assert str(refused.value) == (f"training set {made.id} of 'main' was altered in the lake; {remedy}")
     (finding,) = maintenance.verify(w.platform, "main")
     assert (finding.what, finding.remedy) == (
         f"lake: training set {made.id} altered",
-        "restore it from a backup, or run `penstock trainset build main --for embedder`",
+        remedy,
     )
     assert embedder_set(w) == made
     assert maintenance.verify(w.platform, "main") == []
+
+
+def test_a_lost_set_that_a_model_learned_is_not_said_to_be_dropped(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    model_of(w, made)
+    w.platform.lake.delete(LakeKind.TRAINING, [str(made.data)])
+    with pytest.raises(MissingObjectError) as refused:
+        sets.load(w.platform, "main", made.id)
+    assert str(refused.value) == (
+        f"training set {made.id} of 'main' is missing in the lake; restore it from a backup, or, while the log still "
+        "holds what it rests on, run `penstock trainset build main --for embedder`"
+    )
+
+
+def test_an_empty_id_of_a_set_is_not_the_newest() -> None:
+    for command in (["train", "main", "--for", "embedder"], ["trainset", "show", "main", "--for", "embedder"]):
+        said = CliRunner().invoke(app, [*command, "--set", ""])
+        assert said.exit_code == 2
+        words = " ".join(said.output.replace("│", " ").split())
+        assert "it is empty; name a training set, as `penstock trainset list` shows it, or leave it out" in words
 
 
 def test_a_set_whose_bytes_come_out_otherwise_today_is_mended_too(w: Workspace) -> None:
@@ -644,6 +668,21 @@ def test_a_generator_learns_what_was_corrected_in_the_form_that_the_service_read
     assert one.messages[1]["content"].endswith(f"The question: {question(0)}")
     assert not one.refusal
     assert build(w.platform, "main", Purpose.GENERATOR).id == made.id
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_what_can_become_an_example_is_counted_as_a_build_makes_it(w: Workspace, purpose: Purpose) -> None:
+    log(w)
+    answered(w)
+    for nth in range(len(TOWNS)):
+        id_ = ask(w, f"is {GOODS[nth]} what they sell up there", PEOPLE[nth % 6])
+        say(w, id_, PEOPLE[nth % 6], Kind.RATING, value=1.0)  # of an answer that nobody kept
+    id_ = ask(w, "when does the ferry to Norway leave", "ada", answer=Answered("On Mondays."))
+    say(w, id_, "ada", Kind.CORRECTION, text="Every second Tuesday, weather permitting.")
+    assert count(w.platform, "main", [purpose], None, Progress()) == {purpose: 12}
+    assert sets.listed(w.platform, "main") == []
+    made = build(w.platform, "main", purpose)
+    assert sum(one.asked for one in made.examples) == 12
 
 
 def test_what_triage_found_missing_is_to_be_refused(w: Workspace) -> None:

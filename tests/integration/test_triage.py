@@ -164,7 +164,10 @@ def test_advice_names_what_people_miss(w: Workspace) -> None:
     assert (first.step, first.share) == (Step.ADD, 0.75)
     assert sum("asked)" in topic for topic in first.details) == len(first.details) > 0
     assert (second.step, second.share) == (Step.GENERATOR, 0.0)
-    assert second.why.startswith("not yet: there are 4 answers")
+    assert second.why == (
+        "not yet: 4 people said all that there is to learn from, and none may have said more than 20% of it; collect "
+        "feedback from others, or raise training.max_share_per_person (to 0.25)"
+    )
 
 
 def test_settings_under_which_the_log_finds_more_are_advised(make_workspace: Make) -> None:

@@ -126,6 +126,7 @@ def test_a_generator_learns_to_answer_and_to_prefer(opened: Platform) -> None:
     figures = made.figures
     print(json.dumps(figures, indent=1))
     assert figures["too long"] == 0
+    assert set(figures["after"]) == {"format", "cited"}, "no right answer of the set refuses"
     assert figures["preferred after"]["mean"] >= figures["preferred before"]["mean"]
     folder = Path(on_disk(opened, f"trained:{made.id}"))
     adapter = json.loads((folder / "adapter" / "adapter_config.json").read_text())

@@ -12,6 +12,7 @@ ADD = Advice(Step.ADD, 0.5, "no document holds what was asked for")
 EMBEDDER = Advice(Step.EMBEDDER, 0.3, "there are 700 questions")
 RERANKER = Advice(Step.RERANKER, 0.4, "there are 900 passages")
 TOO_FEW = Advice(Step.EMBEDDER, 0.0, "not yet: there are 40 questions, and it takes 500")
+NOTHING = Advice(Step.NOTHING, 0.0, "nobody complained of 40 interactions")
 SETTINGS = Advice(Step.SETTINGS, 0.6, "with vector_weight=0.7 they reach more")
 
 
@@ -21,7 +22,22 @@ SETTINGS = Advice(Step.SETTINGS, 0.6, "with vector_weight=0.7 they reach more")
         ([ADD, EMBEDDER, RERANKER], None, Choice(Purpose.RERANKER, RERANKER.why)),
         ([ADD, EMBEDDER, RERANKER], Purpose.EMBEDDER, Choice(Purpose.EMBEDDER, EMBEDDER.why)),
         ([ADD, TOO_FEW], None, Choice(None, f"tune-embedder: {TOO_FEW.why}")),
-        ([ADD, RERANKER], Purpose.EMBEDDER, Choice(None, f"add-documents: {ADD.why}")),
+        ([ADD, TOO_FEW], Purpose.EMBEDDER, Choice(None, f"no embedder is trained: {TOO_FEW.why}")),
+        (
+            [ADD, RERANKER],
+            Purpose.EMBEDDER,
+            Choice(
+                None,
+                "no embedder is trained: no complaint is of retrieval, which is what it would mend; what is advised is "
+                f"add-documents: {ADD.why}",
+            ),
+        ),
+        (
+            [SETTINGS, ADD],
+            Purpose.RERANKER,
+            Choice(None, f"no reranker is trained: first change-settings: {SETTINGS.why}"),
+        ),
+        ([NOTHING], Purpose.GENERATOR, Choice(None, f"no generator is trained: nothing: {NOTHING.why}")),
         ([SETTINGS, ADD], None, Choice(None, f"change-settings: {SETTINGS.why}")),
     ],
 )

@@ -39,6 +39,20 @@ Wait = Annotated[
 Since = Annotated[str | None, typer.Option("--since", metavar="WHEN", help="2026-05-01, or 30d: so many days ago.")]
 
 
+def _named(set_id: str | None) -> str | None:
+    if set_id is not None and not set_id.strip():
+        raise typer.BadParameter(
+            "it is empty; name a training set, as `penstock trainset list` shows it, or leave it out"
+        )
+    return set_id
+
+
+Set = Annotated[
+    str | None,
+    typer.Option("--set", metavar="ID", callback=_named, help="As `trainset list` shows it; the newest without it."),
+]
+
+
 @contextmanager
 def opened() -> Iterator[Platform]:
     from penstock.logs import configure

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import trainset
-from penstock.cli.parts import For, Index, Json, Since, Why, emit, opened, progress_shown, who
-
-Set = Annotated[str | None, typer.Option("--set", metavar="ID", help="As `list` shows it; the newest without it.")]
+from penstock.cli.parts import For, Index, Json, Set, Since, Why, emit, opened, progress_shown, who
 
 
 @trainset.command("build")

@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import For, Index, Json, emit, opened, progress_shown
+from penstock.cli.parts import For, Index, Json, Set, emit, opened, progress_shown
 
 Recipe = Annotated[
     str | None, typer.Option("--recipe", metavar="R", help="A recipe of the configuration; else the built-in one.")
 ]
-Set = Annotated[str | None, typer.Option("--set", metavar="ID", help="A training set; the newest unless named.")]
 
 
 @app.command()
@@ -21,8 +20,10 @@ def train(index: Index, purpose: For, recipe: Recipe = None, set_id: Set = None,
 
     Nothing that is served changes. Killed, it goes on from its last checkpoint when it is run again."""
     from penstock import display
+    from penstock.promotion import registry
     from penstock.tuning.running import train as run_train
 
     with opened() as platform, progress_shown(as_json) as progress:
         made = run_train(platform, index, purpose, recipe, set_id, progress)
         emit(made.to_dict(), as_json, display.trained)
+        registry.follow(platform, index)

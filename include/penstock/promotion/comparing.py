@@ -102,7 +102,7 @@ def _compare(platform: Platform, index: str, challenger: str, progress: Progress
     test = test_set(platform, index, purpose)
     asked = refusing.answerable(platform, index, purpose, test)
     if len(asked) < settings.min_test_examples:
-        return _unseen(platform, index, model, test, _too_few(len(asked), len(test), settings.min_test_examples))
+        return _unseen(platform, index, model, test, _too_few(index, len(asked), len(test), settings.min_test_examples))
     if why := _too_few_groups((test.groups[one] for one in asked), number):
         return _unseen(platform, index, model, test, [why])
     look = Look(platform, index, purpose, model.id, test.id)
@@ -147,10 +147,12 @@ def judge(
     return verdict, report
 
 
-def _too_few(examples: int, of: int, least: int) -> list[str]:
+def _too_few(index: str, examples: int, of: int, least: int) -> list[str]:
     gone = f" (the live release holds no answer to {of - examples:,} more)" if of > examples else ""
     seen = f"{examples} would show a gain of about {resolvable(examples):.2f}, {least} one of {resolvable(least):.2f}"
-    return [f"{count(examples, 'test example')} of {least:,} that are asked for{gone}: nothing was compared", seen]
+    few = f"{count(examples, 'test example')} of {least:,} that are asked for{gone}: nothing was compared"
+    more = f"collect more feedback and build the set again, or lower indexes.{index}.training.gate.min_test_examples"
+    return [few, seen, more]
 
 
 def _too_few_groups(groups: Iterable[str], look: int) -> str | None:

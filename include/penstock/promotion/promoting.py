@@ -61,7 +61,9 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
         }
         connection.execute(insert(promotions).values(**values))
     release.name_live(platform, index)
-    serves = f"{model.purpose} {model.id} serves {index}, with release {target}, promoted by {who.name}"
+    serves = (
+        f"{model.purpose} {model.id} serves {index}, with release {target}, promoted by {who.name}{_although(compared)}"
+    )
     return Moved(index, live, target, serves)
 
 
@@ -106,9 +108,12 @@ def judged(connection: Connection, index: str, model: Row[Any], override: bool =
     compared = records.last_comparison(connection, index, model.id)
     if compared is None or compared.outcome == records.LOOKING:
         raise RefusedError(f"{purpose} {model.id} was not compared with the champion of {index!r}; {again}")
-    if compared.outcome != Outcome.PROMOTE and not override:
-        reasons = "; ".join(compared.report.get("reasons", ()))
-        raise RefusedError(f"comparison {compared.id} keeps the champion of {index!r} ({reasons}); --override by --why")
+    if compared.outcome != Outcome.PROMOTE and (not override or _without_release(compared)):
+        remedy = "--override by --why"
+        if _without_release(compared):
+            mend = f"mend that, then {again}" if compared.outcome == Outcome.TOO_FEW else "train another"
+            remedy = f"it built no release to go live with, so --override cannot help; {mend}"
+        raise RefusedError(f"comparison {compared.id} keeps the champion of {index!r} ({_reasons(compared)}); {remedy}")
     if compared.champion != champion:
         raise RefusedError(
             f"comparison {compared.id} was with {compared.champion or 'the configured model'}, and the champion of "
@@ -136,9 +141,26 @@ def hindrance(connection: Connection, index: str, model: str) -> str | None:
     return None
 
 
+def _reasons(compared: Row[Any]) -> str:
+    return "; ".join(compared.report.get("reasons", ()))
+
+
+def _without_release(compared: Row[Any]) -> bool:
+    """Whether the comparison of an embedder ended before a release was built: there is none that could go live."""
+    return bool(compared.purpose == Purpose.EMBEDDER and compared.release is None)
+
+
+def _although(compared: Row[Any]) -> str:
+    """What a person overrode, to be read where the promotion is told."""
+    if compared.outcome == Outcome.PROMOTE:
+        return ""
+    what = "kept the champion"
+    if compared.outcome == Outcome.TOO_FEW:
+        what = "had too few examples" if "gain" in compared.report else "had too few examples: it was never measured"
+    return f", although comparison {compared.id} {what} ({_reasons(compared)})"
+
+
 def _still_waits(connection: Connection, index: str, compared: Row[Any], again: str) -> None:
-    if compared.release is None:
-        raise RefusedError(f"comparison {compared.id} ended before a release was built, so that none can go live")
     row = manifest.release_row(connection, index, compared.release)
     if row.state != manifest.WAITING:
         raise RefusedError(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.purposes import Purpose
-from penstock.triage.advice import Advice, Step
+from penstock.triage.advice import MODELS, PURPOSES, Advice, Step
 
-STEPS = {
-    Purpose.EMBEDDER: Step.EMBEDDER,
-    Purpose.RERANKER: Step.RERANKER,
-    Purpose.GENERATOR: Step.GENERATOR,
-}
+STEPS = {purpose: step for step, purpose in PURPOSES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +27,21 @@ def choose(advice: Sequence[Advice], wanted: Purpose | None) -> Choice:
     if pays:
         best = max(pays, key=lambda one: by_step[STEPS[one]].share)
         return Choice(best, by_step[STEPS[best]].why)
+    if wanted:
+        return Choice(None, f"no {wanted} is trained: {_why_not(advice, by_step, wanted)}")
     first = next((by_step[STEPS[one]] for one in asked if STEPS[one] in by_step), advice[0])
     return Choice(None, f"{first.step}: {first.why}")
+
+
+def _why_not(advice: Sequence[Advice], by_step: Mapping[Step, Advice], wanted: Purpose) -> str:
+    """Too few examples, settings that do the same for nothing, or that nobody complains of what it would mend."""
+    if mine := by_step.get(STEPS[wanted]):
+        return mine.why
+    before = by_step.get(Step.SETTINGS)
+    if before and wanted is not Purpose.GENERATOR:
+        return f"first {before.step}: {before.why}"
+    first = advice[0]
+    if first.step in (Step.COLLECT, Step.NOTHING):
+        return f"{first.step}: {first.why}"
+    cause, _what = MODELS[STEPS[wanted]]
+    return f"no complaint is of {cause}, which is what it would mend; what is advised is {first.step}: {first.why}"

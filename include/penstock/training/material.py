@@ -10,8 +10,9 @@ from typing import Any
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.records import IndexRow
+from penstock.training import audience
 from penstock.training.gathering import Asked, Gathered
-from penstock.training.passages import Library
+from penstock.training.passages import Library, documents_of
 from penstock.training.placing import Placed
 from penstock.training_settings import TrainingSettings
 
@@ -31,6 +32,22 @@ class Material:
     clean: Callable[[str], str]
     found: Gathered
     progress: Progress
+
+    @classmethod
+    def of(cls, library: Library, found: Gathered, settings: TrainingSettings, progress: Progress) -> Material:
+        from penstock.training.redaction import redacted
+
+        platform = library.platform
+        shown = {document for row in found.heard.asked for _chunk, document in row["shown"]}
+        return cls(
+            library=library,
+            settings=settings,
+            readable=frozenset(audience.readable(platform, documents_of(found.asked) | shown, settings.audience)),
+            quotes_hidden=audience.quotes_hidden(platform, library.index, library.number, settings.audience),
+            clean=redacted if settings.redact else _as_it_is,
+            found=found,
+            progress=progress,
+        )
 
     @property
     def platform(self) -> Platform:
@@ -74,3 +91,7 @@ def facts(material: Material, one: Asked, placed: Placed, behind: Mapping[str, A
         "interactions": tuple(each["id"] for each in one.rows),
         **behind,
     }
+
+
+def _as_it_is(text: str) -> str:
+    return text

@@ -17,10 +17,10 @@ from sqlalchemy.engine import Row
 from penstock import wording
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
-from penstock.catalog.schema import documents, feedback, interactions, training_sets, training_sources
+from penstock.catalog.schema import documents, feedback, interactions, models, training_sets, training_sources
 from penstock.errors import TransientError, UnknownNameError, UsageError
 from penstock.ids import sha256
-from penstock.lake import Kind
+from penstock.lake import AlteredObjectError, Kind
 from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
 from penstock.purposes import Purpose
@@ -252,6 +252,12 @@ def shown(one: TrainingSet, count: int = SHOWN) -> list[dict[str, Any]]:
 
 def _read(platform: Platform, row: Row[Any]) -> TrainingSet:
     purpose = Purpose(row.purpose)
+    try:
+        examples = get(platform, purpose, row.data) if row.data else ()
+    except MissingObjectError:
+        raise MissingObjectError(_lost(platform, row, "is missing in the lake")) from None
+    except AlteredObjectError:
+        raise AlteredObjectError(_lost(platform, row, "was altered in the lake")) from None
     return TrainingSet(
         id=row.id,
         index=row.index_name,
@@ -262,5 +268,23 @@ def _read(platform: Platform, row: Row[Any]) -> TrainingSet:
         erased=row.erased,
         options=row.options,
         card=row.card,
-        examples=get(platform, purpose, row.data) if row.data else (),
+        examples=examples,
     )
+
+
+def _lost(platform: Platform, row: Row[Any], how: str) -> str:
+    with platform.catalog.read() as connection:
+        return f"training set {row.id} of {row.index_name!r} {how}; {to_mend(connection, row)}"
+
+
+def to_mend(connection: Connection, row: Row[Any]) -> str:
+    """What mends a set that the lake lost, or that was altered there.
+
+    No set is built where a lost one alone says what was asked, until it is dropped; one that a model learned cannot be.
+    """
+    build = f"`penstock trainset build {row.index_name} --for {row.purpose}`"
+    learned = connection.execute(select(models.c.id).where(models.c.set_id == row.id).limit(1)).first()
+    if learned:
+        return f"restore it from a backup, or, while the log still holds what it rests on, run {build}"
+    drop = f"`penstock trainset drop {row.index_name} {row.id} --why …`"
+    return f"restore it from a backup, or drop it by {drop}, then run {build}"

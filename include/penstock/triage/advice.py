@@ -13,6 +13,7 @@ from typing import Any
 
 from penstock import wording
 from penstock.promotion.gains import Gain
+from penstock.purposes import Purpose
 from penstock.triage.causes import Cause
 
 
@@ -32,9 +33,11 @@ class Step(StrEnum):
 
 MODELS = {
     Step.EMBEDDER: (Cause.RETRIEVAL, "questions with a document that is known to be right"),
-    Step.RERANKER: (Cause.RANKING, "passages that were judged, of questions that have a right one"),
-    Step.GENERATOR: (Cause.BEHAVIOUR, "answers that were corrected or well rated"),
+    Step.RERANKER: (Cause.RANKING, "questions with a right passage and others to rank below it"),
+    Step.GENERATOR: (Cause.BEHAVIOUR, "answers that were corrected or well rated, and that passages bear"),
 }
+"""What each is for, and what its examples are."""
+PURPOSES = {Step.EMBEDDER: Purpose.EMBEDDER, Step.RERANKER: Purpose.RERANKER, Step.GENERATOR: Purpose.GENERATOR}
 SURE = 0.025
 """The chance of a false gain that all the settings which were tried may have together, one-sided."""
 
@@ -49,7 +52,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that advice rests on. ``examples`` counts by model step, ``needed`` says from how many on tuning pays."""
+    """All that advice rests on. ``examples`` counts by model step, ``needed`` says from how many on tuning pays.
+
+    ``refused``: why nothing of what was said may be learned, where that is so.
+    """
 
     asked: int
     causes: Mapping[Cause, int]
@@ -58,6 +64,7 @@ class Findings:
     tried: Sequence[Tried]
     examples: Mapping[Step, int]
     needed: Mapping[Step, int]
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,8 @@ def _first(step: Step, better: Tried | None) -> bool:
 
 def _model(step: Step, found: Findings) -> Advice:
     cause, what = MODELS[step]
+    if found.refused:
+        return Advice(step, 0.0, f"not yet: {found.refused}")
     have, needed = found.examples.get(step, 0), found.needed[step]
     if have < needed:
         return Advice(step, 0.0, f"not yet: there are {have:,} {what}, and it takes {needed:,}")

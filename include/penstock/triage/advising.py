@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from penstock.errors import RefusedError
 from penstock.evaluation import judged
 from penstock.evaluation.asking import changed
 from penstock.evaluation.measures import MAIN
@@ -13,13 +14,12 @@ from penstock.evaluation.measuring import Result, measure_under
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.evaluation.running import sides
 from penstock.feedback.hearing import Heard, hear
-from penstock.feedback.saying import Kind
 from penstock.feedback.topics import topics_of
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gains import gain
 from penstock.retrieval.questions import QuestionVectors
-from penstock.triage.advice import MODELS, SURE, Advice, Findings, Step, Tried, advise
+from penstock.triage.advice import MODELS, PURPOSES, SURE, Advice, Findings, Step, Tried, advise
 from penstock.triage.causes import Cause
 from penstock.triage.evidence import everybody
 from penstock.triage.running import Judged, triage_of
@@ -39,23 +39,46 @@ FEWEST = 20
 def advice_for(
     platform: Platform, index: str, since: datetime | None = None, progress: Progress | None = None
 ) -> list[Advice]:
-    """What to do next about an index. Raises as ``triage`` does; asks each logged question once, whatever it tries."""
+    """What to do next about an index. Raises as ``triage`` does.
+
+    Asks each logged question once, whatever settings it tries, and once more for each model that it may be an example
+    for.
+    """
     progress = progress or Progress()
     heard = hear(platform, index, since)
     vectors = QuestionVectors(platform)
     found = triage_of(platform, index, heard, since, progress, vectors)
+    causes = Counter(one.verdict.cause for one in found.judged)
+    examples, refused = _examples(platform, index, causes, since, progress)
     missing = [row for row in heard.asked if row["id"] in _of(found.judged, Cause.MISSING) and row["query"]]
     return advise(
         Findings(
             asked=found.asked,
-            causes=Counter(one.verdict.cause for one in found.judged),
+            causes=causes,
             topics=[f"{one['topic']} ({one['asked']} asked)" for one in topics_of(platform, index, missing)],
             waiting=sorted({one.verdict.why for one in found.judged if one.verdict.cause is Cause.STALE}),
             tried=replayed(platform, index, known(platform, heard, found.judged), progress, vectors),
-            examples=_examples(heard, found.judged),
+            examples=examples,
             needed={step: platform.settings.index(index).training.min_examples for step in MODELS},
+            refused=refused,
         )
     )
+
+
+def _examples(
+    platform: Platform, index: str, causes: Mapping[Cause, int], since: datetime | None, progress: Progress
+) -> tuple[dict[Step, int], str]:
+    """What there is to learn from for each model that something is blamed on, and why nothing may be, if so."""
+    from penstock.training.counting import count  # which rests on triage
+
+    purposes = {PURPOSES[step]: step for step, (cause, _what) in MODELS.items() if causes.get(cause)}
+    if not purposes:
+        return {}, ""
+    try:
+        counts = count(platform, index, purposes, since, progress)
+    except RefusedError as error:
+        return {}, str(error)
+    return {purposes[purpose]: number for purpose, number in counts.items()}, ""
 
 
 def replayed(
@@ -92,31 +115,6 @@ def known(platform: Platform, heard: Heard, judgements: Sequence[Judged]) -> Que
             answers = dict.fromkeys(one.evidence.documents, 1)
             questions[one.question] = Question(one.interaction, one.question, answers, principals=who)
     return QuestionSet("log", tuple(questions.values()), private=True, by_id=True)
-
-
-def _examples(heard: Heard, judgements: Sequence[Judged]) -> dict[Step, int]:
-    known = {one.interaction for one in judgements if one.evidence.served}
-    right = [row for row in heard.asked if row["id"] in known or _liked(row["id"], heard)]
-    rated = sum(
-        one["kind"] == Kind.RATING and one["document_id"] is not None
-        for row in right
-        for one in heard.said.get(row["id"], ())
-    )
-    answered = sum(
-        bool(heard.of(row, Kind.CORRECTION)) or any(value > 0 for value in heard.ratings(row)) for row in heard.asked
-    )
-    return {
-        Step.EMBEDDER: len({row["query_digest"] for row in right}),
-        Step.RERANKER: rated,
-        Step.GENERATOR: answered,
-    }
-
-
-def _liked(interaction: str, heard: Heard) -> bool:
-    return any(
-        one["document_id"] and (one["kind"] == Kind.RIGHT_PASSAGE or (one["value"] or 0) > 0)
-        for one in heard.said.get(interaction, ())
-    )
 
 
 def _of(judgements: Sequence[Judged], cause: Cause) -> set[str]:

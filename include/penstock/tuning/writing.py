@@ -21,13 +21,15 @@ def discipline(
 
     ``format``: it is read as claims and nothing in it is unreadable. ``cited``: besides, each claim has quotes, and
     each quote stands in what was shown; a refusal counts where one is right. ``refused rightly``: it refuses where the
-    right answer does, and only there.
+    right answer does, and only there; not told where no right answer does.
     """
     values: dict[str, list[float]] = {"format": [], "cited": [], "refused rightly": []}
     for one in asked:
         found = read(answer(model, tokenizer, one, recipe.answer_tokens), one)
         for name, value in found.items():
             values[name].append(float(value))
+    if not any(one.refusal for one in asked):
+        del values["refused rightly"]
     return {name: intervals.score(each).to_dict() for name, each in values.items()}
 
 
