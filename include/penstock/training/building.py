@@ -17,12 +17,12 @@ from penstock.errors import RefusedError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.purposes import Purpose
-from penstock.training import audience, cards, dialogues, guarding, headings, ranked, remembering, sets
+from penstock.training import cards, dialogues, guarding, headings, ranked, remembering, sets
 from penstock.training.examples import KINDS, AnyExample, content_id
-from penstock.training.gathering import Asked, Gathered, gather
+from penstock.training.gathering import Asked, gather
 from penstock.training.groups import Member, document_tie
 from penstock.training.material import Draft, Maker, Material
-from penstock.training.passages import Library, documents_of
+from penstock.training.passages import Library
 from penstock.training.placing import Placed, place
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
@@ -61,7 +61,7 @@ def build(
     guards = guarding.read(platform, index, options.guards)
     library = Library.live(platform, index)
     found = gather(platform, index, settings, options.since)
-    material = _material(library, found, settings, progress or Progress())
+    material = Material.of(library, found, settings, progress or Progress())
 
     usable = maker.usable(material)
     asked = [one for one in usable if library.understands(one.where)]
@@ -82,26 +82,6 @@ def build(
         examples += _examples(purpose, headings.drafts(material, held_back, guards))
     card = cards.card(material, examples, guards.sets)
     return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
-
-
-def _material(library: Library, found: Gathered, settings: TrainingSettings, progress: Progress) -> Material:
-    from penstock.training.redaction import redacted
-
-    platform = library.platform
-    shown = {document for row in found.heard.asked for _chunk, document in row["shown"]}
-    return Material(
-        library=library,
-        settings=settings,
-        readable=frozenset(audience.readable(platform, documents_of(found.asked) | shown, settings.audience)),
-        quotes_hidden=audience.quotes_hidden(platform, library.index, library.number, settings.audience),
-        clean=redacted if settings.redact else _as_it_is,
-        found=found,
-        progress=progress,
-    )
-
-
-def _as_it_is(text: str) -> str:
-    return text
 
 
 def _members(platform: Platform, index: str, asked: Sequence[Asked]) -> list[Member]:
