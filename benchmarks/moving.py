@@ -60,7 +60,7 @@ class Moving(Platform):
 
 def make(home: Path, documents: int) -> None:
     """Publish an index, and stage a challenger's release beside it, as ``penstock.promotion.embedders`` builds one."""
-    from penstock import champions, manifest, quality, release, runs
+    from penstock import champions, quality, release, runs
     from penstock.progress import Progress
     from penstock.promotion import embedders
     from penstock.recipe import Recipe

@@ -74,11 +74,9 @@ def _of_a_retraining(connection: Connection, run: RunReport) -> State | None:
     if promoted is not None and promoted.at >= run.started_at:
         return _promoted(connection, promoted)
     why = promoting.hindrance(connection, run.index, facts["model"])
-    return (
-        (runs.REFUSED, f"model {facts['model']} passed the gate, and cannot be promoted any more: {why}")
-        if why
-        else None
-    )
+    if why is None:
+        return None
+    return runs.REFUSED, f"model {facts['model']} passed the gate, and cannot be promoted any more: {why}"
 
 
 def _promoted(connection: Connection, promoted: Row[object]) -> State:

@@ -6,7 +6,7 @@ purpose → frozen, with its card
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -87,14 +87,19 @@ def build(
 def _members(platform: Platform, index: str, asked: Sequence[Asked]) -> list[Member]:
     """The questions as they are grouped, those of earlier sets among them."""
     known = remembering.members(platform, index, {one.question for one in asked})
-    together: dict[str, Member] = dict(known)
-    for one in asked:  # a question may be asked under several filters
-        before = together.get(one.question)
-        right = [document_tie(document) for document in one.right]
-        ties = {f"session {session}" for session in one.sessions} | {*right[:1]}
-        others = {*right[1:], *(before.ties if before else ()), *(before.others if before else ())} - ties
-        together[one.question] = Member(one.question, one.query, tuple(sorted(ties)), tuple(sorted(others)))
-    return sorted(together.values(), key=lambda one: one.id)
+    under: dict[str, list[Asked]] = defaultdict(list)
+    for one in asked:
+        under[one.question].append(one)
+    now = {question: _member(those, known.get(question)) for question, those in under.items()}
+    return sorted((known | now).values(), key=lambda one: one.id)
+
+
+def _member(those: Sequence[Asked], before: Member | None) -> Member:
+    """One question, which may be asked under several filters; ``before``: what earlier sets hold of it."""
+    right = [[document_tie(document) for document in one.right] for one in those]
+    ties = {f"session {session}" for one in those for session in one.sessions} | {found[0] for found in right if found}
+    others = {tie for found in right for tie in found} | {*((*before.ties, *before.others) if before else ())}
+    return Member(those[0].question, those[-1].query, tuple(sorted(ties)), tuple(sorted(others - ties)))
 
 
 def _without_leaks(

@@ -27,11 +27,10 @@ TALK = [
 
 
 def check(name: str, folder: Path) -> None:
-    """Raise ``ModelError`` unless configuration, weights and tokenizer in ``folder`` can be read, and without its code.
+    """Raise ``ModelError`` unless configuration, weights and tokenizer in ``folder`` can be read.
 
-    ``name`` is what the recipe calls the base. No weight is loaded.
+    ``name`` is what the recipe calls the base, of which ``refuse_own_code`` was asked before. No weight is loaded.
     """
-    refuse_own_code(name, folder)
     _check_config(name, folder)
     for weights in sorted(folder.glob("*.safetensors")):
         _check_weights(name, weights)
