@@ -31,8 +31,8 @@ MODES = ("text", "vector", "hybrid")
 SHOWN = ("nDCG@10", "R@1", "R@5")
 
 
-def write(home: Path, names: list[str], model: Path | None = None) -> None:
-    """The corpora as folders of Markdown, and a configuration with an index on each, and the model if one is named."""
+def write(home: Path, names: list[str], model: Path | None = None, reranker: Path | None = None) -> None:
+    """The corpora as folders of Markdown, and a configuration with an index on each, with the models that are named."""
     lines = []
     for name in names:
         folder = home / "documents" / name
@@ -43,6 +43,8 @@ def write(home: Path, names: list[str], model: Path | None = None) -> None:
         lines += [f"[sources.{name}]", 'type = "folder"', f'path = "documents/{name}"', 'when_silent = ["public"]']
         lines += [f"[indexes.{name}]", f'sources = ["{name}"]']
         lines += [f"[indexes.{name}.embedder]", f'model = "{model}"'] if model else []
+        table = f"[indexes.{name}.retrieval.rerank]"
+        lines += [table, 'backend = "local"', f'model = "{reranker}"'] if reranker else []
     (home / "penstock.toml").write_text("\n".join([f'home = "{home / "home"}"', *lines]))
 
 

@@ -40,6 +40,7 @@ from benchmarks import (
     serving,
     small_sync,
     tuning,
+    whole,
 )
 from benchmarks.bench import FIRST_COMMIT, SITE, Bench, Page, say
 from benchmarks.replay import REPOSITORY, absent, data_folder
@@ -243,6 +244,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], Page]]] = {
     "retrieval": (retrieval.DATA, retrieval.part),
     "refusing": (refusing.CLAPNQ, refusing.part),
     "tuning": (tuning.DATA, tuning.part),
+    "whole": (tuning.DATA, whole.part),
     "chunking": ("chunking", script("chunking", "Chunking", "--data", str(data_folder()))),
     "parsing": ("parse", script("parsing", "Parsing", "--data", str(data_folder()))),
 }

@@ -113,8 +113,8 @@ def questions(split: str) -> dict[str, tuple[str, list[str]]]:
 # -- what is learned from ---------------------------------------------------------------------------------------------
 
 
-def prepare(home: Path) -> Any:
-    """The platform with the passages published and the feedback imported."""
+def prepare(home: Path, recipe: str = "") -> Any:
+    """The platform with the passages published and the feedback imported; ``recipe`` is one more."""
     from penstock import feedback
     from penstock.platform import Platform
     from penstock.settings import load
@@ -125,7 +125,7 @@ def prepare(home: Path) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     recipes = (RECIPE.format(data=data, seed=seed, negatives=NEGATIVES.get(data, 0)) for data, seed in RUNS)
-    (home / "penstock.toml").write_text("".join([CONFIG, *recipes]), encoding="utf-8")
+    (home / "penstock.toml").write_text("".join([CONFIG, *recipes, recipe]), encoding="utf-8")
     write_old_pairs(home)
     platform = Platform(load(home / "penstock.toml"))
     report = sync(platform, INDEX)
