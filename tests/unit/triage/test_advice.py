@@ -54,7 +54,7 @@ def test_too_few_examples_are_counted_and_nothing_is_tuned() -> None:
     found = replace(QUIET, causes={Cause.BEHAVIOUR: 9}, examples={Step.GENERATOR: 120})
     assert steps(found) == []
     assert (
-        "not yet: there are 120 answers that were corrected or well rated, and that passages bear, and it takes 500"
+        "not yet: it takes 500 answers that were corrected or well rated, and that passages bear, 120 so far"
         in [one.why for one in advise(found)]
     )
 
