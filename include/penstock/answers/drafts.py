@@ -12,6 +12,11 @@ from penstock.chunking import sentences
 
 MAX_CLAIM_CHARS = 2000
 PARAGRAPH = "\n\n"
+MAX_STREAMED_CHARS = 20_000
+"""An object that is longer and still open is read once more at the end, and no more with every piece that comes."""
+MAX_BROKEN = 1_000
+"""So many objects that are no JSON are enough to tell that no claims come: what is left is read no further."""
+_OBJECT = re.compile(r'\{(?=\s*["}])')
 _CLAIM = re.compile(r'\{\s*"claims?"')
 _LIST = re.compile(r'\{\s*"claims"\s*:\s*\[')
 _DECODER = json.JSONDecoder()
@@ -29,13 +34,13 @@ class DraftReader:
 
     def __init__(self) -> None:
         self.unreadable = self.silent = False
-        self._waiting = ""
+        self._waiting, self._from, self._endless = "", 0, False
         self._prose: list[str] = []
         self._objects = 0
 
     def feed(self, piece: str) -> Iterator[Draft]:
         self._waiting += piece
-        if "}" in piece:
+        if "}" in piece and not self._endless:
             yield from self._drafts(last=False)
 
     def end(self) -> Iterator[Draft]:
@@ -51,22 +56,28 @@ class DraftReader:
     def _drafts(self, last: bool) -> Iterator[Draft]:
         if not self._past_thoughts():
             return
-        while (at := self._waiting.find("{")) >= 0:
+        begun, at, broken = 0, self._from, 0
+        while broken < MAX_BROKEN and (found := _OBJECT.search(self._waiting, at)):
+            at = found.start()
             if opening := _LIST.match(self._waiting, at):
-                self._take(at, opening.end())
+                self._prose.append(self._waiting[begun:at])
+                begun = at = opening.end()
                 self._objects += 1
                 continue
             try:
                 value, end = _DECODER.raw_decode(self._waiting, at)
             except (ValueError, RecursionError):
                 if not last:
-                    return  # not all of it is here
+                    self._endless = len(self._waiting) - at > MAX_STREAMED_CHARS
+                    break  # not all of it is here
                 self.unreadable |= bool(_CLAIM.match(self._waiting, at))
-                self._take(at + 1, at + 1)
+                at, broken = at + 1, broken + 1
                 continue
-            self._take(at, end)
-            self._prose.append(PARAGRAPH)
+            self._prose += [self._waiting[begun:at], PARAGRAPH]
+            begun = at = end
             yield from self._of(value)
+        at = at if found else max(begun, self._waiting.rfind("{"))  # behind its last brace one may still begin
+        self._waiting, self._from = self._waiting[begun:], at - begun
 
     def _past_thoughts(self) -> bool:
         """Whether the answer itself has begun: some models think aloud before."""
@@ -75,12 +86,8 @@ class DraftReader:
             return True
         _, ended, after = self._waiting.partition(end)
         if ended:
-            self._waiting = after
+            self._waiting, self._from = after, 0
         return bool(ended)
-
-    def _take(self, prose: int, end: int) -> None:
-        self._prose.append(self._waiting[:prose])
-        self._waiting = self._waiting[end:]
 
     def _of(self, value: dict[str, Any]) -> Iterator[Draft]:
         listed = value.get("claims")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -110,6 +112,27 @@ def test_a_claim_that_is_no_json_is_told() -> None:
 )
 def test_no_garbage_is_an_error(text: str) -> None:
     assert all(len(draft.text) <= 2000 for draft in read(text, 5_000))
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "{" * 50_000,
+        '{"a":' * 10_000,
+        '{"claim": "x" ' * 5_000,
+        '{"claim": "x", "quotes": [' + '"so it is}", ' * 8_000,
+    ],
+    ids=["braces", "nested", "claims that nothing closes", "a claim without an end"],
+)
+def test_of_a_model_that_repeats_itself_not_all_is_read_anew_for_every_brace(garbage: str) -> None:
+    """Each reading goes over what there is by then: a loop of 900 kB took two minutes of a processor."""
+    called: Counter[str] = Counter()
+    sys.setprofile(lambda frame, event, _: called.update([frame.f_code.co_name]) if event == "call" else None)
+    try:
+        read(garbage, 40)
+    finally:
+        sys.setprofile(None)
+    assert called["raw_decode"] <= 1_000
 
 
 @given(st.text(alphabet='{}[]":,claimsquotes \n1\\', max_size=200), st.integers(1, 30))
