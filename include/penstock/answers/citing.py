@@ -5,6 +5,7 @@ So are those that bear no claim, see ``bearing``.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from itertools import chain
 
 from penstock.answers import bearing
 from penstock.answers.base import BESIDE, Draft, DraftQuote
-from penstock.answers.locating import Span, locate
+from penstock.answers.locating import Folded, Span, locate
 from penstock.answers.results import Claim, Quote
 from penstock.records import Parsed
 from penstock.retrieval import Passage
@@ -20,6 +21,8 @@ from penstock.retrieval.places import Served
 
 NO_SUCH_PASSAGE, NOT_IN_PASSAGE, NOT_IN_SOURCE = "no such passage", "not in the passage", "not in the source"
 ELLIPSES = ("[…]", "[...]", "…", "...")
+MARK = re.compile(r"\s*(\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\])")
+"""Such as [1], [2, 3] or [4-6]."""
 WORDS_TO_LOOK_ELSEWHERE = 4
 """A quote of so many words whose passage is misnumbered is looked for in the others; fewer stand anywhere by chance."""
 
@@ -35,6 +38,7 @@ class Citer:
 
     def __init__(self, passages: Sequence[Passage], stored: Stored) -> None:
         self._passages, self._stored = passages, stored
+        self._texts = [Folded(one.text) for one in passages]
         self._numbers: dict[tuple[str, int, int], Quote] = {}
         self.dropped: Counter[str] = Counter()
 
@@ -47,8 +51,9 @@ class Citer:
         self.dropped[BESIDE] += 1
 
     def check(self, draft: Draft) -> Claim:
-        held = [number for quote in draft.quotes for number in self._check(draft.text, quote)]
-        return Claim(draft.text, tuple(dict.fromkeys(held)), unsupported=not held)
+        text = _without_marks(draft)
+        held = [number for quote in draft.quotes for number in self._check(text, quote)]
+        return Claim(text, tuple(dict.fromkeys(held)), unsupported=not held)
 
     def _check(self, claim: str, quote: DraftQuote) -> Iterator[int]:
         if not 1 <= quote.passage <= len(self._passages):
@@ -72,7 +77,7 @@ class Citer:
         if len(quote.text.split()) >= WORDS_TO_LOOK_ELSEWHERE:
             places += [place for place in range(len(self._passages)) if place != places[0]]
         for place in places:
-            if spans := _spans(quote.text, self._passages[place].text):
+            if spans := _spans(quote.text, self._texts[place]):
                 return [(place, span) for span in spans]
         return []
 
@@ -88,6 +93,13 @@ class Citer:
             known = _quote(len(self._numbers) + 1, text, place, passage, _page(stored.parsed, start), start)
             self._numbers[passage.document_id, start, end] = known
         return known.number
+
+
+def _without_marks(draft: Draft) -> str:
+    """The claim without the marks of citations that the model wrote itself: readers would take them for ours, which
+    were checked. One that stands in a quote is the document's own, and a claim of nothing else stays as it is."""
+    text = MARK.sub(lambda found: found[0] if any(found[1] in one.text for one in draft.quotes) else "", draft.text)
+    return text.strip() or draft.text
 
 
 def _quote(number: int, text: str, place: int, passage: Passage, page: int | None, start: int) -> Quote:
@@ -107,7 +119,7 @@ def _quote(number: int, text: str, place: int, passage: Passage, page: int | Non
     )
 
 
-def _spans(quote: str, text: str) -> list[Span]:
+def _spans(quote: str, text: Folded) -> list[Span]:
     """Where the quote stands; of one with words left out (…) where each part does; none where any part does not."""
     if whole := locate(quote, text):
         return [whole]

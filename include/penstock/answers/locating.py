@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 _FOLDED = {
@@ -25,24 +26,38 @@ class Span(NamedTuple):
 class Folded:
     """A text without case, space and typography, and for each character left the offset that it came from.
 
+    Folding waits until it is needed, and is done once however many quotes are looked for in the text.
+
     >>> Folded("“A  Weir”").letters
     '"aweir"'
     """
 
     def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def letters(self) -> str:
+        return self._folded[0]
+
+    @property
+    def offsets(self) -> list[int]:
+        return self._folded[1]
+
+    @cached_property
+    def _folded(self) -> tuple[str, list[int]]:
         letters: list[str] = []
-        self.offsets: list[int] = []
-        for offset, character in enumerate(text):
+        offsets: list[int] = []
+        for offset, character in enumerate(self.text):
             plain = _FOLDED.get(character)
             if plain is None:
                 plain = "" if character.isspace() else unicodedata.normalize("NFKD", character).casefold()
             letters.append(plain)
-            self.offsets.extend([offset] * len(plain))
-        self.letters = "".join(letters)
+            offsets.extend([offset] * len(plain))
+        return "".join(letters), offsets
 
 
-def locate(quote: str, text: str) -> Span | None:
-    """The first place in ``text`` that holds the whole ``quote`` and cuts no word; ``None`` where there is none.
+def locate(quote: str, source: str | Folded) -> Span | None:
+    """The first place in a text that holds the whole ``quote`` and cuts no word; ``None`` where there is none.
 
     Signs around a quote (its own quotation marks, a full stop that the source does not have) may be missing.
 
@@ -52,13 +67,14 @@ def locate(quote: str, text: str) -> Span | None:
     >>> locate("week of rivers", text) is None
     True
     """
-    quote = quote.strip()
+    hay = source if isinstance(source, Folded) else Folded(source)
+    quote, text = quote.strip(), hay.text
     if not any(character.isalnum() for character in quote):
         return None
     exact = _places(quote, text)
     if found := next((span for span in exact if _whole_words(text, span)), None):
         return found
-    needle, hay = Folded(quote).letters, Folded(text)
+    needle = Folded(quote).letters
     for sought in dict.fromkeys((needle, _without_signs_around(needle))):
         for at, end in _places(sought, hay.letters) if sought else ():
             span = Span(hay.offsets[at], hay.offsets[end - 1] + 1)

@@ -50,6 +50,24 @@ def test_a_quote_that_stands_there_is_cited_with_its_page_and_span() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "quote", "shown"),
+    [
+        ("It is paid £240 [1].", "is paid £240", "It is paid £240."),
+        ("It is paid [2, 3] £240. [1]", "is paid £250", "It is paid £240."),
+        ("The alarm [1–3] rings.", "rings", "The alarm rings."),
+        ("See page [7] of it.", "see page [7]", "See page [7] of it."),
+        ("An array[0] is meant.", "The array[0]", "An array[0] is meant."),
+        ("[1]", "so", "[1]"),
+        ("It was built in [1998].", "so", "It was built in [1998]."),
+    ],
+)
+def test_marks_that_a_model_writes_itself_are_not_taken_for_citations(written: str, quote: str, shown: str) -> None:
+    """Models write [1] behind what they make up, and [2] for the second passage where our second quote is another."""
+    claim = Citer(PASSAGES, STORED).check(Draft(written, (DraftQuote(1, quote),)))
+    assert claim.text == shown
+
+
+@pytest.mark.parametrize(
     ("quote", "reason"),
     [
         ((1, "A week of river watch is paid £250"), NOT_IN_PASSAGE),

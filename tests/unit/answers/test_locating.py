@@ -74,3 +74,12 @@ def test_what_is_found_reads_as_the_quote_does(text: str, data: st.DataObject) -
 def test_folding_keeps_an_offset_for_each_letter() -> None:
     folded = Folded("ﬁn ß")
     assert (folded.letters, folded.offsets) == ("finss", [0, 0, 1, 3, 3])
+
+
+def test_a_text_is_folded_once_for_all_its_quotes() -> None:
+    text = Folded(TEXT)
+    assert locate("is paid £240", text) == locate("is paid £240", TEXT)
+    assert locate("IS PAID £240", text) == locate("IS PAID £240", TEXT)
+    letters = text.letters
+    locate("cafe weir", text)
+    assert text.letters is letters
