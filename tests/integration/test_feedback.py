@@ -379,6 +379,24 @@ def test_the_report_counts_what_is_there(w: Workspace) -> None:
     assert "http" not in drawn.replace("http://www.w3.org", "")
 
 
+@ON_SQLITE
+def test_a_rating_of_the_one_passage_that_was_shown_is_of_the_whole(w: Workspace) -> None:
+    """A log of single passages, each of them rated, told of 1,296 ratings and that no question was rated down."""
+    rated = {"rating": "down", "passage": "bread.md", "at": "2026-05-04"}
+    rows = [
+        {"question": "who bakes?", "shown": ["bread.md"], **rated},
+        {"question": "who grinds?", "shown": ["bread.md", "mill.md"], **rated},
+    ]
+    feedback.import_files(w.platform, "main", [log(w, rows)])
+    report = feedback.report(w.platform, "main")
+    assert [(one["question"], one["sum"]) for one in report["worst"]] == [("who bakes?", -1.0)]
+    assert [(one["from"], one["down"]) for one in report["ratings"]] == [("2026-05-04", 1)]
+    assert [one["topic"] for one in report["topics"]] == ["who bakes?"]
+    assert (report["volumes"]["rated_down"], report["volumes"]["mean_rating"]) == (1, -1.0)
+    (bread,) = (one for one in report["documents"] if one["document"] == "docs:bread.md")
+    assert (bread["ratings"], bread["mean"]) == (2, -1.0)
+
+
 @pytest.mark.parametrize("periods", [1, 62, 105, 300])
 def test_the_chart_is_no_wider_than_its_page(periods: int) -> None:
     made = chart([{"from": "2026-05-01", "silence_before": 9, "ratings": 3, "up": 2, "down": 1}] * periods)

@@ -50,14 +50,28 @@ def report(platform: Platform, index: str, since: datetime | None = None, topics
     }
 
 
+def _of_the_whole(row: Row, heard: Heard) -> list[Row]:
+    """Ratings of all that was shown; or else those of its one passage, where that is all that was shown.
+
+    Not so of an answer: it says more, or other things, than its passage.
+    """
+    given = heard.of(row, Kind.RATING)
+    whole = [one for one in given if one["document_id"] is None]
+    return whole or (given if len(row["shown"]) == 1 and row["refused"] is None else [])
+
+
+def _values(row: Row, heard: Heard) -> list[float]:
+    return [one["value"] for one in _of_the_whole(row, heard)]
+
+
 def _went_badly(row: Row, heard: Heard) -> bool:
-    ratings = heard.ratings(row)
+    ratings = _values(row, heard)
     return bool(row["refused"]) or bool(ratings and fmean(ratings) < 0)
 
 
 def _volumes(heard: Heard) -> dict[str, Any]:
     kinds = Counter(one["kind"] for rows in heard.said.values() for one in rows)
-    ratings = [value for row in heard.asked for value in heard.ratings(row)]
+    ratings = [value for row in heard.asked for value in _values(row, heard)]
     return {
         "interactions": len(heard.asked),
         "imported": sum(row["origin"] == IMPORTED for row in heard.asked),
@@ -74,11 +88,11 @@ def _volumes(heard: Heard) -> dict[str, Any]:
 
 
 def _over_time(heard: Heard) -> list[dict[str, Any]]:
-    """Ratings of whole answers by the day, week or month in which they were given.
+    """Ratings of all that was shown by the day, week or month in which they were given.
 
     ``silence_before``: so many periods without a rating came before this one and are left out, see ``SILENCE``.
     """
-    given = [one for row in heard.asked for one in heard.of(row, Kind.RATING) if one["document_id"] is None]
+    given = [one for row in heard.asked for one in _of_the_whole(row, heard)]
     if not given:
         return []
     moments = [datetime.fromtimestamp(one["at"], UTC) for one in given]
@@ -140,7 +154,7 @@ def _worst(heard: Heard) -> list[dict[str, Any]]:
         asked[row["query_digest"]].append(row)
     found = []
     for rows in asked.values():
-        ratings = [value for row in rows for value in heard.ratings(row)]
+        ratings = [value for row in rows for value in _values(row, heard)]
         if sum(ratings) >= 0:
             continue
         remarks = [
