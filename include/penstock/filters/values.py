@@ -123,15 +123,18 @@ def value_of(type_: FieldType, text: str) -> Value | tuple[str, ...] | None:
 
 
 def unreadable(fields: Mapping[str, str], types: Mapping[str, FieldType]) -> dict[str, FieldType]:
-    """The fields of a document whose text is not of their type: filters take it for missing. A blank one is missing.
+    """The fields of a document whose text is not of their type: filters take it for missing.
 
-    >>> unreadable({"year": "abc", "author": "abc", "published": ""}, {"year": "number", "published": "date"})
+    One that is blank, or an empty list, is missing and says so itself.
+
+    >>> types = {"year": "number", "published": "date", "tags": "texts"}
+    >>> unreadable({"year": "abc", "author": "abc", "published": "", "tags": "[]"}, types)
     {'year': 'number'}
     """
     return {
         name: types[name]
         for name, text in fields.items()
-        if name in types and text.strip(" ,") and value_of(types[name], text) is None
+        if name in types and text.strip(" ,") not in ("", "[]") and value_of(types[name], text) is None
     }
 
 
