@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from penstock.errors import UsageError, did_you_mean
 from penstock.evaluation.questions import Question, QuestionSet
+from penstock.records import NOBODY
 from penstock.source_settings import Section
 from penstock.words import is_blank
 
@@ -63,6 +64,8 @@ def _question(text: str, place: str) -> Question:
         raise UsageError(f"{place}: the question is blank; write what people would ask")
     if line.must_pass and not line.keys:
         raise UsageError(f"{place}: must_pass needs keys: name the documents that answer it")
+    if NOBODY in line.principals:
+        raise UsageError(f"{place}: {NOBODY!r} is not a reader: it marks what no one may see; leave it out")
     if named := next((key for key in line.keys if key in line.id), None):
         raise UsageError(
             f"{place}: id {line.id!r} holds the name of document {named!r}, and ids are kept when a document is "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock import champions, manifest, whereabouts
-from penstock.errors import UsageError
+from penstock.errors import NAMES_SHOWN, UsageError
 from penstock.evaluation import asking, documents, keeping
 from penstock.evaluation.asking import Side
 from penstock.evaluation.comparing import Comparison, Move, compare
@@ -101,6 +101,7 @@ def evaluate(
         why = ", ".join(sorted(set(mine.absent.values())))
         raise UsageError(
             f"none of {count(len(mine.absent), 'question')} of {questions.name} can be asked of {index!r}: {why}"
+            + _never_listed(mine)
         )
     comparison = compare(mine, its) if its else None
     before = keeping.keep(platform, index, its) if its else None
@@ -113,6 +114,17 @@ def evaluate(
     ]
     ids = {id_ for result in shown for id_ in (*result.documents[:RANKS_SHOWN], *result.relevant)}
     return Evaluated(index, number, mine, its, comparison, documents.names(platform, ids))
+
+
+def _never_listed(measured: Measured) -> str:
+    """Which documents no source ever listed, and how they are named; blank where that is not what is wrong."""
+    unknown = [one for one in measured.questions.questions if measured.absent.get(one.id) == documents.UNKNOWN]
+    names = sorted({name for one in unknown for name in one.answers})
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    shown = ", ".join(map(repr, names[:NAMES_SHOWN]))
+    return f"; no source of it ever listed {shown}{more}: write keys as `penstock search` shows them"
 
 
 def sides(

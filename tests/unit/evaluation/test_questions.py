@@ -71,6 +71,10 @@ GOOD = '{"id": "a", "question": "b?", "keys": ["c.md"]}'
             "'keys' is missing; name the documents that answer it, or write [] where none does",
         ),
         ('{"id": "b", "question": " ", "keys": []}', "the question is blank; write what people would ask"),
+        (
+            '{"id": "b", "question": "who?", "keys": ["a"], "principals": ["nobody"]}',
+            "'nobody' is not a reader: it marks what no one may see; leave it out",
+        ),
         ('{"id": "b", "question": "\\u200b", "keys": []}', "the question is blank; write what people would ask"),
         ('{"id": "b", "question": "?", "keys": [], "spam": "x"}', "unknown key 'spam'; did you mean 'span'?"),
         ('{"id": "b", "question": "?", "keys": "x"}', "keys: 'x' will not do: Input should be a valid tuple"),
