@@ -177,6 +177,7 @@ def evaluating(shell: Shell) -> None:
     ask = ("evaluate", "notes", "golden.jsonl")
     shell.tell("evaluate", *ask, "--against", "1,mode=text", "-o", "how.html", "--json")
     shell.tell("evaluate people", *ask)
+    shell.tell("evaluate to nowhere", *ask, "-o", "nowhere/how.html")
     shell.tell("evaluate history", "evaluate", "notes", "--history", "--json")
     shell.tell("evaluate nothing", "evaluate", "notes")
 
@@ -385,6 +386,9 @@ def test_questions_with_known_answers_are_measured_and_kept(story: dict[str, Sai
     assert said.endswith("  not asked, unknown: treasure\n")
     history = [(one["release"], one["set_name"]) for one in story["evaluate history"].json]
     assert history == [(1, "golden"), (2, "golden"), (2, "golden")]
+    nowhere = story["evaluate to nowhere"]  # no question was asked for it: the history has none
+    assert (nowhere.code, nowhere.out) == (2, "")
+    assert "--out nowhere/how.html: No such file or directory; name a file in a folder that" in nowhere.err
     assert story["evaluate nothing"].code == 2
     assert "name a file of golden questions or a BEIR folder" in story["evaluate nothing"].err
 

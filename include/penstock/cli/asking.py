@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app
-from penstock.cli.parts import Index, Json, Since, Where, emit, opened, progress_shown, who, write_page
+from penstock.cli.parts import Index, Json, Since, Where, emit, opened, progress_shown, require_place, who, write_page
 
 
 @app.command()
@@ -134,6 +134,7 @@ def evaluate(
         raise UsageError("--judge is about answers; add --answers")
     if answers and (against is not None or changes or history):
         raise UsageError("--answers grades the answers of one release; leave --against, --with and --history out")
+    require_place(out)
     with opened() as platform:
         if history:
             chosen = judged.NAME if feedback else evaluation.read(questions, split).name if questions else None

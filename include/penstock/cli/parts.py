@@ -99,10 +99,29 @@ def ended(report: RunReport, as_json: bool) -> None:
     raise typer.Exit(report.exit_code)
 
 
+def require_place(out: Path | None) -> None:
+    """Find out before the work, which may take minutes and a model's tokens, whether its page can be written.
+
+    Raises ``UsageError``."""
+    if out is None:
+        return
+    with _said_of(out):
+        there = out.exists()
+        out.open("ab").close()
+        if not there:
+            out.unlink()
+
+
 def write_page(out: Path, page: str) -> None:
+    with _said_of(out):
+        out.write_text(page, encoding="utf-8")
+
+
+@contextmanager
+def _said_of(out: Path) -> Iterator[None]:
     from penstock.errors import UsageError
 
     try:
-        out.write_text(page, encoding="utf-8")
+        yield
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror}; name a file in a folder that can be written") from None

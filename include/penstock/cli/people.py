@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.app import app, feedback, interactions, keys
-from penstock.cli.parts import Index, Json, Since, Why, emit, opened, progress_shown, who, write_page
+from penstock.cli.parts import Index, Json, Since, Why, emit, opened, progress_shown, require_place, who, write_page
 
 
 @interactions.command("export")
@@ -128,6 +128,7 @@ def feedback_report(
     from penstock import display, feedback
     from penstock.moments import parse_moment
 
+    require_place(out)
     with opened() as platform:
         found = feedback.report(platform, index, parse_moment(since), topics)
     if out is not None:
