@@ -76,6 +76,18 @@ def when(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
 
 
+PLURALS = {
+    "interaction": "interactions",
+    "search": "searches",
+    "answer": "answers",
+    "rating": "ratings",
+    "comment": "comments",
+    "correction": "corrections",
+    "right-passage": "right-passages",
+}
+"""Of what people ask and say; what is not here is written alike."""
+
+
 def listed(counts: Mapping[str, int], nothing: str = "nothing", plurals: Mapping[str, str] | None = None) -> str:
     """Name what is not zero; ``plurals`` are those of names that have one.
 

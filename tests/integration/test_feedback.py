@@ -374,6 +374,7 @@ def test_the_report_counts_what_is_there(w: Workspace) -> None:
     assert sum(one["ratings"] for one in report["ratings"]) == 4
     assert {topic["topic"].casefold() for topic in report["topics"]} == {"where is the key?", "who grinds barley"}
     drawn = page(report)
+    assert "5 ratings, 2 comments, 1 right-passage" in drawn
     assert "&lt;b&gt;no&lt;/b&gt; 1" in drawn
     assert "<b>no</b>" not in drawn
     assert "http" not in drawn.replace("http://www.w3.org", "")

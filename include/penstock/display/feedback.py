@@ -11,15 +11,6 @@ from penstock.display.paper import BAD, GOOD, QUIET, STRONG, WARN
 BAD_SHOWN = 20
 BAR_CELLS = 24
 QUESTION_CHARS = 72
-PLURALS = {
-    "interaction": "interactions",
-    "search": "searches",
-    "answer": "answers",
-    "rating": "ratings",
-    "comment": "comments",
-    "correction": "corrections",
-    "right-passage": "right-passages",
-}
 
 
 def imported(done: dict[str, Any]) -> None:
@@ -30,7 +21,10 @@ def imported(done: dict[str, Any]) -> None:
     paper.rows([(name, f"{count:,}") for name, count in {**counts, "bad": len(done["bad"])}.items()], right=(1,))
     new = {"interaction": done["interactions"], "feedback": done["feedback"]}
     known = {"interaction": done["known_interactions"], "feedback": done["known_feedback"]}
-    table = [("new", wording.listed(new, plurals=PLURALS)), ("known already", wording.listed(known, plurals=PLURALS))]
+    table = [
+        ("new", wording.listed(new, plurals=wording.PLURALS)),
+        ("known already", wording.listed(known, plurals=wording.PLURALS)),
+    ]
     paper.rows([((name, QUIET), held) for name, held in table])
     for warning in done["warnings"]:
         paper.line("  ", (warning, WARN))
@@ -77,15 +71,15 @@ def _question(one: dict[str, Any]) -> str:
 
 def _volumes(found: dict[str, Any]) -> None:
     asked = wording.count(found["interactions"], "interaction")
-    also = {name: found[PLURALS.get(name, name)] for name in ("imported", "search", "answer", "refused")}
-    paper.prose(f"{asked}  ", (wording.listed(also, plurals=PLURALS), QUIET), hang=2)
+    also = {name: found[wording.PLURALS.get(name, name)] for name in ("imported", "search", "answer", "refused")}
+    paper.prose(f"{asked}  ", (wording.listed(also, plurals=wording.PLURALS), QUIET), hang=2)
     paper.prose(f"{found['with_feedback']:,} with feedback  ", (_kinds(found), QUIET), hang=2)
 
 
 def _kinds(found: dict[str, Any]) -> str:
     mean = "" if found["mean_rating"] is None else f"; mean rating {found['mean_rating']:+.2f}"
     later = f"; {found['overtaken']:,} said otherwise later" if found["overtaken"] else ""
-    return wording.listed(found["feedback"], plurals=PLURALS) + mean + later
+    return wording.listed(found["feedback"], plurals=wording.PLURALS) + mean + later
 
 
 def _ratings(periods: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any
 
 from penstock.reports import environment
-from penstock.wording import count
+from penstock.wording import PLURALS, count, listed
 
 MOST_DOCUMENTS = 200
 HEIGHT, WIDEST_STEP, FILLED = 160, 18.0, 0.78
@@ -20,7 +20,9 @@ WIDTH, AXIS, LABEL_WIDTH = 1080, 36, 80
 def page(report: Mapping[str, Any]) -> str:
     """HTML of what ``report.report`` returns; nothing is loaded from elsewhere."""
     template = environment().get_template("feedback.html")
-    return template.render(report=report, chart=chart(report["ratings"]), most=MOST_DOCUMENTS, now=time.time())
+    said = listed(report["volumes"]["feedback"], "Nobody has said anything yet.", PLURALS)
+    course = chart(report["ratings"])
+    return template.render(report=report, said=said, chart=course, most=MOST_DOCUMENTS, now=time.time())
 
 
 def chart(periods: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
