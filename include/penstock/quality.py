@@ -57,6 +57,14 @@ class Gate:
     meaning: str
 
 
+def require_questions(platform: Platform, index: str) -> None:
+    """Raise ``ConfigError`` where the golden questions cannot be read: said before the work that they are to judge."""
+    if (golden := platform.settings.index(index).gates.golden) is not None:
+        from penstock.evaluation import gate
+
+        gate.read(platform, index, golden)
+
+
 def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gate]:
     """Run every gate over a staged release and keep the verdicts; also keeps the raw results in the lake.
 

@@ -117,6 +117,8 @@ def open_plan(platform: Platform, run: Run, on: Ground, only: str | None, verify
     with run.clock("access"):
         run.counts["access_changed"] = apply_access(platform, plan.access, run.lease)
     plan.require_a_listing()
+    if plan.work or plan.removed:
+        quality.require_questions(platform, run.index)
     if verify:
         forget_lost_packs(platform)
     return plan
@@ -126,6 +128,7 @@ def open_rebuild(platform: Platform, run: Run, on: Ground) -> list[Work]:
     """The work of a reindex. Raises ``UsageError`` where there is no release to rebuild."""
     if on.base == 0:
         raise UsageError(f"index {run.index!r} has no release to rebuild; run `penstock sync {run.index}`")
+    quality.require_questions(platform, run.index)
     work = rebuild_work(platform, run.index, on.base)
     run.counts.update(listed=len(work), work=len(work))
     return work

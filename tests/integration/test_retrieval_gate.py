@@ -129,6 +129,20 @@ def test_a_file_that_cannot_be_read_ends_the_run_before_anything_is_published(gu
         assert manifest.pointer(connection, "main") == (None, False)
 
 
+def test_a_file_that_cannot_be_read_leaves_a_release_that_waits_to_its_person(guarded: Workspace) -> None:
+    """The run staged all its work, put the waiting release out of reach, and only then read the file."""
+    guarded.sync()
+    guarded.write("dams.md", "# Nothing\n\nAll of this was lost in the fire.\n")
+    assert guarded.sync().state == "waiting"
+    golden_of(guarded).write_text("{")
+    guarded.write("mills.md", "# The mill\n\nIt burnt down too.\n")
+    with pytest.raises(ConfigError, match=r"indexes\.main\.gates\.golden: .*golden\.jsonl, line 1: this is not JSON"):
+        guarded.sync()
+    with guarded.platform.catalog.read() as connection:
+        assert manifest.release_row(connection, "main", 2).state == "waiting"
+    release.approve(guarded.platform, "main", 2, WHO, "the dam is gone")
+
+
 def test_a_question_on_a_new_field_is_not_asked_of_the_release_before(guarded: Workspace) -> None:
     guarded.sync()
     with golden_of(guarded).open("a") as file:

@@ -36,7 +36,7 @@ def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gat
     settings = platform.settings.index(index).gates
     if settings.golden is None:
         return []
-    questions = _read(platform, index, settings.golden)
+    questions = read(platform, index, settings.golden)
     with platform.catalog.read() as connection:
         row = manifest.release_row(connection, index, number)
         collection = manifest.generation_row(connection, index, row.generation).collection
@@ -57,7 +57,8 @@ def check(platform: Platform, index: str, number: int, lease: Lease) -> list[Gat
     return [*found, must_pass_gate(staged)] if any(one.must_pass for one in questions.questions) else found
 
 
-def _read(platform: Platform, index: str, path: Path) -> QuestionSet:
+def read(platform: Platform, index: str, path: Path) -> QuestionSet:
+    """The golden questions of an index. Raises ``ConfigError`` naming the setting, the file and its line."""
     try:
         return golden.read(path)
     except UsageError as error:
