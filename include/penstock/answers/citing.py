@@ -96,8 +96,10 @@ class Citer:
 
 
 def _without_marks(draft: Draft) -> str:
-    """The claim without the marks of citations that the model wrote itself: readers would take them for ours, which
-    were checked. One that stands in a quote is the document's own, and a claim of nothing else stays as it is."""
+    """The claim without marks that the model wrote itself: readers would take them for ours, which were checked.
+
+    One that stands in a quote is the document's own, and a claim of nothing else stays as it is.
+    """
     text = MARK.sub(lambda found: found[0] if any(found[1] in one.text for one in draft.quotes) else "", draft.text)
     return text.strip() or draft.text
 

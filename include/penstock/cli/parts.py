@@ -102,7 +102,8 @@ def ended(report: RunReport, as_json: bool) -> None:
 def require_place(out: Path | None) -> None:
     """Find out before the work, which may take minutes and a model's tokens, whether its page can be written.
 
-    Raises ``UsageError``."""
+    Raises ``UsageError``.
+    """
     if out is None:
         return
     with _said_of(out):
