@@ -131,6 +131,7 @@ def test_a_server_whose_machine_is_gone_is_noticed_within_a_minute(server: OwnPo
             with socket.socket(fileno=os.dup(held.fileno())) as line:
                 options = [line.getsockopt(socket.IPPROTO_TCP, name) for name in WATCHING]
             assert options == [30, 10, 3, patience_ms]
+            assert held.info.get_parameters()["connect_timeout"] == "20"
 
 
 def test_locks_of_a_writer_that_sleeps_in_a_transaction_are_let_go(w: Workspace, server: OwnPostgres) -> None:

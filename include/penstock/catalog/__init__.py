@@ -39,9 +39,16 @@ LOCK_WAIT_S, READERS_WAIT_S = 30.0, 2.0
 IDLE_IN_TRANSACTION_S = 300
 """PostgreSQL ends a session that sleeps for longer inside a transaction: the locks of a writer that stands still would
 otherwise hold up whoever takes its lease over."""
-NOTICING = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+NOTICING = {
+    "connect_timeout": 20,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 """Nobody ends the connections of a PostgreSQL whose machine is gone. With these settings of libpq's that is noticed
-within a minute; by itself the system takes 15 minutes, and two hours where an answer is waited for."""
+within a minute; by itself the system takes 15 minutes, and two hours where an answer is waited for. One that takes
+connections and says nothing is waited for 20 s, not the driver's 130."""
 
 
 class Catalog:
