@@ -194,7 +194,13 @@ def test_it_fits_a_phone_and_the_dark(
     expect(tab.locator("mark.current")).to_be_in_viewport(ratio=1)
     tab.get_by_role("button", name="What should it have said?").click()
     tab.get_by_text("Read for this").click()
-    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    size, key = tab.viewport_size, tab.get_by_role("button", name="Use a key").bounding_box()
+    assert size is not None
+    assert key is not None
+    assert tab.evaluate("document.documentElement.scrollWidth") <= size["width"], (
+        "innerWidth grows with what sticks out"
+    )
+    assert key["height"] < 50, "in one line"
     dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 20, 24)"
     assert dark == ("color_scheme" in options)
     accessible(tab)

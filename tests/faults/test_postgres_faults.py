@@ -4,7 +4,10 @@ makes the same release, nothing twice and nothing lost (invariant 6).
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from sqlalchemy import text, update
@@ -21,6 +24,7 @@ from support.workspace import Workspace
 pytestmark = pytest.mark.server
 
 Make = Callable[..., Workspace]
+WATCHING = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
 WENT_AWAY = r"the catalog at postgresql\+psycopg://penstock@127\.0\.0\.1:\d+/\w+ is busy or went away; try again: "
 
 
@@ -116,6 +120,18 @@ def test_a_catalog_that_stays_away_ends_the_run_that_it_left(w: Workspace, serve
     assert (report.state, report.release) == ("published", 2)
     assert [run.message for run in runs.recent(w.platform, "main", 2)][1] == "it died: its lease ended without a word"
     is_right(w)
+
+
+def test_a_server_whose_machine_is_gone_is_noticed_within_a_minute(server: OwnPostgres) -> None:
+    """The system's own 15 minutes, or two hours, are no reader's; what the address says goes before ours."""
+    for query, patience_ms in (("", 60_000), ("?tcp_user_timeout=9000", 9_000)):
+        with closing(Catalog(server.url + query)) as catalog, catalog.read() as connection:
+            held = connection.connection.driver_connection
+            assert held is not None
+            with socket.socket(fileno=os.dup(held.fileno())) as line:
+                options = [line.getsockopt(socket.IPPROTO_TCP, name) for name in WATCHING]
+            assert options == [30, 10, 3, patience_ms]
+            assert held.info.get_parameters()["connect_timeout"] == "20"
 
 
 def test_locks_of_a_writer_that_sleeps_in_a_transaction_are_let_go(w: Workspace, server: OwnPostgres) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Event
 from typing import Any
 
 import httpx
@@ -14,7 +17,10 @@ from sqlalchemy import event
 from structlog.typing import EventDict
 
 from penstock import interactions, maintenance
+from penstock.credential_settings import LimitSettings
 from penstock.parsing import ParserPool
+from penstock.service.app import SPARE_THREADS
+from penstock.service_settings import ServiceSettings
 from penstock.settings import AnswerSettings, GeneratorSettings, ParserSettings
 from support.chat_models import claim
 from support.model_api import CHAT_MODEL, EventStream, Fault, ModelApi
@@ -251,6 +257,39 @@ def test_a_locked_catalog_holds_nobody_up_for_long(mill: Workspace, client: http
     assert [one["at"] for one in problem(ready)["errors"]] == ["catalog: writing"]
     assert "database is locked" in str(log)
     assert client.get("/readyz").status_code == 200
+
+
+def test_a_catalog_that_hangs_takes_no_thread_for_each_who_asks_of_it(
+    workspace: Workspace, log: list[EventDict]
+) -> None:
+    """Its host is frozen, or the way to it is cut: nothing refuses, and nothing answers."""
+    limits = LimitSettings(at_once=1)  # so that there are few threads
+    workspace.settings = workspace.settings.model_copy(update={"service": ServiceSettings(limits=limits)})
+    goes_on = Event()
+
+    def hang(*_: Any) -> None:
+        goes_on.wait(60)
+
+    with (
+        closing(workspace.open()) as platform,
+        serving(platform) as client,
+        ThreadPoolExecutor(2 * SPARE_THREADS) as pool,
+    ):
+        event.listen(platform.catalog.engine, "before_cursor_execute", hang)
+        try:
+            probes = list(pool.map(client.get, ["/readyz", "/metrics"] * SPARE_THREADS))
+            alive = client.get("/healthz", timeout=10)
+        finally:
+            event.remove(platform.catalog.engine, "before_cursor_execute", hang)
+            goes_on.set()
+        assert alive.status_code == 200
+        assert {one.status_code for one in probes[::2]} == {503}
+        assert [one["at"] for one in problem(probes[0])["errors"]] == ["catalog"]
+        assert "penstock_catalog_up 0.0" in probes[1].text
+        end = time.monotonic() + 30  # the looks that hung end first
+        while client.get("/readyz").status_code != 200 or "penstock_catalog_up 1.0" not in client.get("/metrics").text:
+            assert time.monotonic() < end, "it is ready again"
+    assert "it did not answer within 5 s" in str(log)
 
 
 # chat models

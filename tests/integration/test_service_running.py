@@ -9,11 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 
+import anyio
+import anyio.to_thread
 import httpx
 import pytest
+from sqlalchemy import event
 from structlog.typing import EventDict
 from typer.testing import CliRunner
 
@@ -22,6 +28,7 @@ from penstock.errors import UsageError
 from penstock.parsing import ParserPool
 from penstock.platform import Platform
 from penstock.service.serving import listen
+from penstock.service.warming import keep_warm
 from penstock.settings import ParserSettings, load
 from penstock.sync import sync
 from support.model_api import CHAT_MODEL, Fault, ModelApi
@@ -120,10 +127,9 @@ def test_a_port_that_is_taken_is_named() -> None:
         listen("127.0.0.1", bound.getsockname()[1])
 
 
-@pytest.mark.e2e
-def test_who_is_told_to_stop_ends_what_is_under_way(
-    tmp_path: Path, pools: dict[ParserSettings, ParserPool], api: ModelApi
-) -> None:
+@pytest.fixture
+def configured(tmp_path: Path, pools: dict[ParserSettings, ParserPool], api: ModelApi) -> Path:
+    """The configuration of something published, for a process of its own: the server of models words its answers."""
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "mill.md").write_text("# Mill\n\nThe miller grinds barley. It is old.\n")
     (tmp_path / "penstock.toml").write_text(f"""
@@ -133,21 +139,36 @@ path = "documents"
 when_silent = ["public"]
 [parser]
 workers = 1
+[service]
+stop_s = 2
 [indexes.main]
 sources = ["docs"]
 embedder = {{ backend = "hashing" }}
 answer.min_confidence = 0
 answer.generator = {{ backend = "openai", model = "{CHAT_MODEL}", base_url = "{api.url}/v1" }}
 """)
-    platform = Platform(load(tmp_path / "penstock.toml"), pools=pools)
-    assert sync(platform, "main").state == "published"
-    platform.close()
-    api.faults.append(Fault(hold=(hold := Event())))
+    with closing(Platform(load(tmp_path / "penstock.toml"), pools=pools)) as platform:
+        assert sync(platform, "main").state == "published"
+    return tmp_path / "penstock.toml"
+
+
+def started(configuration: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "penstock.cli", "serve", "--port", "0", "--json"]
-    environment = os.environ | {"PENSTOCK_CONFIG": str(tmp_path / "penstock.toml")}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
+    environment = os.environ | {"PENSTOCK_CONFIG": str(configuration)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+
+
+def url_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    url: str = json.loads(process.stdout.readline())["url"]
+    return url
+
+
+@pytest.mark.e2e
+def test_who_is_told_to_stop_ends_what_is_under_way(configured: Path, api: ModelApi) -> None:
+    api.faults.append(Fault(hold=(hold := Event())))
+    with started(configured) as process:
+        url = url_of(process)
         with httpx.stream("POST", url + ANSWER, json={"question": "Who grinds?", "stream": True}, timeout=60) as said:
             events = events_of(said.iter_lines())
             assert next(events)[0] == "reading"
@@ -157,3 +178,49 @@ answer.generator = {{ backend = "openai", model = "{CHAT_MODEL}", base_url = "{a
         assert process.wait(60) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(url + "/healthz")
+
+
+@pytest.mark.e2e
+def test_who_is_told_to_stop_waits_for_nobody_who_never_answers(configured: Path, api: ModelApi) -> None:
+    """Who asked is told to come again, and the thread that still waits does not keep the process."""
+    api.faults.append(Fault(hold=(hold := Event())))
+    with started(configured) as process, ThreadPoolExecutor(1) as pool:
+        url = url_of(process)
+        asked = pool.submit(httpx.post, url + ANSWER, json={"question": "Who grinds?"}, timeout=60)
+        while not api.asked and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        hold.set()
+    said = asked.result()
+    assert (said.status_code, said.headers["retry-after"]) == (503, "1")
+    assert said.json()["type"] == "urn:penstock:problem:busy"
+    assert said.json()["detail"] == "it is being stopped, and this took longer than it waits; ask again"
+
+
+def test_a_look_for_what_waits_that_hangs_holds_up_no_end(workspace: Workspace) -> None:
+    hangs, goes_on = Event(), Event()
+    ended_before = []
+
+    def hang(*_: object) -> None:
+        hangs.set()
+        goes_on.wait(60)
+
+    async def end() -> None:
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(keep_warm, workspace.platform, 0.0)
+            await anyio.to_thread.run_sync(hangs.wait)
+            beside.cancel_scope.cancel()
+        ended_before.append(not goes_on.is_set())
+
+    engine = workspace.platform.catalog.engine
+    event.listen(engine, "before_cursor_execute", hang)
+    late = Timer(20, goes_on.set)
+    late.start()
+    try:
+        anyio.run(end)
+    finally:
+        late.cancel()
+        goes_on.set()
+        event.remove(engine, "before_cursor_execute", hang)
+    assert ended_before == [True]

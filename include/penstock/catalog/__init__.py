@@ -39,6 +39,16 @@ LOCK_WAIT_S, READERS_WAIT_S = 30.0, 2.0
 IDLE_IN_TRANSACTION_S = 300
 """PostgreSQL ends a session that sleeps for longer inside a transaction: the locks of a writer that stands still would
 otherwise hold up whoever takes its lease over."""
+NOTICING = {
+    "connect_timeout": 20,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""Nobody ends the connections of a PostgreSQL whose machine is gone. With these settings of libpq's that is noticed
+within a minute; by itself the system takes 15 minutes, and two hours where an answer is waited for. One that takes
+connections and says nothing is waited for 20 s, not the driver's 130."""
 
 
 class Catalog:
@@ -177,7 +187,9 @@ def _engine(url: str) -> Engine:
             f"store.catalog: the folder of {url} cannot be made: {error.strerror}; check home (or PENSTOCK_HOME)"
         ) from error
     # Values of a failed statement may be names and titles, and what a run says of its end is kept.
-    engine = create_engine(parsed, pool_pre_ping=parsed.drivername != SQLITE, hide_parameters=True)
+    remote = parsed.drivername != SQLITE
+    noticing = {name: value for name, value in NOTICING.items() if remote and name not in parsed.query}
+    engine = create_engine(parsed, pool_pre_ping=remote, hide_parameters=True, connect_args=noticing)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     else:

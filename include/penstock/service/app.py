@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from penstock.errors import PenstockError
 from penstock.platform import Platform
 from penstock.service import description, health, problems, routes
-from penstock.service.health import warm_up
+from penstock.service.health import Readiness, warm_up
 from penstock.service.limits import Limits
 from penstock.service.metrics import Metrics
 from penstock.service.routes import Service
@@ -27,7 +27,7 @@ from penstock.service.watching import Watch
 
 PAGE = Path(__file__).parent / "page"
 SPARE_THREADS = 8
-"""For ``/healthz`` and its like, which answer however much is under way."""
+"""For ``/readyz``, ``/metrics``, the page and what is warmed, however much is under way."""
 
 
 def create_app(platform: Platform) -> FastAPI:
@@ -51,7 +51,7 @@ def create_app(platform: Platform) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.service = Service(platform, metrics)
+    app.state.service = Service(platform, metrics, Readiness(platform))
     app.include_router(routes.router)
     app.include_router(health.router)
     app.add_api_route("/", _page, methods=["GET", "HEAD"], include_in_schema=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -14,6 +16,7 @@ from penstock.errors import PenstockError, StoreError
 from penstock.platform import Platform
 from penstock.recipe import Recipe
 from penstock.service import problems
+from penstock.service.patience import WAIT_S, InOneThread
 from penstock.service.problems import Fault, Problem, ProblemResponse
 from penstock.settings import ApiEmbedderSettings
 
@@ -27,18 +30,18 @@ class Healthy(BaseModel):
 
 @router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", response_description="It does")
-def healthz() -> Healthy:
+async def healthz() -> Healthy:
     """The process answers."""
-    return Healthy()
+    return Healthy()  # with no thread: they may all be waiting for a store
 
 
 @router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz", response_model=Healthy, response_description="All of it can", responses={503: {"model": Problem}}
 )
-def readyz(request: Request) -> Response:
+async def readyz(request: Request) -> Response:
     """The catalog answers and can be written, and the collection and the embedder of every live index can be opened."""
-    faults = unready(request.app.state.service.platform)
+    faults = await request.app.state.service.readiness.faults()
     if not faults:
         return Response(Healthy().model_dump_json(), media_type="application/json")
     detail = f"{', '.join(one.at for one in faults)} cannot be used. {problems.OPERATOR}"
@@ -49,33 +52,58 @@ def readyz(request: Request) -> Response:
 
 
 @router.get("/metrics", include_in_schema=False)
-def metrics(request: Request) -> Response:
-    return Response(request.app.state.service.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(request: Request) -> Response:
+    return Response(
+        await request.app.state.service.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
-def unready(platform: Platform) -> list[Fault]:
-    """What cannot be used now. Errors' own words are for the log."""
+class Readiness:
+    """Looks whether all of it can be used, for everybody who asks at that time."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform, self._at = platform, "catalog"
+        self._look = InOneThread(lambda: unready(platform, self._looks_at))
+
+    async def faults(self) -> list[Fault]:
+        """What cannot be used now, or does not answer: then what comes after it has not been looked at."""
+        try:
+            return await self._look.result()
+        except TimeoutError:
+            return [Fault(at=self._at, problem=f"it did not answer within {WAIT_S:g} s")]
+
+    def _looks_at(self, part: str) -> None:
+        self._at = part
+
+
+def unready(platform: Platform, looks_at: Callable[[str], None]) -> list[Fault]:
+    """What cannot be used now; ``looks_at`` is told each part first. Errors' own words are for the log."""
+    looks_at("catalog")
     try:
         live = live_recipes(platform)
         whereabouts.require_here(platform)
     except PenstockError as error:
         return [Fault(at="catalog", problem=str(error))]
     faults = []
-    try:
-        platform.catalog.require_writable()
-    except PenstockError as error:
-        faults.append(Fault(at="catalog: writing", problem=str(error)))
-    for index, (collection, recipe) in live.items():
+    for part, use in _parts(platform, live):
+        looks_at(part)
         try:
-            if not platform.stands(collection):
-                raise StoreError(f"the store has no collection {collection!r}; run `penstock verify {index}`")
+            use()
         except PenstockError as error:
-            faults.append(Fault(at=f"{index}: collection", problem=str(error)))
-        try:
-            platform.embedder(recipe.embedder)
-        except PenstockError as error:
-            faults.append(Fault(at=f"{index}: embedder", problem=str(error)))
+            faults.append(Fault(at=part, problem=str(error)))
     return faults
+
+
+def _parts(platform: Platform, live: Mapping[str, tuple[str, Recipe]]) -> Iterator[tuple[str, Callable[[], object]]]:
+    yield "catalog: writing", platform.catalog.require_writable
+    for index, (collection, recipe) in live.items():
+        yield f"{index}: collection", partial(_require_collection, platform, index, collection)
+        yield f"{index}: embedder", partial(platform.embedder, recipe.embedder)
+
+
+def _require_collection(platform: Platform, index: str, collection: str) -> None:
+    if not platform.stands(collection):
+        raise StoreError(f"the store has no collection {collection!r}; run `penstock verify {index}`")
 
 
 def live_recipes(platform: Platform) -> dict[str, tuple[str, Recipe]]:

@@ -88,6 +88,11 @@ class Limits:
         task.add_done_callback(self._left)
         try:
             await asyncio.wait({task}, timeout=self._settings.timeout_s)
+        except asyncio.CancelledError:  # ``service.stop_s`` is over
+            if sender.began:
+                raise
+            detail = "it is being stopped, and this took longer than it waits; ask again"
+            raise RefusedRequest(BUSY, detail, {"Retry-After": str(BUSY_AGAIN_S)}) from None
         finally:
             if not task.done():
                 sender.closed = True

@@ -17,6 +17,7 @@ from penstock.interactions import Asker
 from penstock.platform import Platform
 from penstock.retrieval import Found
 from penstock.service import streaming
+from penstock.service.health import Readiness
 from penstock.service.listing import Releases, indexes, releases
 from penstock.service.metrics import Metrics
 from penstock.service.models import (
@@ -41,6 +42,7 @@ class Service:
 
     platform: Platform
     metrics: Metrics
+    readiness: Readiness
 
 
 Index = Annotated[str, Path(description="its name, as GET /v1/indexes lists it")]

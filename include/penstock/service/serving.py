@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,9 @@ from penstock.errors import UsageError
 from penstock.platform import Platform
 from penstock.service.app import create_app
 
+LEAVE_S = 3.0
+"""For closing what is open, once nothing is under way any more."""
+
 
 def serve(platform: Platform, host: str, port: int, listening: Callable[[str], None]) -> None:
     """Answer until SIGTERM or SIGINT: then what is under way ends, and nothing new is taken.
@@ -24,9 +29,17 @@ def serve(platform: Platform, host: str, port: int, listening: Callable[[str], N
     """
     # uvicorn stops by itself, then raises the signal again for whoever had asked for it: end as one who was told to
     for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: sys.exit(0))
+        signal.signal(one, _end)
     with listen(host, port) as bound:
         server(platform, lambda: listening(address(bound))).run(sockets=[bound])
+
+
+def _end(*_: object) -> None:
+    """Exit, whatever the threads of requests that were given up still wait for: a store may never answer them."""
+    last = threading.Timer(LEAVE_S, os._exit, (0,))
+    last.daemon = True
+    last.start()
+    sys.exit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:

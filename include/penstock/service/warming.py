@@ -17,12 +17,12 @@ LOOK_EVERY_S = 5.0
 log = structlog.get_logger("penstock")
 
 
-async def keep_warm(platform: Platform) -> None:
-    """Look for releases that wait, until it is cancelled."""
+async def keep_warm(platform: Platform, every_s: float = LOOK_EVERY_S) -> None:
+    """Look for releases that wait, until it is cancelled; a look that a store never answers is left behind then."""
     warm: set[tuple[str, int]] = set()
     while True:
-        await anyio.sleep(LOOK_EVERY_S)
-        await anyio.to_thread.run_sync(warm_waiting, platform, warm)
+        await anyio.sleep(every_s)
+        await anyio.to_thread.run_sync(warm_waiting, platform, warm, abandon_on_cancel=True)
 
 
 def warm_waiting(platform: Platform, warm: set[tuple[str, int]]) -> None:
