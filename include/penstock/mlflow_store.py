@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -23,6 +24,7 @@ def client(url: str, tries: int, timeout_s: int) -> Any:
     from mlflow import MlflowClient
     from mlflow.store.db import utils
 
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # how it makes its tables; tracebacks of what it raises too
     utils.MAX_RETRY_COUNT = OPENINGS
     return MlflowClient(tracking_uri=url, registry_uri=url)
 
@@ -42,8 +44,11 @@ def told(url: str, error: Exception) -> str:
 
     >>> told("http://ann:secret@host", OSError("http://ann:secret@host/api failed"))
     'http://host/api failed'
+    >>> told("sqlite:///a.db", OSError("(raised as a result of Query-invoked autoflush)\\n(sqlite3) disk is full"))
+    '(sqlite3) disk is full'
     """
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    lines = [line for line in str(error).splitlines() if not line.startswith("(raised as a result of")]
+    said = lines[0] if lines else type(error).__name__
     person, at, _host = url.partition("://")[2].rpartition("@")
     return shortened(said.replace(person + at, "") if at else said)
 

@@ -7,7 +7,6 @@ checkpoints stay, and running it again has only the end left to do: no model is 
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -99,7 +98,6 @@ def begin(url: str, index: str, name: str, params: Mapping[str, Any], kept: Path
 def _client(url: str) -> Any:
     if url.startswith("sqlite:///"):
         beside(url).mkdir(parents=True, exist_ok=True)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # how it makes its tables
     with translated(url):
         return mlflow_store.client(url, tries=2, timeout_s=20)
 
