@@ -239,7 +239,7 @@ def test_weights_that_do_not_fit_their_config_are_refused(
     shutil.copytree(opened.settings.file.parent / "chat", folder)
     changed("config.json", **values)(folder)
     with pytest.raises(ModelError) as raised:
-        loaded(Base("chat", folder, ""), GENERATOR)
+        loaded(Base("chat", folder, folder, ""), GENERATOR)
     assert str(raised.value) == (
         f"the weights of the base 'chat' do not fit {folder}/config.json: {words}; one of the two files is another "
         "model's"

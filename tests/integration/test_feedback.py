@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import update
 
-from penstock import erasure, feedback, interactions
+from penstock import erasure, feedback, interactions, maintenance
 from penstock.catalog.schema import interactions as interactions_table
 from penstock.errors import UsageError
 from penstock.feedback import Kind, Said
@@ -113,6 +113,31 @@ def test_a_document_is_named_by_the_id_that_a_passage_carries(w: Workspace) -> N
     assert feedback.import_files(w.platform, "main", [log(w, [row])]).taken == 1
     rows = said(w, "kind", "document_id", "start", "end")
     assert rows == [("right-passage", *place), ("rating", mill.document_id, None, None), ("right-passage", *place)]
+
+
+def test_a_span_is_of_the_revision_that_was_shown(w: Workspace) -> None:
+    found, id_ = recorded(w)
+    mill = next(one for one in found.passages if one.key == "mill.md")
+    start = mill.start + mill.text.index("barley")
+    place = {"start": start, "end": start + len("barley")}
+    w.write("mill.md", "# Mill\n\nOnce more than oats, now wheat.\n\nThe miller rests in the old mill.\n")
+    w.sync()
+    right = Said(Kind.RIGHT_PASSAGE, passage=mill.document_id, span=(place["start"], place["end"]))
+    feedback.give(w.platform, id_, right)
+    feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage="mill.md", span="barley"))
+    assert said(w, "revision", "start", "end") == [(mill.revision, *place.values())] * 2
+
+    feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage="mill.md", span="now wheat"))
+    [live] = [one for one in said(w, "revision") if one != (mill.revision,)]
+    assert live == (next(one.revision for one in search(w.platform, "main", "wheat").passages if one.key == "mill.md"),)
+    row = {"interaction": id_, "right": "mill.md", "right_start": place["start"], "right_end": place["end"]}
+    assert feedback.import_files(w.platform, "main", [log(w, [row])]).taken == 1
+    assert said(w, "revision").count((mill.revision,)) == 3
+
+    maintenance.prune(w.platform, "main", 1)
+    pruned = "^release 1, which the answer is from, was pruned; name the span by its text$"
+    with pytest.raises(UsageError, match=pruned):
+        feedback.give(w.platform, id_, right)
 
 
 @ON_SQLITE

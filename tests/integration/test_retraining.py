@@ -238,8 +238,8 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
 @pytest.mark.parametrize(
     ("purpose", "least", "words"),
     [
-        (None, 5000, "tune-embedder: not yet: there are 81 questions with a document that is known to be right, and "),
-        (Purpose.EMBEDDER, 5000, "no embedder is trained: not yet: there are 81 questions with a document that is "),
+        (None, 5000, "tune-embedder: not yet: it takes 5,000 questions with a document that is known to be right, 81 "),
+        (Purpose.EMBEDDER, 5000, "no embedder is trained: not yet: it takes 5,000 questions with a document that is "),
         (
             Purpose.GENERATOR,
             50,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     platform = tuning.platform(
         root,
         quick=EMBEDDER,
-        whole=EMBEDDER.model_copy(update={"method": "full", "epochs": 2}),
+        whole=EMBEDDER.model_copy(update={"method": "full", "epochs": 2, "base": str(nested(root))}),
         heads=RERANKER,
         chat=generator,
         broken=EMBEDDER.model_copy(update={"learning_rate": 1e30}),
@@ -63,6 +64,18 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         tuning.frozen(platform, purpose)
     yield platform
     platform.close()
+
+
+def nested(root: Path) -> Path:
+    """The index's embedder in the layout of older models: its transformer in a folder of its own."""
+    base, transformer = root / "nested", root / "nested" / "0_Transformer"
+    shutil.copytree(tiny_models.embedder(root / "model", tuning.texts()), base)
+    transformer.mkdir()
+    for path in [one for one in base.iterdir() if one.is_file() and one.name != "modules.json"]:
+        path.rename(transformer / path.name)
+    modules = json.loads((base / "modules.json").read_text())
+    tiny_models.write(base / "modules.json", [modules[0] | {"path": transformer.name}, *modules[1:]])
+    return base
 
 
 def kept(platform: Platform) -> int:
@@ -99,9 +112,10 @@ def test_an_embedder_learns_and_is_kept_as_the_serving_path_reads_it(opened: Pla
     assert f"training set `{made.set_id}`" in card.read_text()
 
 
-def test_every_weight_is_tuned_by_one_setting(opened: Platform) -> None:
+def test_every_weight_is_tuned_by_one_setting_in_the_layout_of_the_base(opened: Platform) -> None:
     made = train(opened, "main", Purpose.EMBEDDER, "whole")
     assert made.figures["cosine to torch"] >= 0.9999
+    assert (Path(on_disk(opened, f"trained:{made.id}")) / "0_Transformer" / "model.safetensors").is_file()
     assert made.figures["after"]["nDCG@10"] > made.figures["before"]["nDCG@10"]
 
 

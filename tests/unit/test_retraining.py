@@ -11,7 +11,7 @@ from penstock.triage.advice import Advice, Step
 ADD = Advice(Step.ADD, 0.5, "no document holds what was asked for")
 EMBEDDER = Advice(Step.EMBEDDER, 0.3, "there are 700 questions")
 RERANKER = Advice(Step.RERANKER, 0.4, "there are 900 passages")
-TOO_FEW = Advice(Step.EMBEDDER, 0.0, "not yet: there are 40 questions, and it takes 500")
+TOO_FEW = Advice(Step.EMBEDDER, 0.0, "not yet: it takes 500 questions, 40 so far")
 NOTHING = Advice(Step.NOTHING, 0.0, "nobody complained of 40 interactions")
 SETTINGS = Advice(Step.SETTINGS, 0.6, "with vector_weight=0.7 they reach more")
 

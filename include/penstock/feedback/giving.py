@@ -38,7 +38,9 @@ def give(platform: Platform, interaction: str, said: Said, who: Asker | None = N
 def give_all(platform: Platform, interaction: str, said: Sequence[Said], who: Asker | None = None) -> list[str]:
     """The same of several things that are said at once: all of them are written down, or none."""
     by = who if who is not None and who.at is not None else replace(who or Asker(), at=time.time())
-    query = select(interactions.c.index_name, interactions.c.shown).where(interactions.c.id == interaction)
+    query = select(interactions.c.index_name, interactions.c.release, interactions.c.shown).where(
+        interactions.c.id == interaction
+    )
     if who is not None and who.owner is not None:
         query = query.where(interactions.c.asked_with == platform.recorder.digests.owner(who.owner))
     with platform.catalog.read() as connection:
@@ -47,7 +49,8 @@ def give_all(platform: Platform, interaction: str, said: Sequence[Said], who: As
         raise UnknownInteractionError(unknown(platform, interaction))
     places = Places(platform, row.index_name, None if who is None else who.principals)
     shown = places.readable(row.shown) if any(one.passage for one in said) else ()
-    given = [_row(platform, interaction, row.index_name, bound(one, shown, places), by) for one in said]
+    about = [bound(one, shown, row.release, places) for one in said]
+    given = [_row(platform, interaction, row.index_name, one, by) for one in about]
     with platform.catalog.write(durable=True, wait_s=READERS_WAIT_S) as connection:
         platform.catalog.hold(connection, feedback, interactions)
         _check_not_forgotten(connection, given, by.at)
@@ -86,14 +89,17 @@ def unknown(platform: Platform, interaction: str) -> str:
     return f"there is no interaction {short(interaction)}: its id is wrong, it was erased, or it is over {kept} old"
 
 
-def bound(said: Said, shown: Shown, places: Places) -> dict[str, Any]:
-    """The columns that say what is said, and what of. Raises ``UsageError``."""
+def bound(said: Said, shown: Shown, release: int | None, places: Places) -> dict[str, Any]:
+    """The columns that say what is said, and what of; ``release`` is the one that it was shown from.
+
+    Raises ``UsageError``.
+    """
     columns = named(said, shown, places)
-    return columns | span_in(said, columns["document_id"], places)
+    return columns | span_in(said, columns["document_id"], release, places)
 
 
 def named(said: Said, shown: Shown, places: Places) -> dict[str, Any]:
-    """The same without the place of a span, which is that of the document as it stands. Raises ``UsageError``."""
+    """The same without the place of a span. Raises ``UsageError``."""
     said = said.checked()
     about = _about(said, shown, places)
     return {
@@ -108,9 +114,9 @@ def named(said: Said, shown: Shown, places: Places) -> dict[str, Any]:
     }
 
 
-def span_in(said: Said, document: str | None, places: Places) -> dict[str, Any]:
-    """The columns of the right words' place in the live revision, if any are said. Raises ``UsageError``."""
-    return asdict(places.span(document, said.span)) if document and said.span is not None else {}
+def span_in(said: Said, document: str | None, release: int | None, places: Places) -> dict[str, Any]:
+    """The columns of the right words' place, if any are said. Raises ``UsageError``."""
+    return asdict(places.span(document, said.span, release)) if document and said.span is not None else {}
 
 
 def _about(said: Said, shown: Shown, places: Places) -> Named | None:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
+from sqlalchemy.engine import Row
 
 from penstock.batching import batched
 from penstock.catalog import insert_or_update
@@ -175,9 +176,10 @@ class _Importer:
         try:
             if entry.interaction is None:
                 interaction = self._interaction(entry, now)
-                said = self._feedback(entry, interaction["id"], interaction["shown"], now)
+                said = self._feedback(entry, interaction["id"], interaction["shown"], None, now)
                 return _Ready(entry, interaction, said)
-            said = self._feedback(entry, entry.interaction, self._shown_in(entry.interaction, known), now)
+            about = self._about(entry.interaction, known)
+            said = self._feedback(entry, entry.interaction, about.shown, about.release, now)
             return _Ready(entry, None, said)
         except UsageError as error:
             self.done.bad.append(BadRow(one.file, one.line, str(error)))
@@ -198,13 +200,12 @@ class _Importer:
         self.done.pruned += len(ready) - len(kept)
         return kept
 
-    def _shown_in(self, id_: str, known: Mapping[str, Any]) -> Shown:
+    def _about(self, id_: str, known: Mapping[str, Row[Any]]) -> Row[Any]:
         if id_ not in known:
             raise UsageError(unknown(self._platform, id_))
         if known[id_].index_name != self._index:
             raise UsageError(f"interaction {id_!r} is of index {known[id_].index_name!r}; import it there")
-        shown: Shown = known[id_].shown
-        return shown
+        return known[id_]
 
     def _people(self, entry: Entry) -> list[str]:
         both = (self._digests.person(entry.person), self._digests.session(entry.session))
@@ -239,7 +240,9 @@ class _Importer:
             "redacted": False,
         }
 
-    def _feedback(self, entry: Entry, interaction: str, shown: Shown, now: float) -> list[dict[str, Any]]:
+    def _feedback(
+        self, entry: Entry, interaction: str, shown: Shown, release: int | None, now: float
+    ) -> list[dict[str, Any]]:
         person, session = self._digests.person(entry.person), self._digests.session(entry.session)
         by = (person or "", session or "", str(entry.at or ""))
         counted: Counter[str] = Counter()
@@ -261,13 +264,13 @@ class _Importer:
                 "session": session,
                 "redacted": False,
             }
-            made.append(row | about | self._span(id_, said, about["document_id"]))
+            made.append(row | about | self._span(id_, said, about["document_id"], release))
         self.nth += counted  # only now: a row of which a part is bad is bad as a whole
         return made
 
-    def _span(self, id_: str, said: Said, document: str | None) -> dict[str, Any]:
+    def _span(self, id_: str, said: Said, document: str | None, release: int | None) -> dict[str, Any]:
         try:
-            return span_in(said, document, self._places)
+            return span_in(said, document, release, self._places)
         except UsageError:
             with self._platform.catalog.read() as connection:
                 if connection.execute(select(feedback.c.id).where(feedback.c.id == id_)).one_or_none() is None:
@@ -280,9 +283,9 @@ def _names(entry: Entry) -> Iterator[str]:
     yield from (said.passage for said in entry.said if said.passage)
 
 
-def _known_interactions(connection: Connection, ids: set[str]) -> dict[str, Any]:
-    columns = (interactions.c.id, interactions.c.index_name, interactions.c.shown)
-    found: dict[str, Any] = {}
+def _known_interactions(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
+    columns = (interactions.c.id, interactions.c.index_name, interactions.c.release, interactions.c.shown)
+    found: dict[str, Row[Any]] = {}
     for batch in batched(sorted(ids)):
         found |= {row.id: row for row in connection.execute(select(*columns).where(interactions.c.id.in_(batch)))}
     return found

@@ -54,7 +54,7 @@ class Places:
         self._readers = None if readers is None else {PUBLIC, *readers}
         self._chunks: dict[str, str | None] = {}
         self._documents: dict[str, str] = {}
-        self._texts: dict[str, tuple[str, str]] = {}
+        self._texts: dict[tuple[str, int | None], dict[int, tuple[str, str]]] = {}
 
     def load(self, names: Iterable[str]) -> None:
         """Look up the chunks among ``names``, all in one question to each collection."""
@@ -76,15 +76,20 @@ class Places:
             raise UsageError(f"chunk {name!r} {NOT_THERE.format(index=self._index)}")
         return Named(name, document)
 
-    def span(self, document: str, span: str | tuple[int, int]) -> Span:
-        """Where in the live revision of a document a span is. Raises ``UsageError`` where it is not in it."""
-        revision, text = self._text(document)
+    def span(self, document: str, span: str | tuple[int, int], release: int | None = None) -> Span:
+        """Where a span is in the revision that ``release`` serves, which is what was shown; else in the live one.
+
+        Raises ``UsageError`` where it is in neither, or where offsets count in a revision that is kept no more.
+        """
+        texts = self._served(document, release)
         if isinstance(span, str):
-            start = text.find(span)
-            if not span.strip() or start < 0:
-                raise UsageError(f"the right text {short(span)} is not, word for word, in the document")
-            return Span(revision, start, start + len(span))
-        start, end = span
+            for revision, text in texts.values():
+                if span.strip() and (start := text.find(span)) >= 0:
+                    return Span(revision, start, start + len(span))
+            raise UsageError(f"the right text {short(span)} is not, word for word, in the document")
+        if release is not None and release not in texts and self._is_pruned(release):
+            raise UsageError(f"release {release}, which the answer is from, was pruned; name the span by its text")
+        (start, end), (revision, text) = span, next(iter(texts.values()))
         if not 0 <= start < end <= len(text):
             raise UsageError(f"the span {start}–{end} is not in the document, which has {len(text):,} characters")
         return Span(revision, start, end)
@@ -135,13 +140,22 @@ class Places:
             return False
         return self._readers is None or bool(self._readers & set(json.loads(row.principals)))
 
-    def _text(self, document: str) -> tuple[str, str]:
-        if document not in self._texts:
+    def _served(self, document: str, release: int | None) -> dict[int, tuple[str, str]]:
+        """Release → revision and text of the document, of ``release`` and the live one, as far as they serve it."""
+        if (document, release) not in self._texts:
+            found: dict[int, tuple[str, str]] = {}
             with self._platform.catalog.read() as connection:
                 live, _ = manifest.pointer(connection, self._index)
-                mine = manifest.in_release(self._index, live or 0), entries.c.document_id == document
-                entry = connection.execute(select(entries).where(*mine)).one_or_none()
-            if entry is None or entry.reason is not None:
+                for number in dict.fromkeys(one for one in (release, live) if one is not None):
+                    mine = manifest.in_release(self._index, number), entries.c.document_id == document
+                    entry = connection.execute(select(entries).where(*mine, entries.c.reason.is_(None))).one_or_none()
+                    if entry is not None:
+                        found[number] = entry.revision, parsed_text(self._platform, entry.parse_key)
+            if not found:
                 raise UsageError(f"the live release of {self._index!r} does not serve the document; leave the span out")
-            self._texts = {document: (entry.revision, parsed_text(self._platform, entry.parse_key))}
-        return self._texts[document]
+            self._texts = {(document, release): found}
+        return self._texts[document, release]
+
+    def _is_pruned(self, release: int) -> bool:
+        with self._platform.catalog.read() as connection:
+            return manifest.release_row(connection, self._index, release).state not in manifest.KEPT

@@ -65,8 +65,7 @@ def worse(before: Sample, now: Sample, direction: int, alpha: float) -> Differen
         return found
 
     size = float(sums_now.sum() / sizes_now.sum() - sums_before.sum() / sizes_before.sum())
-    observed, null = _permuted(studentised, len(sums_before), len(sums), alpha)
-    return Difference(size, _p(observed, null))
+    return Difference(size, _permuted(studentised, len(sums_before), len(sums), alpha).p)
 
 
 def drifted(before: Sample, now: Sample, alpha: float) -> Difference:
@@ -82,8 +81,8 @@ def drifted(before: Sample, now: Sample, alpha: float) -> Difference:
     def statistic(olds: Places, news: Places, **_axis: int) -> Floats:
         return coefficient(summed, counts, olds, news)
 
-    observed, null = _permuted(statistic, int(old.max()) + 1, len(counts), alpha)
-    return Difference(max(observed - float(null.mean()), 0.0), _p(observed, null))
+    found = _permuted(statistic, int(old.max()) + 1, len(counts), alpha)
+    return Difference(max(found.observed - float(found.null.mean()), 0.0), found.p)
 
 
 def coefficient(summed: Floats, counts: Floats, olds: Places, news: Places) -> Floats:
@@ -138,8 +137,24 @@ def _shares(chosen: Places, counts: Floats) -> Floats:
     return found.reshape(*chosen.shape[:-1], len(counts))
 
 
-def _permuted(statistic: Callable[..., Floats], before: int, people: int, alpha: float) -> tuple[float, Floats]:
-    """The statistic as it is, and under permutations of people over the windows.
+@dataclass(frozen=True, slots=True)
+class _Permuted:
+    """A statistic as it is, and under permutations of people over the windows: ``every`` one, or some drawn."""
+
+    observed: float
+    null: Floats
+    every: bool
+
+    @property
+    def p(self) -> float:
+        """Every permutation counts what is observed already; beside drawn ones it counts as one more."""
+        beyond = int((self.null >= self.observed - abs(self.observed) * 1e-12).sum())
+        more = 0 if self.every else 1
+        return (beyond + more) / (len(self.null) + more)
+
+
+def _permuted(statistic: Callable[..., Floats], before: int, people: int, alpha: float) -> _Permuted:
+    """``before`` of the ``people`` are in the first window.
 
     Drawn in two steps: where the first few show that luck does as well, more would tell nothing (Besag and Clifford,
     "Sequential Monte Carlo p-values", 1991). Deterministic.
@@ -149,18 +164,14 @@ def _permuted(statistic: Callable[..., Floats], before: int, people: int, alpha:
     everyone = np.arange(people)
     windows = (everyone[:before], everyone[before:])
 
-    def drawn(resamples: int, seed: int) -> tuple[float, Floats]:
+    def drawn(resamples: int, seed: int) -> _Permuted:
         found = permutation_test(
             windows, statistic, vectorized=True, n_resamples=resamples, batch=BATCH, alternative="greater", rng=seed
         )
-        return float(found.statistic), np.asarray(found.null_distribution)
+        every = math.comb(people, before) <= resamples  # scipy goes through all of them then
+        return _Permuted(float(found.statistic), np.asarray(found.null_distribution), every)
 
-    observed, null = drawn(FIRST, seed=0)
-    if len(null) < FIRST or int((null >= observed).sum()) >= ENOUGH:
-        return observed, null
+    first = drawn(FIRST, seed=0)
+    if first.every or int((first.null >= first.observed).sum()) >= ENOUGH:
+        return first
     return drawn(min(MOST_RESAMPLES, max(FIRST, math.ceil(AT_LEAST_BEYOND / alpha))), seed=1)
-
-
-def _p(observed: float, null: Floats) -> float:
-    beyond = int((null >= observed - abs(observed) * 1e-12).sum())
-    return (1 + beyond) / (1 + len(null))

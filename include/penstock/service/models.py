@@ -87,7 +87,7 @@ class Span(Asked):
     """Its words, or where they begin and end."""
 
     text: str | None = Field(default=None, min_length=1, max_length=10_000, description="word for word")
-    start: Place | None = Field(default=None, description="in characters of the live revision's parsed text")
+    start: Place | None = Field(default=None, description="in characters of the shown revision's parsed text")
     end: Place | None = Field(default=None, description="likewise, the first that is no part of it")
 
     @model_validator(mode="after")

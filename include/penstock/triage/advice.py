@@ -142,7 +142,7 @@ def _model(step: Step, found: Findings) -> Advice:
         return Advice(step, 0.0, f"not yet: {found.refused}")
     have, needed = found.examples.get(step, 0), found.needed[step]
     if have < needed:
-        return Advice(step, 0.0, f"not yet: there are {have:,} {what}, and it takes {needed:,}")
+        return Advice(step, 0.0, f"not yet: it takes {needed:,} {what}, {have:,} so far")
     return Advice(step, _share(found, cause), f"there are {have:,} {what}, {needed:,} are needed")
 
 

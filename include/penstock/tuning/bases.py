@@ -81,7 +81,7 @@ def _embedder(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
             f"the base {name!r} has another tokenizer than the embedder of index {index!r}, whose passages are cut by "
             "its own; change the index's embedder and reindex first"
         )
-    return Base(name, folder.path, folder.weights_hash)
+    return Base(name, folder.path, folder.root, folder.weights_hash)
 
 
 def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
@@ -91,10 +91,11 @@ def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
     if name is None:
         settings = local_embedder(platform, index)
         transformer = _opened(platform, settings.model)
-        return Base(settings.model, transformer.root, fingerprint(["head", transformer.weights_hash]))
+        root, with_head = transformer.root, fingerprint(["head", transformer.weights_hash])
+        return Base(settings.model, root, root, with_head)
     encoder = cross_encoder.open_folder(_located(platform, name))
     opening.check(name, encoder.path)
-    return Base(name, encoder.path, encoder.fingerprint)
+    return Base(name, encoder.path, encoder.path, encoder.fingerprint)
 
 
 def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
@@ -117,7 +118,7 @@ def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
     opening.check(recipe.base, path)
     opening.check_chat(recipe.base, path)
     files = [path / name for name in (*(shards or ["model.safetensors"]), "config.json", "tokenizer.json")]
-    return Base(recipe.base, path, fingerprint([file_hash(one) for one in files]))
+    return Base(recipe.base, path, path, fingerprint([file_hash(one) for one in files]))
 
 
 def size_bytes(folder: Path) -> int:

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The model that is tuned: as it is named, its folder, and the hash of what makes it what it is."""
+    """The model that is tuned: as it is named, its folder, and the hash of what makes it what it is.
+
+    ``root`` is where ``config.json`` and the weights lie: the folder, or one in it.
+    """
 
     name: str
     folder: Path
+    root: Path
     fingerprint: str
 
 

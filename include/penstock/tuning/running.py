@@ -142,8 +142,8 @@ def require_unchanged(set_: TrainingSet, connection: Connection) -> None:
 
 
 def expectation(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> estimates.Estimate:
-    config = read_json(base.folder / "config.json", {})
-    rows, size = len(set_.of(Split.TRAIN)), bases.size_bytes(base.folder)
+    config = read_json(base.root / "config.json", {})
+    rows, size = len(set_.of(Split.TRAIN)), bases.size_bytes(base.root)
     texts = 1
     if isinstance(recipe, EmbedderRecipe):
         texts = 2 + recipe.negatives

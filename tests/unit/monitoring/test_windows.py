@@ -117,3 +117,10 @@ def test_questions_without_a_change_alarm_as_rarely_as_is_promised() -> None:
     p = [drifted(questions(rng, 60), questions(rng, 20), ALPHA).p for _ in range(WINDOWS)]
     for level in (0.05, 0.01, 0.001):
         assert sum(one <= level for one in p) <= at_most(level)
+
+
+def test_where_every_permutation_is_seen_what_is_observed_counts_once() -> None:
+    """Four people against four can be parted in seventy ways, and only one of them is as bad."""
+    before = Sample(np.array([0.9, 0.8, 0.7, 0.6]), ["a", "b", "c", "d"])
+    now = Sample(np.array([0.5, 0.4, 0.3, 0.2]), ["e", "f", "g", "h"])
+    assert worse(before, now, direction=-1, alpha=0.05).p == pytest.approx(1 / 70)
