@@ -107,3 +107,28 @@ def test_without_a_registry_a_promotion_stands(
     assert said["error"].startswith("MLflow at http://127.0.0.1:9 does not answer (")
     assert said["remedy"] == "penstock models main --sync"
     assert w.found("what is thing3", k=1) == ["thing3.md"]
+
+
+def test_a_registry_whose_database_cannot_be_read_is_behind_and_fails_nothing(
+    workspace: Workspace, tmp_path: Path, log: list[EventDict]
+) -> None:
+    """SQLAlchemy's errors come through MLflow's client as they are: a promotion that stood ended with a traceback."""
+    pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    database = w.settings.home / "mlflow.db"
+    database.mkdir()
+    registry.follow(w.platform, "main")
+    (behind,) = [one["error"] for one in log if one["event"] == "registry.behind"]
+    assert behind == (
+        f"MLflow at sqlite:///{database} does not answer ((sqlite3.OperationalError) unable to open database file); "
+        "check store.tracking"
+    )
+    database.rmdir()
+    database.write_bytes(b"no database " * 1000)
+    (found,) = maintenance.verify(w.platform, "main")
+    assert found.what == (
+        f"the registry could not be asked: MLflow at sqlite:///{database} does not answer ((sqlite3.DatabaseError) "
+        "file is not a database); check store.tracking"
+    )

@@ -9,14 +9,13 @@ champion there is no such alias.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from penstock import manifest, trained
+from penstock import manifest, mlflow_store, trained
 from penstock.errors import TransientError
 from penstock.lake import Kind
 from penstock.platform import Platform
@@ -31,7 +30,7 @@ MODEL = "penstock.model"
 TAINTED = "penstock.tainted"
 """Tag of a version that learned what was erased since: the decisions that erased it."""
 CHAMPION, CHALLENGER = "champion", "challenger"
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+TRIES, TIMEOUT_S = 1, 10
 """By default MLflow's client tries a server that is down for minutes; nobody waits for a registry here."""
 
 
@@ -152,24 +151,20 @@ def _held(client: Any, name: str) -> Held | None:
     )
 
 
-def _client(platform: Platform) -> tuple[Any, type[Exception]]:
+def _client(platform: Platform) -> tuple[Any, tuple[type[Exception], ...]]:
     """MLflow's client, and what it raises. Raises ``TransientError`` where MLflow is not installed, or has no store."""
-    for name, value in PATIENCE.items():
-        os.environ.setdefault(name, value)
     try:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
+        failures = mlflow_store.failures()
+        return mlflow_store.client(platform.settings.tracking_url, TRIES, TIMEOUT_S), failures
     except ImportError:
         raise TransientError(
             "MLflow is not installed; its registry is not written (the extra `train` has it)"
         ) from None
-    url = platform.settings.tracking_url
-    try:
-        return MlflowClient(tracking_uri=url, registry_uri=url), MlflowException
-    except MlflowException as error:
+    except failures as error:
         raise _unreachable(platform, error) from error
 
 
 def _unreachable(platform: Platform, error: Exception) -> TransientError:
-    said = str(error).splitlines()[0]
-    return TransientError(f"MLflow at {platform.settings.tracking_url} does not answer ({said}); check store.tracking")
+    url = platform.settings.tracking_url
+    said = mlflow_store.told(url, error)
+    return TransientError(f"MLflow at {mlflow_store.named(url)} does not answer ({said}); check store.tracking")

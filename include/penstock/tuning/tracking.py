@@ -7,8 +7,6 @@ checkpoints stay, and running it again has only the end left to do: no model is 
 
 from __future__ import annotations
 
-import logging
-import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +17,8 @@ from typing import Any
 
 import structlog
 
-from penstock.errors import TransientError, shortened
+from penstock import mlflow_store
+from penstock.errors import TransientError
 
 log = structlog.get_logger()
 POINTS_AT_ONCE = 1000
@@ -97,20 +96,10 @@ def begin(url: str, index: str, name: str, params: Mapping[str, Any], kept: Path
 
 
 def _client(url: str) -> Any:
-    """MLflow's client, which by itself would wait for minutes for a server that is gone, and report its use."""
-    for key, value in {
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }.items():
-        os.environ.setdefault(key, value)
     if url.startswith("sqlite:///"):
         beside(url).mkdir(parents=True, exist_ok=True)
-    from mlflow import MlflowClient
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # how it makes its tables
     with translated(url):
-        return MlflowClient(tracking_uri=url)
+        return mlflow_store.client(url, tries=2, timeout_s=20)
 
 
 def beside(url: str) -> Path:
@@ -120,16 +109,13 @@ def beside(url: str) -> Path:
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    from mlflow.exceptions import MlflowException
-    from requests import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
-
+    failures = mlflow_store.failures()
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        what = shortened(str(error).splitlines()[0]) if str(error) else type(error).__name__
+    except failures as error:
+        what = mlflow_store.told(url, error)
         raise TransientError(
-            f"MLflow at {url.rpartition('@')[2]} does not do what it is asked: {what}; look at the server, or name "
+            f"MLflow at {mlflow_store.named(url)} does not do what it is asked: {what}; look at the server, or name "
             "another in store.tracking, then train again: it goes on where it stopped"
         ) from error
 
