@@ -196,7 +196,7 @@ def part(bench: Bench) -> Page:
 
 SPANS = {
     "transaction": "the transaction",
-    "move": "the whole move, with the counting before it",
+    "move": "the whole move, with what is read and counted before it",
     "command": "the command after imports, with MLflow's aliases",
 }
 

@@ -467,3 +467,20 @@ def test_a_model_that_was_edited_on_disk_is_fetched_anew_and_one_that_the_lake_a
     ) in list(checking.differences(w.platform, "main"))
     with w.platform.catalog.read() as connection:
         assert [one.look for one in records.of_index(connection, "main")] == [1]
+
+
+def test_a_model_that_the_lake_altered_after_its_comparison_is_not_promoted(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    before = lab.pair()
+    with w.platform.catalog.read() as connection:
+        digest = trained.model_row(connection, "main", better).files["model.safetensors"]
+    held = w.root / "home" / "lake" / "models" / digest[:2] / digest
+    kept = held.read_bytes()
+    held.write_bytes(kept[:-4] + b"edit")
+    with pytest.raises(AlteredObjectError, match="or train the model again"):
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert lab.pair() == before
+    held.write_bytes(kept)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    assert lab.pair()[1] == {"embedder": better}

@@ -13,7 +13,7 @@ from penstock.catalog.schema import gates, promotions
 from penstock.decisions import Who
 from penstock.errors import RefusedError, UsageError
 from penstock.platform import Platform
-from penstock.promotion import records
+from penstock.promotion import records, refusing
 from penstock.promotion.gate import Outcome
 from penstock.purposes import Purpose
 from penstock.release import PROMOTION, Moved
@@ -25,13 +25,16 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
 
     ``override``: also where the gate kept the champion, by a person's word. Raises ``RefusedError`` where there is no
     comparison that says so, where it is of another champion, test set or release than today's, or where somebody was
-    faster; ``UsageError`` for a blank reason or a model that is no challenger.
+    faster; ``UsageError`` for a blank reason or a model that is no challenger; ``StoreError`` where the lake has not
+    all of a model that is served from there.
     """
     why = decisions.reasoned(why)
     catalog = platform.catalog
     with catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
         compared = judged(connection, index, model, override)
+    if model.purpose != Purpose.GENERATOR:  # that one is served by another server, from files of its own
+        refusing.require_whole(platform, model)
     if compared.release is not None:
         release.reconcile(platform, index, compared.release)
     with catalog.write() as connection:

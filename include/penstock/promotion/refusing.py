@@ -45,12 +45,17 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
             f"(indexes.{index}.training.gate.max_size_mb); nothing was compared"
         )
     require_served(platform, index, model)
-    for digest in model.files.values():
-        platform.lake.get(Kind.MODELS, digest)
+    require_whole(platform, model)
     if settings.gates.golden is not None:
         golden.read(settings.gates.golden)
     for guard in gate.guards.values():
         guards.read(guard)
+
+
+def require_whole(platform: Platform, model: Row[Any]) -> None:
+    """Raise ``StoreError`` where the lake lost a file of a model, or holds another under its name."""
+    for digest in model.files.values():
+        platform.lake.get(Kind.MODELS, digest)
 
 
 def require_served(platform: Platform, index: str, model: Row[Any]) -> None:
