@@ -181,7 +181,7 @@ def test_without_a_sync_a_resume_does_not_bring_back_what_was_demoted(lab: Lab) 
     demote(w.platform, "main", WHO, "the ratings fell")
     release.resume(w.platform, "main", WHO, "go on")
     assert lab.pair() == (1, {})
-    with pytest.raises(RefusedError, match="a challenger is judged beside the newest release"):
+    with pytest.raises(RefusedError, match=r"is judged beside the newest release: run `penstock sync main` first$"):
         compare(w.platform, "main", better)
     assert w.sync().release == 3
     assert lab.pair() == (3, {})

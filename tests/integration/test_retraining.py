@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from penstock import inspection, leases, maintenance, manifest, retraining, runs
-from penstock.catalog.schema import comparisons, models
+from penstock.catalog.schema import comparisons, models, training_sets
 from penstock.catalog.schema import leases as leases_table
 from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
@@ -192,6 +192,19 @@ def test_the_same_model_again_spends_no_second_look(w: Workspace) -> None:
         f"what came out is {model}, which serves already: nothing new was said to learn from"
     )
     assert count(w, comparisons) == 1
+
+
+def test_where_nothing_was_said_since_the_champion_learned_nothing_is_trained(w: Workspace) -> None:
+    facts = first(w)
+    retraining.decide(w.platform, 2, True, WHO, "it finds more")
+    said = (
+        f"nothing was said since training set {facts['set']}, which embedder {facts['model']} learned from, and that "
+        "one serves; `penstock train main --for embedder` trains another all the same"
+    )
+    assert retrained(w, Purpose.EMBEDDER).message == said
+    assert (count(w, training_sets), count(w, comparisons)) == (1, 1)
+    complaints.complain(w, "later", " again")
+    assert retraining.look(w.platform, begun_with(w, purpose="embedder"))
 
 
 def test_where_a_sync_overtook_the_challenger_it_is_compared_anew_and_auto_promotes_it(w: Workspace) -> None:

@@ -93,9 +93,10 @@ def _require_quiet(platform: Platform, index: str) -> int:
             )
     if live is None or on_hold or newest != live:
         state = "is on hold" if on_hold else f"has release {live or 'none'} live and {newest or 'none'} as its newest"
+        resume = f"`penstock resume {index} --why ...` and " if on_hold else ""
         raise RefusedError(
-            f"index {index!r} {state}; a challenger is judged beside the newest release: run `penstock resume {index}` "
-            f"or `penstock sync {index}` first"
+            f"index {index!r} {state}; a challenger is judged beside the newest release: run {resume}"
+            f"`penstock sync {index}` first"
         )
     return live
 

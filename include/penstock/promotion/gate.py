@@ -62,6 +62,8 @@ def _of_the_gain(gain: Gain, alpha: float) -> list[str]:
         return []
     figures = wording.gain(gain.to_dict())
     could = f"{gain.n} examples would show a gain of {gain.minimum + gain.resolvable:.3f}"
+    if not gain.resolvable:
+        could = f"each of {gain.n} examples says the same"
     if gain.mean <= 0:
         return [f"it is no better: {figures}; {could}"]
     if gain.mean <= gain.minimum:

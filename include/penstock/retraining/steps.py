@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, select
+
 from penstock import decisions, leases, manifest, runs
+from penstock.catalog.schema import feedback
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, RefusedError
 from penstock.platform import Platform
@@ -63,10 +66,32 @@ def look(platform: Platform, run: int, progress: Progress | None = None) -> bool
         choice = choose(advice_for(platform, state.index, progress=progress), Purpose(wanted) if wanted else None)
         if choice.purpose is None:
             return choice.why
+        if all_learned := _all_learned(platform, state.index, choice.purpose):
+            return all_learned
         state.facts |= {"purpose": choice.purpose, "why": choice.why}
         return None
 
     return do_step(platform, run, "look", "why", work)
+
+
+def _all_learned(platform: Platform, index: str, purpose: Purpose) -> str | None:
+    """Why another model would learn what the champion has learned: each would spend a look and tell nothing."""
+    from penstock.trained import model_row
+    from penstock.training import sets
+
+    with platform.catalog.read() as connection:
+        champion = manifest.champions(connection, index).get(purpose)
+        if champion is None:
+            return None
+        model = model_row(connection, index, champion)
+        since = sets.row_of(connection, index, model.set_id).at
+        query = select(func.count()).where(feedback.c.index_name == index, feedback.c.recorded_at > since)
+        if model.tainted or connection.execute(query).scalar_one():
+            return None
+    return (
+        f"nothing was said since training set {model.set_id}, which {purpose} {model.id} learned from, and that one "
+        f"serves; `penstock train {index} --for {purpose}` trains another all the same"
+    )
 
 
 def assemble(platform: Platform, run: int, progress: Progress | None = None) -> bool:

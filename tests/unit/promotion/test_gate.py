@@ -27,7 +27,7 @@ def test_a_tie_keeps_the_champion() -> None:
     verdict = decide(tie, 0.025, {}, {}, min_examples=100)
     assert verdict.outcome is Outcome.KEEP
     (reason,) = verdict.reasons
-    said = "it is no better: +0.000 [+0.000, +0.000]; 300 examples would show a gain of 0.000"
+    said = "it is no better: +0.000 [+0.000, +0.000]; each of 300 examples says the same"
     assert reason == said
 
 
