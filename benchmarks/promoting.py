@@ -153,13 +153,16 @@ def ends(moves: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def seen(move: Mapping[str, Any], answers: Sequence[Answer], until: float) -> dict[str, Any]:
     """Of one move: when the first answer of the new pair came after it, how many asked later got the old one, and the
-    slowest answer that was under way or asked within a second."""
+    slowest answer that was under way or asked within a second.
+
+    What was under way when the next move was committed at ``until`` may have that one's pair.
+    """
     at, to = move["committed"], move["to"]
     after = [one for one in answers if one.received > at and one.sent < until]
     near = [one for one in after if one.sent < at + MARK_S]
     return {
         "new after": min((one.received for one in after if one.release == to), default=math.inf) - at,
-        "old after": sum(one.release != to and one.sent > at for one in after),
+        "old after": sum(one.release != to and one.sent > at and one.received < until for one in after),
         "slowest": 1000 * max((one.received - one.sent for one in near), default=math.inf),
     }
 
