@@ -64,7 +64,7 @@ POINTS = {
     "inside the manifest's transaction": "before:penstock.staging:digest_add:1",
     "before the verdicts are kept": "before:penstock.quality:_keep:1",
     "before it is published": "before:penstock.release:settle:1",
-    "inside the publishing transaction": "before:penstock.release:_point:1",
+    "inside the publishing transaction": "before:penstock.release:point:1",
 }
 SHORT = ("before the index is written", "inside the manifest's transaction")
 

@@ -53,9 +53,19 @@ EVENTS = (
     "Server-sent events, each with JSON as its data: `reading` (ReadingEvent) once, a `claim` (ClaimEvent) each as it "
     "is made, then `ended` (AnswerResponse, as without streaming) or `problem` (Problem)."
 )
+EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["reading", "claim", "ended", "problem"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+    "description": EVENTS,
+}
+"""Of a stream the schema describes each event, as is usual before OpenAPI 3.2."""
 STREAMED: Responses = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string", "description": EVENTS}}},
+        "content": {"text/event-stream": {"schema": EVENT}},
         "description": "The answer, or its events",
     }
 }
