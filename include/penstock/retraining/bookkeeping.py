@@ -62,9 +62,13 @@ def new_feedback(platform: Platform, index: str) -> int:
     """Pieces of feedback that were recorded since the last retraining of the index began."""
     last = select(func.max(runs_table.c.started_at)).where(runs_table.c.index_name == index, runs_table.c.kind == KIND)
     with platform.catalog.read() as connection:
-        since = connection.execute(last).scalar() or 0.0
-        query = select(func.count()).where(feedback.c.index_name == index, feedback.c.recorded_at > since)
-        return int(connection.execute(query).scalar_one())
+        return said_since(connection, index, connection.execute(last).scalar() or 0.0)
+
+
+def said_since(connection: Connection, index: str, at: float) -> int:
+    """Pieces of feedback that were recorded after ``at``, in seconds since 1970."""
+    query = select(func.count()).where(feedback.c.index_name == index, feedback.c.recorded_at > at)
+    return int(connection.execute(query).scalar_one())
 
 
 @dataclass

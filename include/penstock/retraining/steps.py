@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
 from penstock import decisions, leases, manifest, runs
-from penstock.catalog.schema import feedback
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, RefusedError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gate import Outcome
 from penstock.purposes import Purpose
-from penstock.retraining.bookkeeping import State, begin, close_row, closing, do_step, facts_of, finish, working
+from penstock.retraining.bookkeeping import (
+    State,
+    begin,
+    close_row,
+    closing,
+    do_step,
+    facts_of,
+    finish,
+    said_since,
+    working,
+)
 from penstock.retraining.choosing import choose
 from penstock.runs import RunReport
 
@@ -85,8 +92,7 @@ def _all_learned(platform: Platform, index: str, purpose: Purpose) -> str | None
             return None
         model = model_row(connection, index, champion)
         since = sets.row_of(connection, index, model.set_id).at
-        query = select(func.count()).where(feedback.c.index_name == index, feedback.c.recorded_at > since)
-        if model.tainted or connection.execute(query).scalar_one():
+        if model.tainted or said_since(connection, index, since):
             return None
     return (
         f"nothing was said since training set {model.set_id}, which {purpose} {model.id} learned from, and that one "

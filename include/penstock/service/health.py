@@ -62,7 +62,7 @@ class Readiness:
     """Looks whether all of it can be used, for everybody who asks at that time."""
 
     def __init__(self, platform: Platform) -> None:
-        self._platform, self._at = platform, "catalog"
+        self._at = "catalog"
         self._look = InOneThread(lambda: unready(platform, self._looks_at))
 
     async def faults(self) -> list[Fault]:
