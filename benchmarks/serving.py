@@ -232,14 +232,24 @@ def measure(home: Path, rounds: int, requests: int) -> dict[str, Any]:
             for nth in range(rounds):
                 say(f"serving, {concurrency} at once, round {nth + 1} …")
                 asked = list(corpus.questions((nth + 2) * QUESTIONS))[-QUESTIONS:]  # new ones in each round
-                for name, asker in askers.items():
+                for name in in_turns(list(askers), nth):
                     before = machine.cpu_s(pids[name])
-                    found[name] += asker.times(asked, concurrency)
+                    found[name] += askers[name].times(asked, concurrency)
                     spent[name] += 1000 * (machine.cpu_s(pids[name]) - before) / QUESTIONS / rounds
         for name in (SILENT, STORE, LANCE):
             askers[name].close()
         memory = list(_memory(askers[HTTP], pid, requests))
     return {"times": times, "cpu_ms": cpu_ms, "memory": memory, "rounds": rounds, "chunks": chunks(home)}
+
+
+def in_turns(names: Sequence[str], nth: int) -> list[str]:
+    """Another begins in each round: whoever is the first to ask new questions waits longer than those after it.
+
+    >>> in_turns(["a", "b", "c"], 1)
+    ['b', 'c', 'a']
+    """
+    first = nth % len(names)
+    return [*names[first:], *names[:first]]
 
 
 def chunks(home: Path) -> int:
