@@ -26,6 +26,10 @@ class RefusedError(PenstockError):
     exit_code = 1
 
 
+class OvertakenError(RefusedError):
+    """A challenger passed the gate, and a newer release superseded the one that it would go live with."""
+
+
 class UsageError(PenstockError):
     """The caller asked for something that cannot be: an unknown name, a bad option."""
 

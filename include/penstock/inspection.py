@@ -62,7 +62,7 @@ def _waiting(connection: Connection, row: Row[Any], serving: champions.Models) -
     model = champions.trained_embedder(connection, row.index_name, row.number)
     challenger = model if model != serving.get(champions.EMBEDDER) else None
     why = promoting.hindrance(connection, row.index_name, challenger) if challenger else None
-    return {"release": row.number, "state": row.state, "challenger": challenger, "hindrance": why}
+    return {"release": row.number, "state": row.state, "challenger": challenger, "hindrance": str(why) if why else None}
 
 
 def _served_sources(connection: Connection, index: str, live: int | None) -> list[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 from penstock import champions, manifest, runs
 from penstock.catalog.schema import decisions
 from penstock.catalog.schema import runs as runs_table
+from penstock.errors import OvertakenError
 from penstock.platform import Platform
 from penstock.promotion import promoting, records
 from penstock.runs import RunReport
@@ -76,6 +77,8 @@ def _of_a_retraining(connection: Connection, run: RunReport) -> State | None:
     why = promoting.hindrance(connection, run.index, facts["model"])
     if why is None:
         return None
+    if isinstance(why, OvertakenError):
+        return run.state, f"{run.message}; {why}. An approval in Airflow does that by itself"
     return runs.REFUSED, f"model {facts['model']} passed the gate, and cannot be promoted any more: {why}"
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,8 @@ def test_a_retraining_finds_what_was_wrong_and_how_much_better_it_got(w: Workspa
     assert asked["body"].startswith(f"Why it was trained: {facts['why']}.\n\n* 0.")
     assert " test questions, look 1\n* its time for a query, of the champion's: " in asked["body"]
     assert asked["body"].endswith(
-        "It goes live with release 2, which it was judged on; a sync that changes documents supersedes it, and then "
-        "the model must be compared again."
+        "It goes live with release 2, which it was judged on; if a sync has superseded that by then, an approval has "
+        "it compared again first."
     )
     assert champion(w) == (1, {}), "nobody decided yet"
 
@@ -160,23 +161,73 @@ def test_who_promotes_by_hand_was_faster(w: Workspace) -> None:
     assert (report.state, report.message) == ("promoted", f"embedder {model} serves main, with release 2")
 
 
-def test_an_approval_that_a_sync_overtook_fails_and_says_what_to_do(w: Workspace) -> None:
-    model = first(w)["model"]
+def overtaken(w: Workspace) -> str:
+    """The challenger that waits, whose release a sync has superseded."""
     w.write("new.md", "keeper says something new\n")
     assert w.sync().release == 3
+    return str(first(w)["model"])
+
+
+def test_an_approval_that_a_sync_overtook_has_the_challenger_compared_again(w: Workspace) -> None:
+    model = overtaken(w)
+    passed = f'model {model} passed the gate and waits for a person: `penstock promote main {model} --why "..."`'
+    late = (
+        f"release 2 of 'main', which {model} was judged on, is superseded by now; run `penstock compare main {model}`"
+    )
+    says = f"{passed}; {late} (what it embedded is kept). An approval in Airflow does that by itself"
+    assert standing(w.platform, runs.report(w.platform, 2)) == ("waiting", says)
+    report = retraining.decide(w.platform, 2, True, WHO, "go")
+    assert (report.state, report.release) == ("promoted", 4)
+    assert champion(w) == (4, {"embedder": model})
+    assert count(w, comparisons) == 2
+    assert first(w)["comparison"] == 2, "its report shows the figures by which it took over"
+    assert "new.md" in w.found("something new", k=82)
+    assert retraining.decide(w.platform, 2, True, WHO, "go") == report, "a task that is tried again does nothing more"
+    assert count(w, comparisons) == 2
+
+
+def test_compared_again_a_challenger_may_lose(w: Workspace) -> None:
+    overtaken(w)
+    complaints.configure(w, {"gate": {**complaints.ENOUGH["gate"], "min_gain": 0.999}})
+    report = retraining.decide(w.platform, 2, True, WHO, " go")
+    assert (report.state, report.exit_code) == ("refused", 0)
+    assert report.message.startswith(
+        "ann approved it (go); meanwhile a sync had overtaken the release that it was judged on, and compared again: "
+        "keep-champion: the gain of +0."
+    )
+    assert champion(w) == (3, {})
+    assert runs.report(w.platform, 2).finished_at
+
+
+def test_an_approval_that_cannot_be_carried_out_fails_and_says_why(w: Workspace) -> None:
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(models).values(tainted=[7]))
     words = (
-        f"release 2 of 'main', which {model} was judged on, is superseded by now; run `penstock compare main {model}` "
-        "(what it embedded is kept)"
+        f"something that embedder {first(w)['model']} was trained on was erased since (decision 7); train another "
+        "without it, or --override"
     )
-    assert standing(w.platform, runs.report(w.platform, 2)) == (
-        "refused",
-        f"model {model} passed the gate, and cannot be promoted any more: {words}",
-    )
-    with pytest.raises(RefusedError) as late:
+    with pytest.raises(RefusedError, match=re.escape(words)):
         retraining.decide(w.platform, 2, True, WHO, "go")
-    assert str(late.value) == words
-    report = runs.report(w.platform, 2)
-    assert (report.state, report.message) == ("failed", words)
+    assert (runs.report(w.platform, 2).state, runs.report(w.platform, 2).message) == ("failed", words)
+    assert champion(w) == (1, {})
+
+
+def test_killed_while_it_compares_again_an_approval_spends_one_look(
+    w: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaken(w)
+    promoted_once = steps.learned
+
+    def die(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(steps, "learned", die)
+    monkeypatch.setattr(steps, "closing", lambda *_: nullcontext())  # as where the process is gone
+    with pytest.raises(SystemExit):
+        retraining.decide(w.platform, 2, True, WHO, "go")
+    monkeypatch.setattr(steps, "learned", promoted_once)
+    assert retraining.decide(w.platform, 2, True, WHO, "go").state == "promoted"
+    assert count(w, comparisons) == 2
 
 
 def test_the_same_model_again_spends_no_second_look(w: Workspace) -> None:
@@ -209,8 +260,7 @@ def test_where_nothing_was_said_since_the_champion_learned_nothing_is_trained(w:
 
 def test_where_a_sync_overtook_the_challenger_it_is_compared_anew_and_auto_promotes_it(w: Workspace) -> None:
     facts = first(w)
-    w.write("new.md", "keeper says something new\n")
-    assert w.sync().release == 3
+    overtaken(w)
     run = begun_with(w, purpose="embedder", why="so", set=facts["set"], model=facts["model"])
     assert retraining.judge(w.platform, run)
     assert count(w, comparisons) == 2

@@ -81,9 +81,8 @@ def retrain_dag(index: str, doc: str | None = None) -> DAG:
         )
         replied: Any = answer.output
         asked >> answer
-        (
-            decide_on_model(run, replied) >> end_retraining.override(queue="training")()
-        )  # MLflow is there, for its registry
+        decided: Any = decide_on_model.override(queue="training")(run, replied)  # it may have to compare again
+        decided >> end_retraining.override(queue="training")()  # MLflow is there, for its registry
     return dag
 
 

@@ -11,7 +11,7 @@ from penstock import champions, decisions, manifest, release, trained
 from penstock.catalog.schema import decisions as decisions_table
 from penstock.catalog.schema import gates, promotions
 from penstock.decisions import Who
-from penstock.errors import RefusedError, UsageError
+from penstock.errors import OvertakenError, RefusedError, UsageError
 from penstock.platform import Platform
 from penstock.promotion import records, refusing
 from penstock.promotion.gate import Outcome
@@ -24,9 +24,9 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
     """Make a challenger the champion; an embedder together with the release that it was judged on.
 
     ``override``: also where the gate kept the champion, by a person's word. Raises ``RefusedError`` where there is no
-    comparison that says so, where it is of another champion, test set or release than today's, or where somebody was
-    faster; ``UsageError`` for a blank reason or a model that is no challenger; ``StoreError`` where the lake has not
-    all of a model that is served from there.
+    comparison that says so, where it is of another champion or test set than today's, or where somebody was faster;
+    ``OvertakenError`` where a sync superseded its release; ``UsageError`` for a blank reason or a model that is no
+    challenger; ``StoreError`` where the lake has not all of a model that is served from there.
     """
     why = decisions.reasoned(why)
     catalog = platform.catalog
@@ -135,12 +135,12 @@ def judged(connection: Connection, index: str, model: Row[Any], override: bool =
     return compared
 
 
-def hindrance(connection: Connection, index: str, model: str) -> str | None:
+def hindrance(connection: Connection, index: str, model: str) -> RefusedError | None:
     """What stands in the way of promoting a model of the index now; ``None`` where nothing does."""
     try:
         judged(connection, index, trained.model_row(connection, index, model))
     except RefusedError as error:
-        return str(error)
+        return error
     return None
 
 
@@ -166,7 +166,7 @@ def _although(compared: Row[Any]) -> str:
 def _still_waits(connection: Connection, index: str, compared: Row[Any], again: str) -> None:
     row = manifest.release_row(connection, index, compared.release)
     if row.state != manifest.WAITING:
-        raise RefusedError(
+        raise OvertakenError(
             f"release {row.number} of {index!r}, which {compared.challenger} was judged on, is {row.state} by now; "
             f"{again} (what it embedded is kept)"
         )

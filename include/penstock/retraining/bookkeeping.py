@@ -206,5 +206,13 @@ def facts_of(platform: Platform, run: int) -> dict[str, Any]:
         return dict(connection.execute(select(runs_table.c.options).where(runs_table.c.id == run)).scalar_one())
 
 
+def learned(platform: Platform, run: int, **facts: Any) -> None:
+    """Add to what a run found that is no longer under way."""
+    with platform.catalog.write() as connection:
+        mine = runs_table.c.id == run
+        options = connection.execute(select(runs_table.c.options).where(mine)).scalar_one() | facts
+        connection.execute(update(runs_table).where(mine).values(options=options))
+
+
 def lease_of(platform: Platform, index: str, run: int, facts: Mapping[str, Any]) -> Lease:
     return Lease(lease_name(index), f"run {run}", facts["lease"], platform.settings.store.lease_s)

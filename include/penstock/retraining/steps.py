@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from penstock import decisions, leases, manifest, runs
 from penstock.decisions import Who
-from penstock.errors import LeaseHeldError, RefusedError
+from penstock.errors import LeaseHeldError, OvertakenError, RefusedError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gate import Outcome
@@ -19,6 +20,7 @@ from penstock.retraining.bookkeeping import (
     do_step,
     facts_of,
     finish,
+    learned,
     said_since,
     working,
 )
@@ -147,15 +149,17 @@ def judge(platform: Platform, run: int, progress: Progress | None = None) -> boo
             champion = manifest.champions(connection, state.index).get(state.purpose)
         if champion == model:
             return f"what came out is {model}, which serves already: nothing new was said to learn from"
-        found = _judged_before(platform, state, champion) or _compared(platform, state, progress)
+        found = _judged_before(platform, state.index, state.facts, champion) or _compared(
+            platform, state.index, model, progress
+        )
         state.facts["comparison"] = found.number
         registry.follow(platform, state.index)
-        return None if found.outcome == Outcome.PROMOTE else f"{found.outcome}: {'; '.join(found.report['reasons'])}"
+        return _why_kept(found)
 
     return do_step(platform, run, "judge", "comparison", work)
 
 
-def _judged_before(platform: Platform, state: State, champion: str | None) -> Compared | None:
+def _judged_before(platform: Platform, index: str, facts: Mapping[str, Any], champion: str | None) -> Compared | None:
     """A comparison of the same model with the same champion on the same examples: another would only spend a look.
 
     None where the gate opened then, and the challenger cannot take over by it any more.
@@ -164,22 +168,21 @@ def _judged_before(platform: Platform, state: State, champion: str | None) -> Co
     from penstock.trained import model_row
 
     with platform.catalog.read() as connection:
-        row = records.last_comparison(connection, state.index, state.facts["model"])
-        if row is None or (row.set_id, row.champion) != (state.facts["set"], champion):
+        row = records.last_comparison(connection, index, facts["model"])
+        if row is None or (row.set_id, row.champion) != (facts["set"], champion):
             return None
         if row.outcome == Outcome.PROMOTE:
             try:
-                promoting.judged(connection, state.index, model_row(connection, state.index, row.challenger))
+                promoting.judged(connection, index, model_row(connection, index, row.challenger))
             except RefusedError:
                 return None
     return comparing.of_row(row) if row.outcome in (Outcome.PROMOTE, Outcome.KEEP) else None
 
 
-def _compared(platform: Platform, state: State, progress: Progress | None) -> Compared:
+def _compared(platform: Platform, index: str, model: str, progress: Progress | None = None) -> Compared:
     """Compare, when a sync that is under way has ended. Raises ``LeaseHeldError`` where that takes too long."""
     from penstock.promotion.comparing import compare
 
-    index, model = state.index, state.facts["model"]
     try:
         return compare(platform, index, model, progress, TURN_S)
     except LeaseHeldError:
@@ -206,9 +209,9 @@ def wait(platform: Platform, run: int) -> RunReport:
 def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> RunReport:
     """Carry out what was decided of a challenger that passed the gate, by a person or by the rule that nobody is asked.
 
-    A blank reason decides nothing, and what was decided before stands. Raises ``RefusedError`` where the challenger
-    cannot take over any more (the champion changed, or a sync overtook the release that it was judged on), and closes
-    the run as failed.
+    A blank reason decides nothing, and what was decided before stands. Where a sync overtook the release that the
+    challenger was judged on, it is compared again, with the newest documents, and takes over if it passes once more.
+    Raises ``RefusedError`` where it cannot any more (such as where the champion changed), and closes the run as failed.
     """
     from penstock.promotion.promoting import promote
 
@@ -224,7 +227,14 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
         finish(platform, run, runs.PROMOTED, f"{purpose} {model} serves {report.index}, with release {live}", live)
     elif approved:
         with closing(platform, run):
-            moved = promote(platform, report.index, model, who, why)
+            try:
+                moved = promote(platform, report.index, model, who, why)
+            except OvertakenError:
+                if kept := _judged_again(platform, run, report.index, facts):
+                    said = f"{who.name} approved it ({why.strip()}); meanwhile a sync had overtaken the release that it"
+                    finish(platform, run, runs.REFUSED, f"{said} was judged on, and compared again: {kept}")
+                    return runs.report(platform, run)
+                moved = promote(platform, report.index, model, who, why)
         finish(platform, run, runs.PROMOTED, moved.message, moved.live)
     else:
         said = why.strip()
@@ -232,3 +242,21 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
             decisions.record(connection, catalog, who, "reject-model", f"{purpose} {model}: {said}", report.index)
             close_row(connection, platform, run, runs.REFUSED, f"{purpose} {model} was rejected by {who.name}: {said}")
     return runs.report(platform, run)
+
+
+def _judged_again(platform: Platform, run: int, index: str, facts: Mapping[str, Any]) -> str | None:
+    """Compare the challenger of a run once more, on a release with the newest documents; return why it does not pass,
+    if it does not. The run's row names the new comparison."""
+    from penstock.promotion import registry
+
+    with platform.catalog.read() as connection:
+        champion = manifest.champions(connection, index).get(facts["purpose"])
+    found = _judged_before(platform, index, facts, champion) or _compared(platform, index, facts["model"])
+    learned(platform, run, comparison=found.number)
+    registry.follow(platform, index)
+    return _why_kept(found)
+
+
+def _why_kept(found: Compared) -> str | None:
+    """Why the gate keeps the champion, if it does."""
+    return None if found.outcome == Outcome.PROMOTE else f"{found.outcome}: {'; '.join(found.report['reasons'])}"

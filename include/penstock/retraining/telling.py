@@ -43,5 +43,5 @@ def question(platform: Platform, run: int) -> dict[str, str]:
 def _hurry(release: int | None) -> list[str]:
     if release is None:
         return []
-    overtaken = "a sync that changes documents supersedes it, and then the model must be compared again."
-    return ["", f"It goes live with release {release}, which it was judged on; {overtaken}"]
+    overtaken = "if a sync has superseded that by then, an approval has it compared again first"
+    return ["", f"It goes live with release {release}, which it was judged on; {overtaken}."]
