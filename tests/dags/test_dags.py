@@ -134,7 +134,8 @@ def test_a_model_takes_over_only_after_the_gate_and_where_asked_for_after_a_pers
     assert dag.get_task("decide_on_model").trigger_rule == "none_failed_min_one_success"
     # And it hangs on these two alone: beside a task that always succeeds it would run past a step that was skipped.
     assert dag.get_task("decide_on_model").upstream_task_ids == {"judge", "answer"}
-    assert {one.task_id for one in dag.tasks if one.queue == "training"} == {"tune", "judge", "end_retraining"}
+    training = {"tune", "judge", "decide_on_model", "end_retraining"}
+    assert {one.task_id for one in dag.tasks if one.queue == "training"} == training
 
 
 def test_dates_feedback_and_drift_start_a_retraining(dags: dict[str, Any]) -> None:
