@@ -55,4 +55,4 @@ def test_each_caller_has_a_rate_of_its_own(limited: Callable[..., Any], workspac
             assert 0 < int(asked[-1].headers["retry-after"]) <= 60
         assert client.get("/healthz").status_code == 200
         figures = client.get("/metrics").text
-    assert 'status="429"' in figures
+    assert 'route="/v1/indexes/{index}/search",status="429"' in figures

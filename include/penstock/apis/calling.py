@@ -93,7 +93,7 @@ class Caller:
 
     def malformed(self, what: str, kind: type[ModelError] = ModelError) -> ModelError:
         """An answer that came and cannot be used: it may be paid for, so it is not asked for again."""
-        error = kind(f"{self.who} answered {what} (model {self.model!r}); nothing of it is kept")
+        error = kind(f"{self.who} answered {what} (model {self.model!r}); what cannot be used is dropped")
         error.maybe_billed = True
         return error
 

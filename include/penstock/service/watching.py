@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.service import problems
@@ -76,6 +77,9 @@ class Watch:
 
 
 def route_of(scope: Scope) -> str:
-    """The path as it is described, so that there are few; none where nothing answers to it."""
-    route = scope.get("route")
-    return getattr(route, "path", None) or "(none)"
+    """The path as it is described, so that there are few; none where nothing answers to it.
+
+    What the limits refused came to no route: there it is the one that it was meant for.
+    """
+    meant = (one for one in scope["app"].routes if one.matches(scope)[0] is Match.FULL)
+    return getattr(scope.get("route") or next(meant, None), "path", None) or "(none)"
