@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
 from penstock.parsing import ParserPool
+from penstock.promotion import records
 from penstock.promotion.promoting import promote
 from penstock.purposes import Purpose
 from penstock.retraining import steps
@@ -192,8 +194,7 @@ def test_compared_again_a_challenger_may_lose(w: Workspace) -> None:
     report = retraining.decide(w.platform, 2, True, WHO, " go")
     assert (report.state, report.exit_code) == ("refused", 0)
     assert report.message.startswith(
-        "ann approved it (go); meanwhile a sync had overtaken the release that it was judged on, and compared again: "
-        "keep-champion: the gain of +0."
+        "ann approved it (go); compared again since, it did not pass: keep-champion: the gain of +0."
     )
     assert champion(w) == (3, {})
     assert runs.report(w.platform, 2).finished_at
@@ -212,22 +213,22 @@ def test_an_approval_that_cannot_be_carried_out_fails_and_says_why(w: Workspace)
     assert champion(w) == (1, {})
 
 
-def test_killed_while_it_compares_again_an_approval_spends_one_look(
-    w: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("at", "looks"), [((records, "end"), 3), ((steps, "learned"), 2)])
+def test_an_approval_that_is_killed_while_it_compares_again_is_carried_out_by_the_next_try(
+    w: Workspace, monkeypatch: pytest.MonkeyPatch, at: tuple[ModuleType, str], looks: int
 ) -> None:
     overtaken(w)
-    promoted_once = steps.learned
 
     def die(*_: Any, **__: Any) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(steps, "learned", die)
-    monkeypatch.setattr(steps, "closing", lambda *_: nullcontext())  # as where the process is gone
-    with pytest.raises(SystemExit):
-        retraining.decide(w.platform, 2, True, WHO, "go")
-    monkeypatch.setattr(steps, "learned", promoted_once)
+    with monkeypatch.context() as killed:
+        killed.setattr(*at, die)
+        killed.setattr(steps, "closing", lambda *_: nullcontext())  # nobody is left to close it
+        with pytest.raises(SystemExit):
+            retraining.decide(w.platform, 2, True, WHO, "go")
     assert retraining.decide(w.platform, 2, True, WHO, "go").state == "promoted"
-    assert count(w, comparisons) == 2
+    assert (count(w, comparisons), first(w)["comparison"]) == (looks, looks)
 
 
 def test_the_same_model_again_spends_no_second_look(w: Workspace) -> None:

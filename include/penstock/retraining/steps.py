@@ -149,9 +149,7 @@ def judge(platform: Platform, run: int, progress: Progress | None = None) -> boo
             champion = manifest.champions(connection, state.index).get(state.purpose)
         if champion == model:
             return f"what came out is {model}, which serves already: nothing new was said to learn from"
-        found = _judged_before(platform, state.index, state.facts, champion) or _compared(
-            platform, state.index, model, progress
-        )
+        found = _judged_before(platform, state, champion) or _compared(platform, state.index, model, progress)
         state.facts["comparison"] = found.number
         registry.follow(platform, state.index)
         return _why_kept(found)
@@ -159,7 +157,7 @@ def judge(platform: Platform, run: int, progress: Progress | None = None) -> boo
     return do_step(platform, run, "judge", "comparison", work)
 
 
-def _judged_before(platform: Platform, index: str, facts: Mapping[str, Any], champion: str | None) -> Compared | None:
+def _judged_before(platform: Platform, state: State, champion: str | None) -> Compared | None:
     """A comparison of the same model with the same champion on the same examples: another would only spend a look.
 
     None where the gate opened then, and the challenger cannot take over by it any more.
@@ -168,12 +166,12 @@ def _judged_before(platform: Platform, index: str, facts: Mapping[str, Any], cha
     from penstock.trained import model_row
 
     with platform.catalog.read() as connection:
-        row = records.last_comparison(connection, index, facts["model"])
-        if row is None or (row.set_id, row.champion) != (facts["set"], champion):
+        row = records.last_comparison(connection, state.index, state.facts["model"])
+        if row is None or (row.set_id, row.champion) != (state.facts["set"], champion):
             return None
         if row.outcome == Outcome.PROMOTE:
             try:
-                promoting.judged(connection, index, model_row(connection, index, row.challenger))
+                promoting.judged(connection, state.index, model_row(connection, state.index, row.challenger))
             except RefusedError:
                 return None
     return comparing.of_row(row) if row.outcome in (Outcome.PROMOTE, Outcome.KEEP) else None
@@ -211,7 +209,8 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
 
     A blank reason decides nothing, and what was decided before stands. Where a sync overtook the release that the
     challenger was judged on, it is compared again, with the newest documents, and takes over if it passes once more.
-    Raises ``RefusedError`` where it cannot any more (such as where the champion changed), and closes the run as failed.
+    Raises ``RefusedError`` where it cannot in any case (such as where the champion changed), and closes the run as
+    failed.
     """
     from penstock.promotion.promoting import promote
 
@@ -227,15 +226,15 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
         finish(platform, run, runs.PROMOTED, f"{purpose} {model} serves {report.index}, with release {live}", live)
     elif approved:
         with closing(platform, run):
-            try:
-                moved = promote(platform, report.index, model, who, why)
-            except OvertakenError:
-                if kept := _judged_again(platform, run, report.index, facts):
-                    said = f"{who.name} approved it ({why.strip()}); meanwhile a sync had overtaken the release that it"
-                    finish(platform, run, runs.REFUSED, f"{said} was judged on, and compared again: {kept}")
-                    return runs.report(platform, run)
-                moved = promote(platform, report.index, model, who, why)
-        finish(platform, run, runs.PROMOTED, moved.message, moved.live)
+            found = _newest(platform, report.index, facts)
+            learned(platform, run, comparison=found.number)
+            passed = found.outcome == Outcome.PROMOTE
+            moved = promote(platform, report.index, model, who, why) if passed else None
+        if moved is None:
+            said = f"{who.name} approved it ({why.strip()}); compared again since, it did not pass"
+            finish(platform, run, runs.REFUSED, f"{said}: {_why_kept(found)}")
+        else:
+            finish(platform, run, runs.PROMOTED, moved.message, moved.live)
     else:
         said = why.strip()
         with catalog.write() as connection:
@@ -244,17 +243,20 @@ def decide(platform: Platform, run: int, approved: bool, who: Who, why: str) -> 
     return runs.report(platform, run)
 
 
-def _judged_again(platform: Platform, run: int, index: str, facts: Mapping[str, Any]) -> str | None:
-    """Compare the challenger of a run once more, on a release with the newest documents; return why it does not pass,
-    if it does not. The run's row names the new comparison."""
-    from penstock.promotion import registry
+def _newest(platform: Platform, index: str, facts: Mapping[str, Any]) -> Compared:
+    """The last comparison of a challenger that passed the gate; another one where a sync overtook that one's release,
+    or where it was killed on its way."""
+    from penstock.promotion import comparing, promoting, records, registry
 
+    model = facts["model"]
     with platform.catalog.read() as connection:
-        champion = manifest.champions(connection, index).get(facts["purpose"])
-    found = _judged_before(platform, index, facts, champion) or _compared(platform, index, facts["model"])
-    learned(platform, run, comparison=found.number)
+        row = records.last_comparison(connection, index, model)
+        overtaken = isinstance(promoting.hindrance(connection, index, model), OvertakenError)
+    if row is not None and row.outcome != records.LOOKING and not overtaken:
+        return comparing.of_row(row)
+    found = _compared(platform, index, model)
     registry.follow(platform, index)
-    return _why_kept(found)
+    return found
 
 
 def _why_kept(found: Compared) -> str | None:
