@@ -129,6 +129,19 @@ def test_one_person_and_one_day_tell_nothing_of_the_others(w: Workspace) -> None
     assert (len(found.days), found.days[0].asked, found.days[0].people) == (1, 15, 1)
 
 
+def test_the_rating_of_the_one_passage_that_a_search_showed_counts(w: Workspace) -> None:
+    for one in range(PEOPLE):
+        for at, value in ((BEFORE + timedelta(days=2 * one), 1.0), (RECENT + timedelta(days=one % 7), -1.0)):
+            for k in (1, 2):
+                asker = Asker((), f"p{one}", at=at.timestamp())
+                found = search(w.platform, "main", "who grinds barley", k=k)
+                id_ = interactions.record(w.platform, found, asker)
+                feedback.give(w.platform, id_, Said(Kind.RATING, value=value, passage="mill.md"))
+    watched = looked(w)
+    assert sum(day.ratings for day in watched.days) == 2 * PEOPLE, "of two, one may be right and the other wrong"
+    assert watched.alarms[0].why.startswith("the mean rating fell from +1.00 to -1.00; ")
+
+
 def test_texts_that_are_not_kept_leave_the_scores(w: Workspace) -> None:
     w.settings = w.settings.model_copy(update={"interactions": InteractionSettings(keep_queries=False)})
     w.platform = w.open()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -81,3 +81,15 @@ def that_count(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         passage = None if row["kind"] == "right-passage" else (row["chunk_id"], row["document_id"])
         latest[row["interaction_id"], by, row["kind"], passage] = row
     return list(latest.values())
+
+
+def of_the_whole(
+    ratings: Iterable[Mapping[str, Any]], shown: Sequence[Any], refused: bool | None
+) -> list[Mapping[str, Any]]:
+    """Of an interaction's ratings those of all that it showed; or else those of its one passage, if that was all.
+
+    Not so of an answer (``refused`` is none only of a search): it says more, or other things, than its passage.
+    """
+    given = list(ratings)
+    whole = [one for one in given if one["document_id"] is None]
+    return whole or (given if len(shown) == 1 and refused is None else [])

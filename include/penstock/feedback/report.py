@@ -16,6 +16,7 @@ from sqlalchemy import select
 from penstock.batching import batched
 from penstock.catalog.schema import documents
 from penstock.feedback.hearing import Heard, Row, hear
+from penstock.feedback.reading import of_the_whole
 from penstock.feedback.saying import Kind
 from penstock.feedback.topics import topics_of
 from penstock.interactions.recording import IMPORTED
@@ -51,13 +52,7 @@ def report(platform: Platform, index: str, since: datetime | None = None, topics
 
 
 def _of_the_whole(row: Row, heard: Heard) -> list[Row]:
-    """Ratings of all that was shown; or else those of its one passage, where that is all that was shown.
-
-    Not so of an answer: it says more, or other things, than its passage.
-    """
-    given = heard.of(row, Kind.RATING)
-    whole = [one for one in given if one["document_id"] is None]
-    return whole or (given if len(row["shown"]) == 1 and row["refused"] is None else [])
+    return of_the_whole(heard.of(row, Kind.RATING), row["shown"], row["refused"])
 
 
 def _values(row: Row, heard: Heard) -> list[float]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from penstock.catalog.schema import feedback, interactions
-from penstock.feedback.reading import that_count
+from penstock.feedback.reading import of_the_whole, that_count
 from penstock.feedback.saying import Kind
 from penstock.interactions.reading import in_time
 from penstock.platform import Platform
@@ -65,21 +65,21 @@ class Day:
 def asked(platform: Platform, index: str, since: datetime, until: datetime) -> list[Asked]:
     """What was asked from ``since`` to before ``until``, by time, with its ratings. Raises ``UnknownNameError``."""
     platform.settings.index(index)
-    names = ("id", "at", "query", "refused", "person", "session", "setup", "candidates")
+    names = ("id", "at", "query", "refused", "person", "session", "setup", "candidates", "shown")
     query = in_time(index, since, until)
     said = select(feedback).join(interactions, interactions.c.id == feedback.c.interaction_id)
-    said = said.where(*query._where_criteria, feedback.c.kind == Kind.RATING, feedback.c.document_id.is_(None))
-    ratings: dict[str, list[float]] = defaultdict(list)
+    said = said.where(*query._where_criteria, feedback.c.kind == Kind.RATING)
+    ratings: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     with platform.catalog.read() as connection:
         for row in that_count(one._asdict() for one in connection.execute(said)):
-            ratings[row["interaction_id"]].append(row["value"])
+            ratings[row["interaction_id"]].append(row)
         columns = query.with_only_columns(*(interactions.c[name] for name in names))
         rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(columns)
         return [_asked(row._asdict(), ratings.get(row.id, ())) for row in rows]
 
 
-def _asked(row: Mapping[str, Any], ratings: Sequence[float]) -> Asked:
-    setup = row["setup"]
+def _asked(row: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> Asked:
+    setup, ratings = row["setup"], [one["value"] for one in of_the_whole(said, row["shown"], row["refused"])]
     return Asked(
         at=row["at"],
         who=row["person"] or row["session"] or row["id"],
