@@ -36,11 +36,12 @@ from penstock.index.lance_rows import (
     value_column,
     visible,
 )
-from penstock.index.lance_search import PARTITIONS, search
+from penstock.index.lance_search import PARTITIONS, connected, search
 from penstock.index.rules import Fields, check_principals, check_rows, runs
 from penstock.records import OPEN_END, Hit, IndexRow, Query
 
 if TYPE_CHECKING:
+    from lancedb import AsyncConnection
     from lancedb.table import Table
 
 T = TypeVar("T")
@@ -258,14 +259,22 @@ class LanceIndex:
         return self._read("read", read)
 
     def search(self, query: Query) -> list[Hit]:
-        return self._read("search", lambda table: search(table, query))
+        version = None if self._pinned is None else self._pinned.version
+        return self._again("search", lambda: search(self._readers, self.collection, version, query))
 
     # -- the boundary -------------------------------------------------------------------------------------------------
 
     @cached_property
     def _db(self) -> lancedb.db.DBConnection:
-        options = {"allow_http": "true"} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else None
-        return lancedb.connect(self.url, storage_options=options)
+        return lancedb.connect(self.url, storage_options=self._options)
+
+    @cached_property
+    def _readers(self) -> AsyncConnection:
+        return connected(self.url, self._options)
+
+    @property
+    def _options(self) -> dict[str, str] | None:
+        return {"allow_http": "true"} if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://") else None
 
     @cached_property
     def _files(self) -> TableFiles:
@@ -281,14 +290,17 @@ class LanceIndex:
         return self._db.open_table(self.collection)
 
     def _read(self, action: str, work: Callable[[Table], T]) -> T:
+        return self._again(action, lambda: work(self._open()))
+
+    def _again(self, action: str, work: Callable[[], T]) -> T:
         """Run ``work``; once more on the then newest version where an erasure swept the files away under it."""
         with self._translated(action):
             try:
-                return work(self._open())
+                return work()
             except (RuntimeError, OSError, ValueError) as error:
                 if isinstance(error, PenstockError) or is_missing_table(error) or not says(error, VANISHED):
                     raise
-            return work(self._open())
+            return work()
 
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
