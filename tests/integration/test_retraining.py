@@ -20,7 +20,6 @@ from sqlalchemy import func, select, update
 from penstock import inspection, leases, maintenance, manifest, retraining, runs
 from penstock.catalog.schema import comparisons, models, training_sets
 from penstock.catalog.schema import leases as leases_table
-from penstock.catalog.schema import runs as runs_table
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
 from penstock.parsing import ParserPool
@@ -28,6 +27,7 @@ from penstock.promotion import records
 from penstock.promotion.promoting import promote
 from penstock.purposes import Purpose
 from penstock.retraining import steps
+from penstock.retraining.bookkeeping import learned
 from penstock.runs import RunReport
 from penstock.settings import ParserSettings
 from penstock.standing import standing
@@ -93,9 +93,7 @@ def retrained(w: Workspace, purpose: Purpose | None = None, approve: bool = Fals
 def begun_with(w: Workspace, external: str | None = None, **facts: Any) -> int:
     """A retraining under way whose steps found ``facts``."""
     run = retraining.begin(w.platform, "main", external=external)
-    options = {**retraining.facts_of(w.platform, run), **facts}
-    with w.platform.catalog.write() as connection:
-        connection.execute(update(runs_table).where(runs_table.c.id == run).values(options=options))
+    learned(w.platform, run, **facts)
     return run
 
 

@@ -259,8 +259,11 @@ class LanceIndex:
         return self._read("read", read)
 
     def search(self, query: Query) -> list[Hit]:
-        version = None if self._pinned is None else self._pinned.version
-        return self._again("search", lambda: search(self._readers, self.collection, version, query))
+        def ask() -> list[Hit]:
+            version = None if self._pinned is None else self._pinned.version
+            return search(self._readers, self.collection, version, query)
+
+        return self._again("search", ask)
 
     # -- the boundary -------------------------------------------------------------------------------------------------
 
