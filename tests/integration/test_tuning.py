@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from penstock.purposes import Purpose
 from penstock.reranking.local import LocalReranker
 from penstock.settings import EmbedderSettings, LocalRerankerSettings
 from penstock.trained import model_row, of_index, on_disk
+from penstock.training import sets
 from penstock.tuning import running, tracking
 from penstock.tuning.running import train
 from penstock.tuning_settings import EmbedderRecipe, GeneratorRecipe, RerankerRecipe
@@ -57,6 +59,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         hasty=EMBEDDER.model_copy(update={"max_minutes": 1e-9}),
         missing=EMBEDDER.model_copy(update={"base": str(root / "nowhere")}),
         wide=EMBEDDER.model_copy(update={"base": str(tiny_models.embedder(root / "wide", tuning.texts(), hidden=64))}),
+        replaying=EMBEDDER.model_copy(update={"epochs": 1, "replay": pairs_known_before(root / "replay.jsonl")}),
         unguarded=EMBEDDER.model_copy(update={"guard": root / "nowhere.jsonl"}),
         other=EMBEDDER.model_copy(update={"base": str(tiny_models.embedder(root / "other", tuning.texts()[:40]))}),
     )
@@ -64,6 +67,11 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         tuning.frozen(platform, purpose)
     yield platform
     platform.close()
+
+
+def pairs_known_before(path: Path) -> Path:
+    path.write_text("".join(json.dumps({"question": f"who {n}", "passage": f"bell {n}"}) + "\n" for n in range(20)))
+    return path
 
 
 def nested(root: Path) -> Path:
@@ -110,6 +118,24 @@ def test_an_embedder_learns_and_is_kept_as_the_serving_path_reads_it(opened: Pla
     assert len(tuning.steps(opened, made.tracking)) == figures["steps"]
     card = Path(run.info.artifact_uri) / "model_card.md"
     assert f"training set `{made.set_id}`" in card.read_text()
+
+
+def test_a_batch_holds_examples_or_pairs_known_before(opened: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    from penstock.tuning.losses import WeightedRanking
+
+    light = [replace(one, weight=0.5) for one in tuning.embedder_examples()]  # a pair known before weighs 1
+    set_ = sets.freeze(opened, "main", Purpose.EMBEDDER, 1, light, {}, {"needed": 1})
+    seen: list[list[float]] = []
+    loss = WeightedRanking.compute_loss_from_embeddings
+
+    def spied(self: Any, embeddings: Any, labels: Any) -> Any:
+        seen.append(labels.tolist())
+        return loss(self, embeddings, labels)
+
+    monkeypatch.setattr(WeightedRanking, "compute_loss_from_embeddings", spied)
+    train(opened, "main", Purpose.EMBEDDER, "replaying", set_.id)
+    assert [set(batch) for batch in seen if len(set(batch)) > 1] == []
+    assert {weight for batch in seen for weight in batch} == {0.5, 1.0}
 
 
 def test_every_weight_is_tuned_by_one_setting_in_the_layout_of_the_base(opened: Platform) -> None:
