@@ -96,7 +96,10 @@ def _json_row(line: int, data: bytes) -> LogRow:
 
 def _csv(place: str, file: BinaryIO) -> Iterator[LogRow]:
     lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.DictReader(lines, strict=True)
+    header = lines.readline(MAX_LINE_BYTES)
+    lines.seek(0)
+    between = max(",;\t", key=header.count)  # spreadsheets write semicolons where a comma stands before decimals
+    reader = csv.DictReader(lines, strict=True, delimiter=between)
     if not (reader.fieldnames or ()):
         raise UsageError(f"{place} is empty; its first line names the columns")
     while True:

@@ -41,6 +41,13 @@ def test_csv(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_csv_as_spreadsheets_write_it_where_a_comma_stands_before_decimals(tmp_path: Path, between: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(f"\ufeffa{between}b\n0,5{between}x\n", encoding="utf-8")
+    assert list(rows(str(path))) == [LogRow(2, {"a": "0,5", "b": "x"})]
+
+
 def test_a_quote_that_nothing_closes_says_what_it_takes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text('a,b\n1,"two"x\n3,"four\n' + "5,6\n" * 50)
