@@ -120,7 +120,7 @@ def test_an_embedder_learns_and_is_kept_as_the_serving_path_reads_it(opened: Pla
     assert f"training set `{made.set_id}`" in card.read_text()
 
 
-def test_a_batch_holds_examples_or_pairs_known_before(opened: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_known_before_are_trained_on_too(opened: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     from penstock.tuning.losses import WeightedRanking
 
     light = [replace(one, weight=0.5) for one in tuning.embedder_examples()]  # a pair known before weighs 1
@@ -134,7 +134,6 @@ def test_a_batch_holds_examples_or_pairs_known_before(opened: Platform, monkeypa
 
     monkeypatch.setattr(WeightedRanking, "compute_loss_from_embeddings", spied)
     train(opened, "main", Purpose.EMBEDDER, "replaying", set_.id)
-    assert [set(batch) for batch in seen if len(set(batch)) > 1] == []
     assert {weight for batch in seen for weight in batch} == {0.5, 1.0}
 
 

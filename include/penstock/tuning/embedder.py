@@ -48,7 +48,8 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
     folder = open_folder(str(job.base.folder))
     guard = ranking.of_pairs(*ranking.read_pairs(recipe.guard, "recipes.guard")) if recipe.guard else None
     learn, chosen_on = examples(job, Split.TRAIN), examples(job, Split.VALIDATION)
-    kinds = {"examples": columns(job, recipe, learn), "replay": replayed(job, recipe)}
+    rows = columns(job, recipe, learn) + replayed(job, recipe)
+    rows = [rows[place] for place in np.random.default_rng(recipe.seed).permutation(len(rows))]
     with opening.readable(job.base.name, folder.path):
         options = {"use_safetensors": True, "dtype": "float32"}
         model = SentenceTransformer(str(folder.path), model_kwargs=options, **opening.CLOSED)
@@ -59,10 +60,9 @@ def tune(job: Job, recipe: EmbedderRecipe) -> Tuned:
         model=model,
         args=SentenceTransformerTrainingArguments(
             batch_sampler="no_duplicates",
-            **lora.arguments(recipe, str(work), sum(map(len, kinds.values())), recipe.epochs, recipe.rate()),
+            **lora.arguments(recipe, str(work), len(rows), recipe.epochs, recipe.rate()),
         ),
-        # a batch holds rows of one kind: told from passages of other subjects a question learns little
-        train_dataset={kind: Dataset.from_list(rows) for kind, rows in kinds.items() if rows},
+        train_dataset=Dataset.from_list(rows),
         evaluator=Finding(ranking.pool(chosen_on, [*chosen_on, *learn[:AMONG]]), job.embedder, recipe),
         loss=WeightedRanking(model, scale=recipe.scale),
         callbacks=early.callbacks(job),
