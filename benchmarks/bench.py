@@ -32,6 +32,7 @@ class Bench:
     commits: int = 40
     colds: list[dict[str, Any]] = field(default_factory=list)
     grown: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    trained: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
 
     @property
     def documents(self) -> Path:
@@ -44,6 +45,10 @@ class Bench:
     @property
     def store(self) -> Path:
         return self.work / "llamaindex"
+
+    @property
+    def tuning(self) -> Path:
+        return self.work / "tuning"
 
     def checkout(self) -> None:
         """The site as it was, written once: a sync after that must find it unchanged, to the modification time."""
@@ -84,6 +89,14 @@ class Bench:
             corpus.make(home, documents, sections)
             self.grown[home] = self.on_made("growth", home)
         return home, self.grown[home]
+
+    def tuned(self, data: str, seed: int) -> dict[str, Any]:
+        """An embedder that learned ``data``, trained once a session in the home ``tuning``: what it is worth."""
+        if (data, seed) not in self.trained:
+            options = ["--home", str(self.tuning), "--data", data, "--seed", str(seed), "--every", str(self.every)]
+            command = [sys.executable, "-m", "benchmarks.tuning", *options]
+            self.trained[data, seed] = measured(f"tuning {data} {seed}", command)
+        return self.trained[data, seed]
 
     def on_made(self, what: str, home: Path) -> dict[str, Any]:
         command = [sys.executable, "-m", "benchmarks.made", what, "--home", str(home)]

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import learned, scifact
-from benchmarks.bench import Bench, Page, measured, row
+from benchmarks.bench import Bench, Page, row
 from benchmarks.replay import data_folder
 
 from penstock import wording
@@ -279,11 +278,7 @@ def means(judged: Mapping[str, Any], start: str) -> dict[str, float]:
 
 
 def part(bench: Bench) -> Page:
-    home = bench.work / "tuning"
-    found = {}
-    for data, seed in RUNS:
-        options = ["--home", str(home), "--data", data, "--seed", str(seed), "--every", str(bench.every)]
-        found[data, seed] = measured(f"tuning {data} {seed}", [sys.executable, "-m", "benchmarks.tuning", *options])
+    found = {(data, seed): bench.tuned(data, seed) for data, seed in RUNS}
     yield from ("", "## Tuning the default embedder", "")
     yield from page(found)
 

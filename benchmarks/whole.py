@@ -1,12 +1,12 @@
 """The whole default pipeline with both of its models tuned, beside the same with neither.
 
-    python -m benchmarks.whole --home FOLDER [--embedder MODEL]
+    python -m benchmarks.whole --home FOLDER --embedder MODEL
 
-FOLDER is that of ``tuning``, MODEL the embedder that ``tuning --data questions`` trained there (its "model"; without
-one it is trained first). The reranker learns from the same questions, some of them: no cross-encoder comes with the
-project, so it is the default embedder's transformer with a new head, tuned by the built-in recipe for one epoch. What
-is not to be ranked first are passages of the same site that the untuned embedder finds and that are less like the
-question than the right one, as ``trainset build`` mines them.
+FOLDER is that of ``tuning``, MODEL the embedder that ``tuning --data questions`` trained there (its "model"). The
+reranker learns from the same questions, some of them: no cross-encoder comes with the project, so it is the default
+embedder's transformer with a new head, tuned by the built-in recipe for one epoch. What is not to be ranked first are
+passages of the same site that the untuned embedder finds and that are less like the question than the right one, as
+``trainset build`` mines them.
 
 Each site's test questions are asked as `penstock evaluate` asks: untuned, with the tuned embedder, and with both.
 """
@@ -101,7 +101,7 @@ def measure(home: Path, embedder: str, every: int) -> dict[str, Any]:
     """By site: figures of each state, and what each gains over the one before."""
     from penstock.evaluation.comparing import compare
 
-    folders, said = models(home, embedder or tuning.measure(home, "questions", 0, every)["model"], every)
+    folders, said = models(home, embedder, every)
     plain = states(home / "untuned", every, {"untuned": ""})
     tuned = states(home / "tuned", every, {"embedder": "rerank=off", "both": ""}, *folders)
     found: dict[str, Any] = {}
@@ -149,7 +149,8 @@ def states(home: Path, every: int, of: Mapping[str, str], *models: Path) -> dict
 
 
 def part(bench: Bench) -> Page:
-    options = ["--home", str(bench.work / "whole"), "--every", str(bench.every)]
+    embedder = bench.tuned("questions", 0)["model"]
+    options = ["--home", str(bench.tuning), "--embedder", embedder, "--every", str(bench.every)]
     yield from ("", "## The whole pipeline, tuned", "")
     yield from page(measured("whole", [sys.executable, "-m", "benchmarks.whole", *options]))
 
@@ -178,7 +179,7 @@ def page(found: Mapping[str, Any]) -> Iterator[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--embedder", default="", help="the id of a model that was trained in HOME")
+    parser.add_argument("--embedder", required=True, help="the id of a model that was trained in HOME")
     parser.add_argument("--every", type=int, default=1, help="every n-th question, of the smallest site only")
     arguments = parser.parse_args()
     print(json.dumps(measure(arguments.home, arguments.embedder, arguments.every)))
