@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock import wording
 from penstock.display import paper
 from penstock.display.paper import QUIET, STRONG
 
@@ -21,7 +22,7 @@ def trained(found: dict[str, Any]) -> None:
     paper.line("  ", ("; ".join(f"{name} {one}" for name, one in rest.items()), QUIET))
     if figures.get("guard held") is False:
         paper.line("  no mix of the weights held the guard; the smallest was kept")
-    took = f"expected were {expected['memory_mb']:,} MB and {expected['minutes']:g} min"
+    took = f"expected were {expected['memory_mb']:,} MB and {wording.duration(60 * expected['minutes'])}"
     paper.line("  ", (f"{took}; MLflow run {found['tracking']}", QUIET))
     paper.blank()
     paper.hint("next", f"penstock compare {found['index']} {found['id']}")

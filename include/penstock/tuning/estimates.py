@@ -47,7 +47,7 @@ def estimate(
     >>> from penstock.tuning_settings import EmbedderRecipe
     >>> config = {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536}
     >>> estimate(config, 90_900_000, EmbedderRecipe(), 3355, 3, 150e9)
-    Estimate(memory_mb=3778, minutes=20.3, disk_mb=115, steps=140)
+    Estimate(memory_mb=3778, minutes=20.29, disk_mb=115, steps=140)
     """
     hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
     wide = int(config["intermediate_size"])
@@ -62,7 +62,7 @@ def estimate(
     state = 3 * tuned * FLOAT_BYTES
     return Estimate(
         memory_mb=round((2 * weights_bytes + state + kept) / 1e6) + LIBRARIES_MB,
-        minutes=round(seconds / 60, 1),
+        minutes=round(seconds / 60, 2),
         disk_mb=round((CHECKPOINTS * state + weights_bytes) / 1e6),
         steps=steps,
     )
