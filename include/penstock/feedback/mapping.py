@@ -148,7 +148,7 @@ class _Row:
             raise UsageError(f"{name} is not text: {short(found)}")
         if isinstance(found, Decimal):
             return format(found.normalize(), "f")
-        return f"{found:g}" if isinstance(found, float) and found.is_integer() else str(found)
+        return str(int(found) if isinstance(found, float) and found.is_integer() else found)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts; one text is a list of one, and in CSV a JSON list is one."""

@@ -53,6 +53,11 @@ def test_values_as_tables_type_them() -> None:
     assert (entry.person, entry.at) == ("7", datetime(2026, 5, 1, tzinfo=UTC).timestamp())
 
 
+def test_a_whole_number_keeps_all_its_digits_in_a_column_with_gaps() -> None:
+    people = [read_entry({**ASKED, "person": one}, PLAIN) for one in (12345678.0, 12345679.0)]
+    assert [entry and entry.person for entry in people] == ["12345678", "12345679"]
+
+
 def test_a_time_that_has_not_come() -> None:
     with pytest.raises(UsageError, match=r"^at is in the future: '2099-01-01'; nobody has said anything then$"):
         read_entry({**ASKED, "at": "2099-01-01"}, PLAIN)
