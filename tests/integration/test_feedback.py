@@ -19,6 +19,7 @@ from penstock.catalog.schema import interactions as interactions_table
 from penstock.errors import UsageError
 from penstock.feedback import Kind, Said
 from penstock.feedback.page import WIDTH, chart, page
+from penstock.feedback.saying import short
 from penstock.ids import document_id
 from penstock.interaction_settings import FeedbackSettings
 from penstock.interactions import Asker
@@ -278,6 +279,15 @@ def test_every_row_is_accounted_for_and_a_bad_one_stops_nothing(w: Workspace) ->
 
 
 @ON_SQLITE
+@pytest.mark.parametrize("id_", ["\ud800", "\0", "x" * 20_000])
+def test_an_id_that_no_catalog_can_be_asked_for_is_unknown(w: Workspace, id_: str) -> None:
+    done = feedback.import_files(w.platform, "main", [log(w, [{"interaction": id_, "rating": "up"}])])
+    with pytest.raises(UsageError) as given:
+        feedback.give(w.platform, id_, Said(Kind.COPIED))
+    assert [one.problem for one in done.bad] == [str(given.value)]
+    assert str(given.value).startswith(f"there is no interaction {short(id_)}: ")
+
+
 def test_the_same_log_as_csv_parquet_and_from_a_bucket(w: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"question": "who bakes?", "shown": "bread.md", "rating": "5", "comment": ""}]
     mapping = FeedbackSettings(scale=(1, 5))

@@ -152,7 +152,7 @@ def _parquet_row(line: int, row: pyarrow.RecordBatch) -> LogRow:
     for name, column in zip(row.schema.names, row.columns, strict=True):
         try:
             values[name] = column[0].as_py()
-        except (ValueError, OverflowError) as error:  # no UTF-8; a time that Python has not
+        except (ValueError, OverflowError, KeyError) as error:  # no UTF-8; a time, or a zone, that Python has not
             return LogRow(line, None, f"{name} cannot be read: {short(str(error))}")
     return LogRow(line, values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -19,6 +20,7 @@ from penstock.interactions.recording import LIVE, Asker
 from penstock.platform import Platform
 from penstock.wording import span
 
+INTERACTION_ID = re.compile(r"[0-9a-f]{32}")
 NAMED_IN_ERRORS = 5
 DAY_S = 86_400
 
@@ -43,8 +45,10 @@ def give_all(platform: Platform, interaction: str, said: Sequence[Said], who: As
     )
     if who is not None and who.owner is not None:
         query = query.where(interactions.c.asked_with == platform.recorder.digests.owner(who.owner))
-    with platform.catalog.read() as connection:
-        row = connection.execute(query).one_or_none()
+    row = None
+    if is_an_id(interaction):
+        with platform.catalog.read() as connection:
+            row = connection.execute(query).one_or_none()
     if row is None:
         raise UnknownInteractionError(unknown(platform, interaction))
     places = Places(platform, row.index_name, None if who is None else who.principals)
@@ -82,6 +86,11 @@ def _row(platform: Platform, interaction: str, index: str, about: dict[str, Any]
         "redacted": False,
         **about,
     }
+
+
+def is_an_id(interaction: str) -> bool:
+    """Whether it has the form of one: of half a character, or U+0000, a catalog cannot even be asked."""
+    return bool(INTERACTION_ID.fullmatch(interaction))
 
 
 def unknown(platform: Platform, interaction: str) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import ValidationError
 
 from penstock.errors import ConfigError, UsageError, did_you_mean
@@ -131,7 +130,7 @@ class _Row:
             return None
         try:
             found = jmespath.search(expression, self._values)
-        except JMESPathError as error:
+        except ValueError as error:  # of JMESPath's own kind, or Python's: a slice whose step is 0
             raise UsageError(
                 f"{name} = {expression!r} cannot be read from it: {' '.join(str(error).split())}"
             ) from None
@@ -169,7 +168,7 @@ class _Row:
         found = self.text(name)
         if found is None:
             return None
-        if not found.lstrip("-").isdecimal() or len(found) > 12:
+        if not found.removeprefix("-").isdecimal() or len(found) > 12:
             raise UsageError(f"{name} is not a whole number: {short(found)}")
         return int(found)
 

@@ -67,6 +67,12 @@ def test_a_bad_row_of_parquet_stops_nothing(tmp_path: Path) -> None:
     assert [one.problem.partition(":")[0] for one in found[1:]] == ["a cannot be read", "at cannot be read"]
 
 
+def test_a_time_zone_that_there_is_not_is_that_of_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "log.parquet"
+    parquet.write_table(pa.table({"at": pa.array([0], pa.timestamp("s", "Mars/Phobos"))}), path)
+    assert [(one.line, one.problem) for one in rows(str(path))] == [(1, "at cannot be read: \"'Mars/Phobos'\"")]
+
+
 def test_parquet(tmp_path: Path) -> None:
     path = tmp_path / "log.parquet"
     parquet.write_table(pa.table({"a": [1, 2], "b": [["x"], None]}), path)

@@ -118,6 +118,7 @@ BAD = [
         "right_text says where the right passage is, and nothing of which document; give right too",
     ),
     ({**ASKED, "right": "a.md", "right_start": "x", "right_end": 5}, "right_start is not a whole number: 'x'"),
+    ({**ASKED, "right": "a.md", "right_start": "--1", "right_end": 5}, "right_start is not a whole number: '--1'"),
 ]
 
 
@@ -125,6 +126,12 @@ BAD = [
 def test_a_row_that_will_not_do_names_the_value_and_the_fix(row: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
         read_entry(row, PLAIN)
+
+
+def test_an_expression_that_python_cannot_follow_is_that_of_a_bad_row() -> None:
+    message = "shown = 'shown[::0]' cannot be read from it: slice step cannot be zero"
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        read_entry(ASKED, FeedbackSettings(question="question", shown="shown[::0]"))
 
 
 def test_other_columns_lists_and_conditions() -> None:
