@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 MAX_LINE_BYTES = 16 * 2**20
+QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,10 @@ def _csv(place: str, file: BinaryIO) -> Iterator[LogRow]:
     lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     header = lines.readline(MAX_LINE_BYTES)
     lines.seek(0)
-    between = max(",;\t", key=header.count)  # spreadsheets write semicolons where a comma stands before decimals
+    between = max(",;\t", key=QUOTED.sub("", header).count)  # some spreadsheets' commas stand before decimals
     reader = csv.DictReader(lines, strict=True, delimiter=between)
-    if not (reader.fieldnames or ()):
+    reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+    if not reader.fieldnames:
         raise UsageError(f"{place} is empty; its first line names the columns")
     while True:
         before = reader.reader.line_num

@@ -48,6 +48,18 @@ def test_csv_as_spreadsheets_write_it_where_a_comma_stands_before_decimals(tmp_p
     assert list(rows(str(path))) == [LogRow(2, {"a": "0,5", "b": "x"})]
 
 
+def test_what_is_quoted_in_a_header_stands_between_no_columns(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text('a;"why, in a few words, if any"\n1;x\n')
+    assert list(rows(str(path))) == [LogRow(2, {"a": "1", "why, in a few words, if any": "x"})]
+
+
+def test_space_around_the_name_of_a_column_is_none_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("a, b\n1, x\n")
+    assert list(rows(str(path))) == [LogRow(2, {"a": "1", "b": " x"})]
+
+
 def test_a_quote_that_nothing_closes_says_what_it_takes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text('a,b\n1,"two"x\n3,"four\n' + "5,6\n" * 50)
