@@ -102,9 +102,7 @@ def _csv(place: str, file: BinaryIO) -> Iterator[LogRow]:
     lines.seek(0)
     between = max(",;\t", key=QUOTED.sub("", header).count)  # some spreadsheets' commas stand before decimals
     reader = csv.DictReader(lines, strict=True, delimiter=between)
-    reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-    if not reader.fieldnames:
-        raise UsageError(f"{place} is empty; its first line names the columns")
+    reader.fieldnames = _columns(place, reader)
     while True:
         before = reader.reader.line_num
         try:
@@ -115,6 +113,18 @@ def _csv(place: str, file: BinaryIO) -> Iterator[LogRow]:
             yield LogRow(reader.reader.line_num, None, f"not CSV: {error}{_swallowed(before, reader.reader.line_num)}")
             continue
         yield _csv_row(reader.line_num, values)
+
+
+def _columns(place: str, reader: csv.DictReader[str]) -> list[str]:
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+    except csv.Error as error:
+        raise UsageError(f"{place}: its first line, which names the columns, is not CSV: {error}; mend it") from None
+    if not names:
+        raise UsageError(f"{place} is empty; its first line names the columns")
+    if any("\0" in name for name in names):
+        raise UsageError(f"{place} is not UTF-8, but UTF-16 perhaps; save it as UTF-8")
+    return names
 
 
 def _swallowed(before: int, last: int) -> str:
