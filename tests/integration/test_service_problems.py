@@ -193,6 +193,13 @@ def test_a_filter_that_is_none_is_refused(client: httpx.Client, where: str) -> N
     assert len(said["detail"]) > 20
 
 
+@pytest.mark.parametrize("path", ["/v1/indexes/", "/v1/indexes/main/releases/", "/page"])
+def test_no_path_sends_a_reader_and_their_key_elsewhere(client: httpx.Client, path: str) -> None:
+    said = client.get(path, headers={"Host": "elsewhere.example"})
+    assert "location" not in said.headers
+    assert problem(said)["type"].endswith(":no-such-path")
+
+
 def test_paths_methods_and_media_types(client: httpx.Client) -> None:
     assert problem(client.get("/nowhere"))["type"].endswith(":no-such-path")
     wrong = client.get(SEARCH)

@@ -49,6 +49,7 @@ def create_app(platform: Platform) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would send a key on to whatever Host named, behind TLS without TLS
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = Service(platform, metrics, Readiness(platform))
