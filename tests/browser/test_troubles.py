@@ -247,6 +247,7 @@ def test_a_key_is_asked_for_where_the_service_wants_one(server: PageServer, tab:
     tab.get_by_role("button", name="Forget the key").click()
     expect(tab.get_by_role("heading", name="This service asks for a key")).to_be_visible()
     expect(tab.get_by_text("He grinds barley.")).to_have_count(0)
+    expect(tab.get_by_text("main · release 7")).to_have_count(0)
     assert tab.evaluate("JSON.stringify(sessionStorage)").find("secret") == -1
 
 

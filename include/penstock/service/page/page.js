@@ -160,6 +160,9 @@ function problemOf(error) {
 function anew() {
   underway?.abort();
   had.clear();
+  known = [];
+  at("choice").hidden = true;
+  at("about").textContent = "";
   at("about-session").open = false;
   at("answer").replaceChildren();
   start();
