@@ -302,7 +302,7 @@ def _verify_training(platform: Platform, index: str) -> Iterator[Finding]:
         rows = [row for row in of_index(connection, index) if row.data]
     for row in rows:
         try:
-            platform.lake.get(Kind.TRAINING, row.data)
+            platform.lake.check(Kind.TRAINING, row.data)
         except StoreError as error:
             with platform.catalog.read() as connection:
                 again = to_mend(connection, row)

@@ -87,7 +87,7 @@ def lost_packs(platform: Platform) -> Iterator[tuple[str, StoreError]]:
         packs = sorted(connection.execute(select(texts.c.pack).distinct()).scalars())
     for pack in packs:
         try:
-            platform.lake.get(Kind.VECTORS, pack)
+            platform.lake.check(Kind.VECTORS, pack)
         except StoreError as error:
             yield pack, error
 

@@ -9,7 +9,8 @@ import pytest
 
 from penstock.errors import ConfigError, StoreError, TransientError
 from penstock.ids import sha256
-from penstock.lake import Kind, Lake
+from penstock.lake import PIECE_BYTES, AlteredObjectError, Kind, Lake
+from penstock.lake_errors import MissingObjectError
 from support.bucket import keep_stores_at, s3_client, s3_server
 
 
@@ -46,6 +47,21 @@ def test_altered_bytes_are_noticed(lake: Lake) -> None:
     lake.put(Kind.BYTES, name, b"wine")
     with pytest.raises(StoreError, match="was altered"):
         lake.get(Kind.BYTES, name)
+
+
+def test_an_object_is_checked_in_pieces_as_it_would_be_read(lake: Lake) -> None:
+    large = bytes(range(256)) * (PIECE_BYTES // 100)
+    name = lake.put_bytes(large)
+    lake.check(Kind.BYTES, name)
+    for data in (large[:-1], large + b"x", b""):
+        lake.put(Kind.BYTES, name, data)
+        with pytest.raises(AlteredObjectError) as read:
+            lake.get(Kind.BYTES, name)
+        with pytest.raises(AlteredObjectError) as checked:
+            lake.check(Kind.BYTES, name)
+        assert str(checked.value) == str(read.value)
+    with pytest.raises(MissingObjectError, match=r"lake object bytes/ab/abc is missing from .*; run a sync"):
+        lake.check(Kind.BYTES, "abc")
 
 
 def test_deleting_twice_is_harmless(lake: Lake) -> None:

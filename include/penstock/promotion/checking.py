@@ -54,7 +54,7 @@ def _lost(platform: Platform, row: Row[Any]) -> str:
     """What the lake no longer holds of a model, as it was kept; empty where that is nothing."""
     for name, digest in row.files.items():
         try:
-            platform.lake.get(Kind.MODELS, digest)
+            platform.lake.check(Kind.MODELS, digest)
         except MissingObjectError:
             return f"{name} is missing in the lake"
         except AlteredObjectError:

@@ -55,7 +55,7 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
 def require_whole(platform: Platform, model: Row[Any]) -> None:
     """Raise ``StoreError`` where the lake lost a file of a model, or holds another under its name."""
     for digest in model.files.values():
-        platform.lake.get(Kind.MODELS, digest)
+        platform.lake.check(Kind.MODELS, digest)
 
 
 def require_served(platform: Platform, index: str, model: Row[Any]) -> None:
