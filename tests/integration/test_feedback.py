@@ -278,7 +278,6 @@ def test_every_row_is_accounted_for_and_a_bad_one_stops_nothing(w: Workspace) ->
     assert said_of[8] == "not JSON: Expecting value: '{\"question\":'"
 
 
-@ON_SQLITE
 @pytest.mark.parametrize("id_", ["\ud800", "\0", "x" * 20_000])
 def test_an_id_that_no_catalog_can_be_asked_for_is_unknown(w: Workspace, id_: str) -> None:
     done = feedback.import_files(w.platform, "main", [log(w, [{"interaction": id_, "rating": "up"}])])
@@ -288,6 +287,7 @@ def test_an_id_that_no_catalog_can_be_asked_for_is_unknown(w: Workspace, id_: st
     assert str(given.value).startswith(f"there is no interaction {short(id_)}: ")
 
 
+@ON_SQLITE
 def test_the_same_log_as_csv_parquet_and_from_a_bucket(w: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"question": "who bakes?", "shown": "bread.md", "rating": "5", "comment": ""}]
     mapping = FeedbackSettings(scale=(1, 5))
