@@ -13,6 +13,9 @@ from pydantic import AfterValidator, Field, model_validator
 from penstock.header_values import is_header_value
 from penstock.source_settings import Section, SourceBase
 
+UNFIT = (ValueError, TypeError, ArithmeticError)
+"""What an expression raises over what it does not fit: JMESPath's error, or Python's where it compares a text with a
+number."""
 FORBIDDEN_HEADERS = ("authorization", "cookie", "proxy-authorization")
 
 

@@ -502,6 +502,15 @@ def test_a_record_that_an_expression_does_not_fit_hurts_only_itself(api: JsonApi
     assert [key for key, item in found.items() if item.problem] == ["3.md"]
 
 
+def test_a_record_that_compares_a_text_with_a_number_hurts_only_itself(api: JsonApi) -> None:
+    for record in api.records.values():
+        record["level"] = 3
+    api.records["3"]["level"] = "3"
+    found = by_key(source(api, document={"key": "id", "body": "body", "fields": {"high": "level > `2`"}}))
+    assert found["2.md"].fields == {"high": "true"}
+    assert [key for key, item in found.items() if item.problem] == ["3.md"]
+
+
 @pytest.mark.parametrize("said", ["https://x.example/\ud800", "a\0"])
 def test_a_field_that_nothing_can_keep_hurts_only_its_record(api: JsonApi, said: str) -> None:
     api.records["3"]["link"] = said

@@ -119,6 +119,12 @@ def test_one_principal_that_will_not_do_refuses_the_token(issuer: Issuer, groups
     assert refusal(tokens(issuer, principals="groups"), issuer.token("k1", groups=groups)) == message
 
 
+def test_a_claim_that_cannot_be_compared_as_the_expression_does_refuses_the_token(issuer: Issuer) -> None:
+    known = tokens(issuer, principals="level > `2` && groups || `[]`")
+    assert known.caller(issuer.token("k1", level=3, groups=["a"])).principals == ("a", "public")
+    assert "cannot be read from the token's claims" in refusal(known, issuer.token("k1", level="3"))
+
+
 @pytest.mark.parametrize("principals", ["[groups, roles][]", "teams[].groups[]"])
 def test_lists_that_the_expression_itself_makes_are_flattened(issuer: Issuer, principals: str) -> None:
     claims = {"groups": ["a"], "roles": ["b"], "teams": [{"groups": ["a"]}, {"groups": ["b"]}]}

@@ -7,13 +7,13 @@ from typing import Any
 
 import jmespath
 import jwt
-from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from penstock.credential_settings import JwtSettings
 from penstock.credentials.caller import Caller
 from penstock.credentials.jwks import PAUSE_S, SigningKeys, open_keys
 from penstock.errors import CredentialError
+from penstock.http_settings import UNFIT
 from penstock.interactions.digests import Digests
 from penstock.records import NOBODY, PUBLIC
 
@@ -134,7 +134,7 @@ class Tokens:
     def _read(self, expression: str, claims: Mapping[str, Any]) -> Any:
         try:
             return jmespath.search(expression, claims)
-        except JMESPathError:
+        except UNFIT:
             raise CredentialError(
                 f"{expression!r} cannot be read from the token's claims; they are of another form"
             ) from None

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from penstock.errors import ConfigError, UsageError, did_you_mean
 from penstock.feedback.saying import EVENTS, MAX_NAME_CHARS, Kind, Said, checked_text, on_scale, short
+from penstock.http_settings import UNFIT
 from penstock.interaction_settings import FeedbackSettings
 
 WORDS = {
@@ -130,7 +131,7 @@ class _Row:
             return None
         try:
             found = jmespath.search(expression, self._values)
-        except ValueError as error:  # of JMESPath's own kind, or Python's: a slice whose step is 0
+        except UNFIT as error:
             raise UsageError(
                 f"{name} = {expression!r} cannot be read from it: {' '.join(str(error).split())}"
             ) from None

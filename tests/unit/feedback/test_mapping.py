@@ -128,10 +128,17 @@ def test_a_row_that_will_not_do_names_the_value_and_the_fix(row: dict[str, Any],
         read_entry(row, PLAIN)
 
 
-def test_an_expression_that_python_cannot_follow_is_that_of_a_bad_row() -> None:
-    message = "shown = 'shown[::0]' cannot be read from it: slice step cannot be zero"
-    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
-        read_entry(ASKED, FeedbackSettings(question="question", shown="shown[::0]"))
+@pytest.mark.parametrize(
+    ("stars", "where", "message"),
+    [
+        ("5", "stars > `2`", "where = 'stars > `2`' cannot be read from it: '>' not supported between"),
+        (math.inf, "ceil(stars)", "where = 'ceil(stars)' cannot be read from it: cannot convert float infinity"),
+        ([1], "stars[::0]", "where = 'stars[::0]' cannot be read from it: slice step cannot be zero"),
+    ],
+)
+def test_an_expression_that_cannot_follow_a_row_leaves_it_a_bad_row(stars: Any, where: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}"):
+        read_entry({**ASKED, "stars": stars}, FeedbackSettings(where=where))
 
 
 def test_other_columns_lists_and_conditions() -> None:

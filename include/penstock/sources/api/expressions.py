@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
 
+from penstock.http_settings import UNFIT
 from penstock.sources.http.errors import HttpError
 
 
@@ -15,7 +15,7 @@ def search(expression: str, record: Any) -> Any:
     """What a JMESPath expression says of a record. Raises ``HttpError`` where it does not fit what it is read from."""
     try:
         return jmespath.search(expression, record)
-    except JMESPathError as error:
+    except UNFIT as error:
         said = " ".join(str(error).split()).split(", received")[0]  # its words may hold the value
         raise HttpError(f"{expression!r} cannot be read from a record: {said}", "mend the expression") from None
 
