@@ -156,7 +156,7 @@ def _parquet(place: str, file: BinaryIO) -> Iterator[LogRow]:
             for nth in range(batch.num_rows):
                 line += 1
                 yield _parquet_row(line, batch.slice(nth, 1))
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of a column's name
         raise UsageError(f"{place} is not whole Parquet: {' '.join(str(error).split())[:200]}") from None
 
 

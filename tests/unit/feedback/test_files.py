@@ -93,6 +93,9 @@ def test_parquet(tmp_path: Path) -> None:
 
 def test_what_is_no_log(tmp_path: Path) -> None:
     (tmp_path / "log.parquet").write_bytes(b"PAR1 and then nothing")
+    parquet.write_table(pa.table({"rating": ["up"]}), tmp_path / "damaged.parquet", store_schema=False)
+    whole = (tmp_path / "damaged.parquet").read_bytes()
+    (tmp_path / "damaged.parquet").write_bytes(whole.replace(b"rating", b"r\xfftin\xff"))
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "open.csv").write_bytes(b'"question,rating\nwhat is rye?,up\n')
     (tmp_path / "wide.csv").write_text("question\trating\n", "utf-16")
@@ -100,6 +103,7 @@ def test_what_is_no_log(tmp_path: Path) -> None:
         "log.xml": "log.xml: '.xml' is no log; there are: .csv, .jsonl, .ndjson, .parquet$",
         "none.csv": "none.csv cannot be read: No such file or directory; name a file, or s3://BUCKET/KEY$",
         "log.parquet": "log.parquet is not whole Parquet: ",
+        "damaged.parquet": "damaged.parquet is not whole Parquet: 'utf-8' codec can't decode byte 0xff in position 1: ",
         "empty.csv": "empty.csv is empty; its first line names the columns$",
         "open.csv": "open.csv: its first line, which names the columns, is not CSV: unexpected end of data; mend it$",
         "wide.csv": "wide.csv is not UTF-8, but UTF-16 perhaps; save it as UTF-8$",
