@@ -6,17 +6,20 @@ folder's ``corpus.jsonl`` is not read: a corpus id names a document of the index
 
 from __future__ import annotations
 
-import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.errors import UnknownNameError, UsageError
+from penstock.evaluation.lines import lines, parsed
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.wording import count
 from penstock.words import is_blank
 
 COLUMNS = ["query-id", "corpus-id", "score"]
+SCORE = re.compile(r"\s*-?[0-9]{1,4}\s*")
+"""trec_eval keeps a place in memory for every grade up to the highest."""
 
 
 def read(folder: Path, split: str) -> QuestionSet:
@@ -39,12 +42,14 @@ def _judgements(folder: Path, split: str) -> Mapping[str, dict[str, int]]:
     if not path.is_file():
         raise UnknownNameError(f"split of {folder}:", split, [one.stem for one in path.parent.glob("*.tsv")])
     found: dict[str, dict[str, int]] = defaultdict(dict)
-    for place, text in _lines(path):
+    for place, text in lines(path):
         cells = text.split("\t")
         if cells == COLUMNS:
             continue
-        if len(cells) != 3 or not cells[2].strip().lstrip("-").isdigit():
-            raise UsageError(f"{place}: {text!r} will not do; write query-id, corpus-id and a whole score, by tabs")
+        if len(cells) != 3 or not SCORE.fullmatch(cells[2]):
+            raise UsageError(
+                f"{place}: {text!r} will not do; write query-id, corpus-id and a whole score up to 9999, by tabs"
+            )
         if int(cells[2]) > 0:
             found[cells[0]][cells[1]] = int(cells[2])
     if not found:
@@ -54,24 +59,13 @@ def _judgements(folder: Path, split: str) -> Mapping[str, dict[str, int]]:
 
 def _texts(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
-    for place, text in _lines(path):
+    for place, text in lines(path):
+        row = parsed(place, text)
         try:
-            row = json.loads(text)
             id_, question = str(row["_id"]), str(row["text"])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise UsageError(f"{place}: a question is a JSON object with _id and text ({error!r})") from None
         if is_blank(question):
             raise UsageError(f"{place}: the question is blank")
         found[id_] = question
     return found
-
-
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, and how to name it."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
-    for number, text in enumerate(lines, 1):
-        if text.strip():
-            yield f"{path}, line {number}", text.rstrip("\r")

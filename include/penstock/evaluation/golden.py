@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
 from penstock.errors import UsageError, did_you_mean
+from penstock.evaluation.lines import lines, parsed
 from penstock.evaluation.questions import Question, QuestionSet
 from penstock.records import NOBODY
 from penstock.source_settings import Section
@@ -23,11 +23,11 @@ from penstock.words import is_blank
 class Line(Section):
     id: str = Field(min_length=1)
     question: str
-    keys: tuple[str, ...]
+    keys: list[str]
     answer: str = ""
     span: str = ""
     must_pass: bool = False
-    principals: tuple[str, ...] = ()
+    principals: list[str] = Field(default=[])
     where: dict[str, str] | str = Field(default={})
 
 
@@ -35,14 +35,7 @@ def read(path: Path) -> QuestionSet:
     """Read every line, or raise ``UsageError`` naming the first that will not do."""
     places: dict[str, str] = {}
     found: list[Question] = []
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        place = f"{path}, line {number}"
+    for place, text in lines(path):
         one = _question(text, place)
         if one.id in places:
             raise UsageError(f"{place}: id {one.id!r} stands in {places[one.id]} too; give each question its own")
@@ -55,9 +48,7 @@ def read(path: Path) -> QuestionSet:
 
 def _question(text: str, place: str) -> Question:
     try:
-        line = Line.model_validate(json.loads(text))
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{place}: this is not JSON: {error}") from None
+        line = Line.model_validate(parsed(place, text))
     except ValidationError as error:
         raise UsageError(f"{place}: {_said(error)}") from None
     if is_blank(line.question):
@@ -66,6 +57,8 @@ def _question(text: str, place: str) -> Question:
         raise UsageError(f"{place}: must_pass needs keys: name the documents that answer it")
     if NOBODY in line.principals:
         raise UsageError(f"{place}: {NOBODY!r} is not a reader: it marks what no one may see; leave it out")
+    if "\0" in line.id:
+        raise UsageError(f"{place}: id {line.id!r} holds U+0000, where measures take a name to end; leave it out")
     if named := next((key for key in line.keys if key in line.id), None):
         raise UsageError(
             f"{place}: id {line.id!r} holds the name of document {named!r}, and ids are kept when a document is "
@@ -77,7 +70,7 @@ def _question(text: str, place: str) -> Question:
         answers=dict.fromkeys(line.keys, 1),
         span=line.span,
         must_pass=line.must_pass,
-        principals=line.principals,
+        principals=tuple(line.principals),
         where=line.where,
     )
 

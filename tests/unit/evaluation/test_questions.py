@@ -77,7 +77,16 @@ GOOD = '{"id": "a", "question": "b?", "keys": ["c.md"]}'
         ),
         ('{"id": "b", "question": "\\u200b", "keys": []}', "the question is blank; write what people would ask"),
         ('{"id": "b", "question": "?", "keys": [], "spam": "x"}', "unknown key 'spam'; did you mean 'span'?"),
-        ('{"id": "b", "question": "?", "keys": "x"}', "keys: 'x' will not do: Input should be a valid tuple"),
+        ('{"id": "b", "question": "?", "keys": "x"}', "keys: 'x' will not do: Input should be a valid list"),
+        pytest.param("[" * 100_000, "this is nested too deeply; write one flat JSON object", id="nested"),
+        (
+            '{"id": "b", "question": "who is \\ud800?", "keys": []}',
+            "it holds half of a character (a lone surrogate); write the whole one",
+        ),
+        (
+            '{"id": "b\\u0000c", "question": "?", "keys": []}',
+            r"id 'b\x00c' holds U+0000, where measures take a name to end; leave it out",
+        ),
         (
             '{"id": "b", "question": "?", "keys": [], "must_pass": true}',
             "must_pass needs keys: name the documents that answer it",
@@ -136,4 +145,21 @@ def test_what_is_wrong_with_a_beir_folder_is_said(tmp_path: Path) -> None:
         read(folder)
     (folder / "queries.jsonl").write_text('{"_id": "7"}')
     with pytest.raises(UsageError, match=r"queries.jsonl, line 1: a question is a JSON object with _id and text"):
+        read(folder)
+
+
+@pytest.mark.parametrize("score", ["\u00b2", "--1", "1.5", "100000000", ""])
+def test_a_score_that_no_measure_can_count_is_refused(tmp_path: Path, score: str) -> None:
+    folder = beir(tmp_path, [{"_id": "1", "text": "one?"}], f"1\td1\t{score}\n")
+    path = folder / "qrels" / "test.tsv"
+    with pytest.raises(UsageError) as caught:
+        read(folder)
+    asked = "write query-id, corpus-id and a whole score up to 9999, by tabs"
+    line = f"1\td1\t{score}"
+    assert str(caught.value) == f"{path}, line 1: {line!r} will not do; {asked}"
+
+
+def test_a_query_with_half_of_a_character_is_refused(tmp_path: Path) -> None:
+    folder = beir(tmp_path, [{"_id": "1", "text": "one \ud800?"}], "1\td1\t1\n")
+    with pytest.raises(UsageError, match=r"queries.jsonl, line 1: it holds half of a character \(a lone surrogate\);"):
         read(folder)
