@@ -29,11 +29,12 @@ class DraftReader:
 
     An object that holds a list of claims counts as those, and a text without any object as one claim without a quote:
     small models forget the format. What stands beside objects comes at the end, marked. ``unreadable``: a claim was
-    begun that is no JSON. ``silent``: there was nothing, not even the claim that says that there is no answer.
+    begun that is no JSON. ``silent``: there was nothing, not even the claim that says that there is no answer; or
+    ``strange``, nothing but JSON that holds no claim.
     """
 
     def __init__(self) -> None:
-        self.unreadable = self.silent = False
+        self.unreadable = self.silent = self.strange = False
         self._waiting, self._from, self._endless = "", 0, False
         self._prose: list[str] = []
         self._objects = 0
@@ -48,6 +49,7 @@ class DraftReader:
         written = "".join([*self._prose, self._waiting])
         text = _flat(written)
         self.silent = not text and not self._objects
+        self.strange &= self.silent
         if text and not self._objects and not self.unreadable:
             yield Draft(text, ())
         elif self._objects and not self.unreadable:
@@ -91,6 +93,7 @@ class DraftReader:
 
     def _of(self, value: dict[str, Any]) -> Iterator[Draft]:
         listed = value.get("claims")
+        self.strange |= not value.keys() & {"claim", "claims"}
         for one in listed if isinstance(listed, list) else [value]:
             if isinstance(one, dict) and "claim" in one:
                 self._objects += 1

@@ -67,8 +67,9 @@ class OpenAiChat:
         if not ending:
             raise self._caller.cut_short()
         if reader.silent:
+            wrote = "JSON that holds no claim" if reader.strange else "nothing at all"
             raise UnusableAnswerError(
-                f"{self._settings.model!r} at {self._caller.access.base_url} wrote nothing at all; ask again, or "
+                f"{self._settings.model!r} at {self._caller.access.base_url} wrote {wrote}; ask again, or "
                 "choose another model"
             )
         if reader.unreadable:

@@ -132,6 +132,7 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
         (EventStream(b"x" * (MAX_ANSWER_CHARS + 1)), "answered more than 1,000,000 characters"),
         (completion('{"claim": "It is'), "answered a claim that is no JSON"),
         (completion(" \n"), " wrote nothing at all; ask again, or choose another model"),
+        (completion('{"answer": "£240"}'), " wrote JSON that holds no claim; ask again, or choose another model"),
     ],
     ids=[
         "garbage",
@@ -147,6 +148,7 @@ def test_a_stream_with_comments_other_fields_and_no_mark_at_its_end_is_one(
         "endless",
         "half a claim",
         "nothing",
+        "another form",
     ],
 )
 def test_garbage_is_a_typed_error(openai: Callable[..., OpenAiChat], api: ModelApi, body: bytes, message: str) -> None:
