@@ -21,8 +21,8 @@ from penstock.retrieval.places import Served
 
 NO_SUCH_PASSAGE, NOT_IN_PASSAGE, NOT_IN_SOURCE = "no such passage", "not in the passage", "not in the source"
 ELLIPSES = ("[…]", "[...]", "…", "...")
-MARK = re.compile(r"\s*(\[\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\])")
-"""Such as [1], [2, 3] or [4-6]."""
+MARK = re.compile(r"\s*([\[［【]{1,2}\s*\^?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*\s*[\]］】]{1,2})")
+"""Such as [1], [2, 3] or [4-6], and as some models write them: [ 1 ], [[1]], [^1], 【1】."""
 WORDS_TO_LOOK_ELSEWHERE = 4
 """A quote of so many words whose passage is misnumbered is looked for in the others; fewer stand anywhere by chance."""
 

@@ -55,6 +55,8 @@ def test_a_quote_that_stands_there_is_cited_with_its_page_and_span() -> None:
         ("It is paid £240 [1].", "is paid £240", "It is paid £240."),
         ("It is paid [2, 3] £240. [1]", "is paid £250", "It is paid £240."),
         ("The alarm [1–3] rings.", "rings", "The alarm rings."),
+        ("The alarm 【1】 rings [ 2 ] twice [[3]] a day ［4］ [^5].", "rings", "The alarm rings twice a day."),
+        ("The alarm [[rings]].", "rings", "The alarm [[rings]]."),
         ("See page [7] of it.", "see page [7]", "See page [7] of it."),
         ("An array[0] is meant.", "The array[0]", "An array[0] is meant."),
         ("[1]", "so", "[1]"),
