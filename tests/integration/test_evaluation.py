@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,9 @@ def test_without_questions_that_can_be_asked_it_says_so(town: Workspace) -> None
         "none of 2 questions of lost can be asked of 'main': unanswerable, unknown; no source of it ever listed "
         "'mlil.md': write keys as `penstock search` shows them"
     )
+    nowhere = replace(lost, questions=tuple(one for one in lost.questions if one.id == "sea"))
+    with pytest.raises(UsageError, match=r"'main': unanswerable; --answers says whether they are refused$"):
+        ask(town, nowhere)
     with pytest.raises(
         UsageError, match=r"name a file of golden questions or a BEIR folder, or set indexes.main.gates"
     ):

@@ -102,6 +102,7 @@ def evaluate(
         raise UsageError(
             f"none of {count(len(mine.absent), 'question')} of {questions.name} can be asked of {index!r}: {why}"
             + _never_listed(mine)
+            + ("; --answers says whether they are refused" if why == documents.UNANSWERABLE else "")
         )
     comparison = compare(mine, its) if its else None
     before = keeping.keep(platform, index, its) if its else None

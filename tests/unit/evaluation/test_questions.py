@@ -34,6 +34,12 @@ def test_the_samples_are_golden_questions() -> None:
     assert all((SAMPLES / "handbook" / key).exists() for one in found.questions for key in one.answers)
 
 
+def test_the_samples_hold_questions_that_nothing_answers() -> None:
+    found = read(SAMPLES / "unanswerable.jsonl")
+    assert len(found.questions) >= 10
+    assert {len(one.answers) for one in found.questions} == {0}
+
+
 def test_a_golden_question_says_who_asks_and_under_which_conditions(tmp_path: Path) -> None:
     line = {
         "id": "pay",
