@@ -12,6 +12,7 @@ import typer.main
 
 from penstock.cli import app
 from penstock.settings import Settings
+from penstock.sources.access import from_metadata, from_sidecar, from_tags
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,6 +44,20 @@ def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("text", blocks())
 def test_each_configuration_that_is_shown_is_one(text: str) -> None:
     Settings(**merged(BASE, tomllib.loads(text)))
+
+
+def test_what_a_document_says_of_itself_is_read_as_shown() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    rows = re.findall(r'^\| `"(sidecar|metadata|tags)"` \| .* \| (.*) \|$', page, re.M)
+    shown = {way: re.findall("`(.*?)`", what) for way, what in rows}
+    said = {
+        "sidecar": from_sidecar("pay.md.access.json", shown["sidecar"][0].encode()),
+        "metadata": from_metadata("pay.md", dict(one.split(": ", 1) for one in shown["metadata"])),
+        "tags": from_tags("pay.md", dict(one.split(" = ", 1) for one in shown["tags"])),
+    }
+    assert {way: one.problem for way, one in said.items()} == dict.fromkeys(said)
+    assert {one.fields["team"] for one in said.values()} == {"people"}
+    assert {"group:hr" in (one.principals or ()) for one in said.values()} == {True}
 
 
 def commands() -> set[str]:
