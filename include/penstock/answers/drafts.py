@@ -46,7 +46,7 @@ class DraftReader:
 
     def end(self) -> Iterator[Draft]:
         yield from self._drafts(last=True)
-        written = "".join([*self._prose, self._waiting])
+        written = "".join([*self._prose, self._waiting]).rpartition(_THOUGHTS[1])[2]  # servers may write only their end
         text = _flat(written)
         self.silent = not text and not self._objects
         self.strange &= self.silent

@@ -85,6 +85,8 @@ def test_a_claim_comes_as_soon_as_it_is_written() -> None:
         ('{"claims": []}', []),
         ("", []),
         ("The pay is £240 [1].", [Draft("The pay is £240 [1].", ())]),
+        ("They ask for the pay.</think>\nIt is £240.", [Draft("It is £240.", ())]),
+        (f"They ask for the pay.</think>\n{LINES}", [ONE, TWO]),
         ('{"claim": "So', []),
         ('{"claim": "So" no} ' + LINES, [ONE, TWO]),
         ('{"claim": "a", "quotes": {"passage": "[2]", "text": "b"}}', [Draft("a", (DraftQuote(2, "b"),))]),
