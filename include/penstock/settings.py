@@ -596,6 +596,14 @@ def _is_a_name(model: dict[str, Any]) -> bool:
     return model.get("backend") in API_BACKENDS or str(model.get("model")).startswith(NOT_PATHS)
 
 
+WRITTEN_AS = {
+    "model_type": "write a table, { KEY = VALUE }; `penstock init` shows its keys",
+    "dict_type": "write a table, { KEY = VALUE }",
+    "tuple_type": "write a list, as in ['…']",
+}
+"""By pydantic's name of what is wrong: its words are of Python, and a file is TOML."""
+
+
 def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
     # pydantic puts the tag of a discriminated union into the location; a person never wrote it.
     tags = ("<local>", "<api>")
@@ -619,7 +627,7 @@ def _explain(path: Path, raw: dict[str, Any], error: dict[str, Any]) -> str:
         return f"{where}is missing{_hint_for(location)}"
     if error["type"] == "value_error":
         return f"{where}{error['msg'].removeprefix('Value error, ')}"
-    return f"{where}{error['input']!r} will not do: {error['msg']}"
+    return f"{where}{error['input']!r} will not do: {WRITTEN_AS.get(error['type'], error['msg'])}"
 
 
 def _hint_for(location: list[str]) -> str:

@@ -86,6 +86,12 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
         (GOOD + 'schedule = "nonsense"', "indexes.main.schedule: 'nonsense' is no schedule: write five"),
         (GOOD + 'schedule = "99 99 * * *"', "indexes.main.schedule: '99 99 * * *' is no schedule: write five"),
         (GOOD + "[indexes.main.gates]\nmin_chunk_ratio = 5", "min_chunk_ratio 5 is above max_chunk_ratio 3"),
+        (
+            GOOD + '[indexes.main.retrieval]\nrerank = "rerank-v3.5"',
+            "indexes.main.retrieval.rerank: 'rerank-v3.5' will not do: write a table, { KEY = VALUE }; `penstock init`",
+        ),
+        (GOOD.replace('["docs"]', '"docs"'), "indexes.main.sources: 'docs' will not do: write a list, as in ['…']"),
+        (GOOD + "[prices]\nper_million_tokens = 3", "prices.per_million_tokens: 3 will not do: write a table, {"),
         ("home = 3" + GOOD, "home: 3 will not do: it is the path of a folder, in quotes"),
         (GOOD + '[store]\nlake = "{hom}/lake"', "store.lake: only {home} stands for something; no other"),
         (
