@@ -1,6 +1,6 @@
 """What the configuration says of sources behind HTTP: JSON APIs and websites. No secret stands in it, only its place.
 
-Expressions are JMESPath (jmespath.org) over one record; a path is dotted names from the top of an answer.
+Expressions are read over one record; a path is dotted names from the top of an answer.
 """
 
 from __future__ import annotations
@@ -10,24 +10,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from penstock.expressions import Expression
 from penstock.header_values import is_header_value
 from penstock.source_settings import Section, SourceBase
 
-UNFIT = (ValueError, TypeError, ArithmeticError)
-"""What an expression raises over what it does not fit: JMESPath's error, or Python's where it compares a text with a
-number."""
 FORBIDDEN_HEADERS = ("authorization", "cookie", "proxy-authorization")
-
-
-def _compiles(text: str) -> str:
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        jmespath.compile(text)
-    except JMESPathError as error:
-        raise ValueError(f"{text!r} is not a JMESPath expression: {' '.join(str(error).split())}") from None
-    return text
 
 
 def web_parts(text: str) -> SplitResult | None:
@@ -63,7 +50,6 @@ def _is_header_value(text: str) -> str:
     return text
 
 
-Expression = Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
 DottedPath = Annotated[str, Field(pattern=r"^(\w[\w-]*(\.\w[\w-]*)*)?$")]
 Address = Annotated[str, AfterValidator(_is_web_address)]
 HeaderValue = Annotated[str, Field(min_length=1), AfterValidator(_is_header_value)]

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 DIGEST_MODULUS = 1 << 256
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def sha256(data: bytes) -> str:
@@ -34,6 +36,15 @@ def fingerprint(value: Any) -> str:
 def document_id(source: str, key: str) -> str:
     """The name of a document for ever: its source and its key there; 32 hex digits."""
     return hash_of("document", source, key)[:32]
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of a document's or an interaction's id; others may hold what no catalog can be asked.
+
+    >>> is_id(document_id("docs", "a.md")), is_id("a.md")
+    (True, False)
+    """
+    return bool(_ID.fullmatch(text))
 
 
 def row_id(index: str, document: str, content: str, nth: int, added_in: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from penstock.http_settings import Expression
+from penstock.expressions import Expression
 from penstock.source_settings import Section
 
 Rating = Annotated[float, Field(ge=-1.0, le=1.0)]

@@ -13,7 +13,7 @@ from penstock.credential_settings import JwtSettings
 from penstock.credentials.caller import Caller
 from penstock.credentials.jwks import PAUSE_S, SigningKeys, open_keys
 from penstock.errors import CredentialError
-from penstock.http_settings import UNFIT
+from penstock.expressions import UnfitError, search
 from penstock.interactions.digests import Digests
 from penstock.records import NOBODY, PUBLIC
 
@@ -133,8 +133,8 @@ class Tokens:
 
     def _read(self, expression: str, claims: Mapping[str, Any]) -> Any:
         try:
-            return jmespath.search(expression, claims)
-        except UNFIT:
+            return search(expression, claims)
+        except UnfitError:
             raise CredentialError(
                 f"{expression!r} cannot be read from the token's claims; they are of another form"
             ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,12 +14,12 @@ from penstock.catalog.schema import feedback, interactions
 from penstock.errors import UnknownInteractionError, UsageError
 from penstock.feedback.places import Named, Places, Shown
 from penstock.feedback.saying import Kind, Said, short
+from penstock.ids import is_id
 from penstock.interactions.graves import graves, is_forgotten
 from penstock.interactions.recording import LIVE, Asker
 from penstock.platform import Platform
 from penstock.wording import span
 
-INTERACTION_ID = re.compile(r"[0-9a-f]{32}")
 NAMED_IN_ERRORS = 5
 DAY_S = 86_400
 
@@ -46,7 +45,7 @@ def give_all(platform: Platform, interaction: str, said: Sequence[Said], who: As
     if who is not None and who.owner is not None:
         query = query.where(interactions.c.asked_with == platform.recorder.digests.owner(who.owner))
     row = None
-    if is_an_id(interaction):
+    if is_id(interaction):
         with platform.catalog.read() as connection:
             row = connection.execute(query).one_or_none()
     if row is None:
@@ -86,11 +85,6 @@ def _row(platform: Platform, interaction: str, index: str, about: dict[str, Any]
         "redacted": False,
         **about,
     }
-
-
-def is_an_id(interaction: str) -> bool:
-    """Whether it has the form of one: of half a character, or U+0000, a catalog cannot even be asked."""
-    return bool(INTERACTION_ID.fullmatch(interaction))
 
 
 def unknown(platform: Platform, interaction: str) -> str:

@@ -19,10 +19,11 @@ from penstock.catalog import insert_or_update
 from penstock.catalog.schema import feedback, interactions, pruned_imports
 from penstock.errors import UsageError
 from penstock.feedback.files import rows
-from penstock.feedback.giving import is_an_id, named, span_in, unknown
+from penstock.feedback.giving import named, span_in, unknown
 from penstock.feedback.mapping import Entry, each_place, finds, read_entry
 from penstock.feedback.places import Places, Shown
 from penstock.feedback.saying import Said
+from penstock.ids import is_id
 from penstock.interaction_settings import COLUMNS, FeedbackSettings
 from penstock.interactions.graves import Graves, graves, is_forgotten
 from penstock.interactions.recording import IMPORTED, MAX_ANSWER_CHARS, MAX_QUERY_CHARS, storable
@@ -286,7 +287,7 @@ def _names(entry: Entry) -> Iterator[str]:
 def _known_interactions(connection: Connection, ids: set[str]) -> dict[str, Row[Any]]:
     columns = (interactions.c.id, interactions.c.index_name, interactions.c.release, interactions.c.shown)
     found: dict[str, Row[Any]] = {}
-    for batch in batched(sorted(filter(is_an_id, ids))):
+    for batch in batched(sorted(filter(is_id, ids))):
         found |= {row.id: row for row in connection.execute(select(*columns).where(interactions.c.id.in_(batch)))}
     return found
 

@@ -13,12 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import jmespath
 from pydantic import ValidationError
 
 from penstock.errors import ConfigError, UsageError, did_you_mean
+from penstock.expressions import UnfitError, search
 from penstock.feedback.saying import EVENTS, MAX_NAME_CHARS, Kind, Said, checked_text, on_scale, short
-from penstock.http_settings import UNFIT
 from penstock.interaction_settings import FeedbackSettings
 
 WORDS = {
@@ -130,11 +129,9 @@ class _Row:
         if expression is None:
             return None
         try:
-            found = jmespath.search(expression, self._values)
-        except UNFIT as error:
-            raise UsageError(
-                f"{name} = {expression!r} cannot be read from it: {' '.join(str(error).split())}"
-            ) from None
+            found = search(expression, self._values)
+        except UnfitError as error:
+            raise UsageError(f"{name} = {expression!r} cannot be read from it: {error}") from None
         return None if isinstance(found, float) and math.isnan(found) else found
 
     def text(self, name: str) -> str | None:

@@ -16,13 +16,12 @@ from penstock.batching import batched
 from penstock.catalog.schema import documents, entries
 from penstock.errors import UsageError
 from penstock.feedback.saying import MAX_NAME_CHARS, short
-from penstock.ids import document_id
+from penstock.ids import document_id, is_id
 from penstock.platform import Platform
 from penstock.records import PUBLIC
 from penstock.retrieval.places import parsed_text
 
 CHUNK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-DOCUMENT_ID = re.compile(r"[0-9a-f]{32}")
 Shown = Sequence[tuple[str | None, str]]
 """Chunk (where it is known) and document of each passage, in the order of the page."""
 NOT_THERE = "is in no release of {index!r} that still stands"
@@ -115,7 +114,7 @@ class Places:
             prefixed = [(one, name.removeprefix(f"{one}:")) for one in self._sources if name.startswith(f"{one}:")]
             asked = [*prefixed, *((one, name) for one in self._sources)]
             ids = [document_id(source, key) for source, key in asked]
-            self._documents[name] = self._known([*ids, name] if DOCUMENT_ID.fullmatch(name) else ids, name)
+            self._documents[name] = self._known([*ids, name] if is_id(name) else ids, name)
         return self._documents[name]
 
     def _known(self, ids: list[str], name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from penstock.embedding.base import Embedder
 from penstock.embedding.cache import VectorCache, text_hash
 from penstock.errors import UsageError
 from penstock.evaluation import beir
+from penstock.evaluation.lines import lines, parsed
 from penstock.platform import Platform
 from penstock.promotion.gains import Gain, gain
 from penstock.promotion.screening import main, ranked
@@ -60,20 +60,16 @@ def read(settings: GuardSettings) -> Domain:
 
 
 def _corpus(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; a guard needs the documents of its domain") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
-    return dict(_document(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip())
+    if not path.is_file():
+        raise UsageError(f"{path}: No such file or directory; a guard needs the documents of its domain")
+    return dict(_document(place, text) for place, text in lines(path))
 
 
-def _document(line: str, place: str) -> tuple[str, str]:
+def _document(place: str, text: str) -> tuple[str, str]:
+    row = parsed(place, text)
     try:
-        row = json.loads(line)
         return str(row["_id"]), " ".join(part for part in (row.get("title"), row["text"]) if part)
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise UsageError(f"{place}: a document is a JSON object with _id and text ({error!r})") from None
 
 

@@ -78,8 +78,8 @@ def check(found: Estimate, recipe: AnyRecipe, folder: Path) -> None:
         )
     if recipe.max_minutes is not None and found.minutes > recipe.max_minutes:
         raise ModelError(
-            f"the training would take about {found.minutes:g} min, and its recipe allows {recipe.max_minutes:g} min; "
-            f"lower epochs ({recipe.epochs:g}) or batch, or raise max_minutes"
+            f"the training would take about {round(found.minutes, 1):g} min, and its recipe allows "
+            f"{recipe.max_minutes:g} min; lower epochs ({recipe.epochs:g}) or batch, or raise max_minutes"
         )
     if shutil.disk_usage(folder).free < found.disk_mb * 1_000_000:
         raise full_disk(f"the training's folder {folder}")

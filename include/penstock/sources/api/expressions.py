@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import jmespath
-
-from penstock.http_settings import UNFIT
+from penstock import expressions
 from penstock.sources.http.errors import HttpError
 
 
 def search(expression: str, record: Any) -> Any:
     """What a JMESPath expression says of a record. Raises ``HttpError`` where it does not fit what it is read from."""
     try:
-        return jmespath.search(expression, record)
-    except UNFIT as error:
-        said = " ".join(str(error).split()).split(", received")[0]  # its words may hold the value
+        return expressions.search(expression, record)
+    except expressions.UnfitError as error:
+        said = str(error).split(", received")[0]  # its words may hold the value
         raise HttpError(f"{expression!r} cannot be read from a record: {said}", "mend the expression") from None
 
 
