@@ -22,6 +22,7 @@ from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import pytest
@@ -36,7 +37,9 @@ from penstock.sync import reindex, sync
 from support.workspace import Workspace
 
 libraries.preload()
-tqdm.get_lock()  # a semaphore that each would make and, killed, leave to the resource tracker
+tqdm.set_lock(RLock())
+"""Of each victim alone. Its own default is a semaphore of all who are forked here: one killed while it holds that would
+stop the others for ever."""
 
 STAGES = ("list", "access", "prepare", "embed", "stage", "gates", "publish")
 WRITES = ("catalog", "lake", "index")
