@@ -697,6 +697,36 @@ def test_what_triage_found_missing_is_to_be_refused(w: Workspace) -> None:
     assert made.card["kinds"]["refusal"] == 1
 
 
+def missed(w: Workspace) -> None:
+    """Each town is asked for what no document holds; what is found for it says nothing of what the question is about."""
+    for nth, town in enumerate(TOWNS):
+        who = PEOPLE[nth % 6]
+        id_ = ask(w, f"does {town} have a ferry to Norway", who, session=f"s{nth}", answer=Answered("On Mondays."))
+        say(w, id_, who, Kind.CORRECTION, text="Oats, hemp, linseed and buckwheat.")
+    triage(w.platform, "main")
+
+
+def test_a_set_for_one_purpose_takes_no_example_from_another(w: Workspace) -> None:
+    """What a refused question was shown tied it to documents that it is not about, and so two splits together."""
+    log(w)
+    missed(w)
+    before = embedder_set(w)
+    refused = build(w.platform, "main", Purpose.GENERATOR)
+    assert {one.documents[0] for one in refused.examples} <= {one.documents[0] for one in before.examples}
+    assert embedder_set(w).id == before.id
+    assert build(w.platform, "main", Purpose.GENERATOR).id == refused.id
+
+
+def test_a_session_is_of_one_split_whatever_its_questions_teach(w: Workspace) -> None:
+    for nth, town in enumerate(TOWNS):
+        liked(w, question(nth), PEOPLE[nth % 6], town, session=f"s{nth}")
+    missed(w)
+    found = {one.query: one.split for one in embedder_set(w).examples}
+    refused = {one.query: one.split for one in build(w.platform, "main", Purpose.GENERATOR).examples}
+    for nth, town in enumerate(TOWNS):
+        assert refused[f"does {town} have a ferry to Norway"] is found[question(nth)]
+
+
 # for other tools
 
 

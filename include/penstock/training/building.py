@@ -66,7 +66,7 @@ def build(
     usable = maker.usable(material)
     asked = [one for one in usable if library.understands(one.where)]
     found.left_out["questions under a filter that the release does not know"] += len(usable) - len(asked)
-    members = _members(platform, index, asked)
+    members = _members(platform, index, asked, found.asked)
     placed = place(members, remembering.splits(platform, index), index)
     found.left_out["questions that tie two splits together"] += len({one.question for one in asked} & placed.bridges)
     asked = [one for one in asked if one.question in placed.splits]
@@ -84,12 +84,18 @@ def build(
     return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
 
 
-def _members(platform: Platform, index: str, asked: Sequence[Asked]) -> list[Member]:
-    """The questions as they are grouped, those of earlier sets among them."""
-    known = remembering.members(platform, index, {one.question for one in asked})
+def _members(platform: Platform, index: str, asked: Sequence[Asked], log: Sequence[Asked]) -> list[Member]:
+    """The questions as they are grouped: ``asked`` and those of earlier sets, of whatever purpose.
+
+    What ties one is read from the ``log`` as long as that has it, also where it is no example for this purpose: else a
+    question would be tied by one thing when it got its split and by another when the next set is built.
+    """
+    known = remembering.members(platform, index, {one.question for one in log})
+    wanted = {one.question for one in asked} | known.keys()
     under: dict[str, list[Asked]] = defaultdict(list)
-    for one in asked:
-        under[one.question].append(one)
+    for one in log:
+        if one.question in wanted:
+            under[one.question].append(one)
     now = {question: _member(those, known.get(question)) for question, those in under.items()}
     return sorted((known | now).values(), key=lambda one: one.id)
 

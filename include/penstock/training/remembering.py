@@ -18,6 +18,7 @@ from penstock.errors import StoreError
 from penstock.lake import AlteredObjectError, Kind
 from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
+from penstock.purposes import Purpose
 from penstock.training import sets
 from penstock.training.examples import HEADING
 from penstock.training.groups import Member, document_tie
@@ -34,7 +35,10 @@ def splits(platform: Platform, index: str) -> dict[str, Split]:
 
 
 def members(platform: Platform, index: str, asked: Collection[str]) -> dict[str, Member]:
-    """By question: what the sets of the index hold of it.
+    """By question: what the sets of the index hold of it; ``asked`` are those that the log has still.
+
+    The documents of a generator's example are what the search found for its prompt. The first ties a question only
+    where the log has forgotten what it was about, and ties no refusal, which is about none.
 
     A set that the lake lost, or that was altered there, is passed by where every question that has a split is in
     another or is ``asked`` again; else raises ``StoreError``, since what nearly repeats one could not be told.
@@ -51,11 +55,14 @@ def members(platform: Platform, index: str, asked: Collection[str]) -> dict[str,
         except (MissingObjectError, AlteredObjectError):
             lost.append(row.id)
             continue
-        for one in pq.read_table(data, columns=["question", "query", "documents"]).to_pylist():
+        prompts = row.purpose == Purpose.GENERATOR
+        columns = ["question", "query", "documents", *(["refusal"] if prompts else [])]
+        for one in pq.read_table(data, columns=columns).to_pylist():
             if one["question"].startswith(HEADING):
                 continue
             known = found.setdefault(one["question"], {"query": one["query"], "documents": set()})
-            known["documents"].update(one["documents"][:1])
+            if not prompts or not (one["refusal"] or one["question"] in asked):
+                known["documents"].update(one["documents"][:1])
     forgotten = splits(platform, index).keys() - found.keys() - set(asked)
     if lost and forgotten:
         raise StoreError(
