@@ -185,6 +185,15 @@ def test_settings_under_which_the_log_finds_more_are_advised(make_workspace: Mak
     assert first.why.startswith("with mode=text the logged questions reach an nDCG@10 higher by +")
 
 
+def test_a_log_that_one_document_answers_tells_nothing_of_settings(w: Workspace) -> None:
+    """What one document answers is not independent: of one group luck cannot be told."""
+    for nth in range(20):
+        id_ = interactions.record(w.platform, search(w.platform, "main", f"what does miller number {nth} grind"))
+        feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage="mill.md"))
+    (only_step,) = advice_for(w.platform, "main")
+    assert only_step.step is Step.NOTHING
+
+
 def test_settings_are_tried_on_what_went_well_too(w: Workspace) -> None:
     """Of complaints alone any other setting looks better: today's is the one that failed."""
     liked, disliked = "who bakes rye bread", "what does the miller grind"

@@ -17,7 +17,7 @@ from penstock.feedback.hearing import Heard, hear
 from penstock.feedback.topics import topics_of
 from penstock.platform import Platform
 from penstock.progress import Progress
-from penstock.promotion.gains import gain
+from penstock.promotion.gains import fewest_groups, gain
 from penstock.retrieval.questions import QuestionVectors
 from penstock.triage.advice import MODELS, PURPOSES, SURE, Advice, Findings, Step, Tried, advise
 from penstock.triage.causes import Cause
@@ -93,13 +93,24 @@ def replayed(
     under = {name: settings for name, settings in under.items() if settings != today.settings}
     asked = [today.settings, *under.values()]
     before, *after = measure_under(platform, index, today.release, asked, questions, progress, vectors)
+    if len(before) < FEWEST or len(_groups(before)) < fewest_groups(SURE / len(VARIANTS)):
+        return []  # most answers are no longer served, or so few documents have them that luck cannot be told
     return [_compared(name, before, found) for name, found in zip(under, after, strict=True)]
 
 
 def _compared(settings: str, before: Mapping[str, Result], after: Mapping[str, Result]) -> Tried:
     differences = [after[id_].values[MAIN] - before[id_].values[MAIN] for id_ in sorted(before)]
-    groups = [min(before[id_].relevant) for id_ in sorted(before)]  # what one document answers is not independent
+    groups = [_group(before[id_]) for id_ in sorted(before)]
     return Tried(settings, gain(differences, groups, SURE / len(VARIANTS)))
+
+
+def _groups(results: Mapping[str, Result]) -> set[str]:
+    return {_group(one) for one in results.values()}
+
+
+def _group(one: Result) -> str:
+    """What one document answers is not independent."""
+    return min(one.relevant)
 
 
 def known(platform: Platform, heard: Heard, judgements: Sequence[Judged]) -> QuestionSet:
