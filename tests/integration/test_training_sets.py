@@ -40,7 +40,7 @@ from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.training_settings import TrainingSettings
 from penstock.triage import triage
-from penstock.tuning.running import check_set, require_unchanged
+from penstock.tuning.running import check_set, require_unchanged, train
 from support.traces import in_catalog, in_files
 from support.workspace import WHO, Workspace
 
@@ -332,6 +332,19 @@ def test_a_document_that_not_all_of_the_audience_may_read_stays_out_and_so_does_
     assert made.card["left_out"]["questions that quote what not all of the audience may read"] == 1
     w.change_index(training=EASY.model_copy(update={"audience": ("group:hr",)}))
     assert question(0) in examples(embedder_set(w))
+
+
+def test_a_set_teaches_no_document_that_was_kept_from_some_of_the_audience_since(w: Workspace) -> None:
+    log(w)
+    made = embedder_set(w)
+    w.allow(key("Ardmore"), ["group:hr"])
+    w.sync()
+    with pytest.raises(RefusedError) as refused:
+        train(w.platform, "main", Purpose.EMBEDDER)
+    assert str(refused.value) == (
+        f"training set {made.id} holds 1 document that not all of the audience may read any more; run `penstock "
+        "trainset build main --for embedder`, which leaves out what it must"
+    )
 
 
 @pytest.mark.long
@@ -698,7 +711,7 @@ def test_what_triage_found_missing_is_to_be_refused(w: Workspace) -> None:
 
 
 def missed(w: Workspace) -> None:
-    """Each town is asked for what no document holds; what is found for it says nothing of what the question is about."""
+    """Each town is asked for what no document holds: what is found for that is not what the question is about."""
     for nth, town in enumerate(TOWNS):
         who = PEOPLE[nth % 6]
         id_ = ask(w, f"does {town} have a ferry to Norway", who, session=f"s{nth}", answer=Answered("On Mondays."))
