@@ -297,6 +297,16 @@ def test_too_few_examples_to_judge_by_end_it(w: Workspace) -> None:
     assert re.match(r"too-few-examples: \d+ test examples of 500 that are asked for: nothing was compared; ", message)
 
 
+def test_nothing_is_trained_where_too_little_is_held_back_to_judge_it_by(w: Workspace) -> None:
+    complaints.configure(w, {"gate": {"min_test_examples": 500}})
+    report = retrained(w)
+    assert (report.state, report.exit_code) == ("refused", 0)
+    assert re.match(
+        r"too-few-examples: \d+ test examples of 500 that are asked for: nothing was compared; ", report.message
+    )
+    assert list(report.seconds) == ["look", "assemble"]
+
+
 @pytest.mark.parametrize(
     ("purpose", "least", "words"),
     [

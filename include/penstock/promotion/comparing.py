@@ -100,17 +100,24 @@ def _compare(platform: Platform, index: str, challenger: str, progress: Progress
         raise UsageError(f"{model.purpose} {model.id} is the champion of {index!r} already; name a challenger")
     refusing.require_fit(platform, index, model, override)
     test = test_set(platform, index, purpose)
-    asked = refusing.answerable(platform, index, purpose, test)
-    if len(asked) < settings.min_test_examples:
-        return _unseen(platform, index, model, test, _too_few(index, len(asked), len(test), settings.min_test_examples))
-    if why := _too_few_groups((test.groups[one] for one in asked), number):
-        return _unseen(platform, index, model, test, [why])
+    if why := untold(platform, index, purpose, test, number):
+        return _unseen(platform, index, model, test, why)
     look = Look(platform, index, purpose, model.id, test.id)
     sides = MEASURES[purpose](platform, index, model, test, look, progress)
     verdict, report = judge(sides, model, test, look.alpha, settings)
     with platform.catalog.write() as connection:
         records.end(connection, look.number, verdict.outcome, report, sides.release)
     return kept(platform, index, look.number)
+
+
+def untold(platform: Platform, index: str, purpose: Purpose, test: TestSet, look: int) -> list[str]:
+    """Why a test split could tell no gain from luck at that look, whatever the challenger; empty where it could."""
+    least = platform.settings.index(index).training.gate.min_test_examples
+    asked = refusing.answerable(platform, index, purpose, test)
+    if len(asked) < least:
+        return _too_few(index, len(asked), len(test), least)
+    why = _too_few_groups((test.groups[one] for one in asked), look)
+    return [why] if why else []
 
 
 def judge(
