@@ -740,6 +740,24 @@ def test_a_session_is_of_one_split_whatever_its_questions_teach(w: Workspace) ->
         assert refused[f"does {town} have a ferry to Norway"] is found[question(nth)]
 
 
+@pytest.mark.parametrize("kind", [Kind.RATING, Kind.CORRECTION])
+def test_a_refusal_is_not_learned_where_the_documents_were_added_since(w: Workspace, kind: Kind) -> None:
+    """The prompt is made of what is found today: a model would learn to refuse what stands in it."""
+    answered(w)
+    ferry, words = "when does the ferry to Norway leave", "The ferry to Norway leaves on alternate Tuesdays."
+    id_ = ask(w, ferry, "ada", answer=Answered(None, refused=True, confidence=0.01))
+    said = {"value": 1.0} if kind is Kind.RATING else {"text": words}
+    say(w, id_, "ada", kind, **said)
+    triage(w.platform, "main")
+    before = build(w.platform, "main", Purpose.GENERATOR)
+    assert before.card["kinds"]["refusal"] == 1
+    w.write("ferry.md", f"# Ferry\n\n{words}\n")
+    w.sync()
+    after = build(w.platform, "main", Purpose.GENERATOR)
+    assert "refusal" not in after.card["kinds"]
+    assert after.card["left_out"]["refusals of what the index may answer by now"] == 1
+
+
 # for other tools
 
 

@@ -153,6 +153,22 @@ def test_an_unknown_index_is_named(w: Workspace) -> None:
         triage(w.platform, "mian")
 
 
+def test_what_was_refused_and_was_added_since_is_not_missing_any_more(w: Workspace) -> None:
+    """Else `advise` asks for ever for documents that are there."""
+    found = search(w.platform, "main", "when does the ferry to Norway leave")
+    id_ = interactions.record(w.platform, found, None, Answered(None, refused=True, confidence=0.01))
+    feedback.give(w.platform, id_, Said(Kind.RATING, value=-1.0))
+    before = only(w)
+    assert (before.verdict.cause, before.evidence.confidence_now) == (Cause.MISSING, None)
+    w.write("ferry.md", "# Ferry\n\nThe ferry to Norway leaves on alternate Tuesdays.\n")
+    w.sync()
+    after = only(w)
+    assert after.verdict.cause is Cause.STALE
+    assert after.verdict.why == "it was refused, and what may answer it is served by now"
+    assert after.evidence.confidence == before.evidence.confidence
+    assert after.evidence.confidence_now is not None
+
+
 # what to do about it
 
 

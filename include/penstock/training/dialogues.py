@@ -18,6 +18,7 @@ from sqlalchemy import select
 from penstock.answers.base import Draft as Claimed
 from penstock.answers.base import DraftQuote
 from penstock.answers.citing import Citer
+from penstock.answers.confidence import confidence
 from penstock.answers.pipeline import SEARCHED, readable_passages
 from penstock.answers.prompt import messages
 from penstock.answers.results import without_marks
@@ -27,7 +28,7 @@ from penstock.chunking import sentences
 from penstock.feedback.hearing import Row
 from penstock.feedback.saying import Kind
 from penstock.ids import hash_of
-from penstock.retrieval import Passage, search
+from penstock.retrieval import Found, Passage, search
 from penstock.retrieval.places import served
 from penstock.training import audience
 from penstock.training.gathering import Asked
@@ -45,11 +46,16 @@ FENCE_CHARS = 16
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a question should have been answered, in words (None: that nothing answers it), and what it should not."""
+    """What a question should have been answered, in words (None: that nothing answers it), and what it should not.
+
+    Of a refusal: ``sure``, the chance of then that the index holds an answer, and ``missed``, what no document said.
+    """
 
     text: str | None
     rejected: str | None
     said: tuple[str, ...]
+    sure: float | None = None
+    missed: str | None = None
 
 
 def usable(material: Material) -> list[Asked]:
@@ -72,10 +78,13 @@ def for_generator(material: Material, asked: list[Asked], placed: Placed) -> lis
     drafts = []
     for one in asked:
         wanted = _wanted(one, material, answers, missing)
-        passages = _passages(material, one)
+        found, passages = _passages(material, one)
         material.progress.advance()
         if wanted is None or not passages:
             material.left_out["questions for which nothing is found"] += 1
+            continue
+        if wanted.text is None and _holds_by_now(material, wanted, one.query, found, passages):
+            material.left_out["refusals of what the index may answer by now"] += 1
             continue
         written = REFUSAL if wanted.text is None else _claims(material, wanted.text, passages)
         if written is None:
@@ -122,13 +131,14 @@ def _wanted(one: Asked, material: Material, answers: Mapping[str, Row], missing:
         answer, ratings = (answers.get(row["id"]) or {}).get("answer"), heard.ratings(row)
         rated = tuple(sorted(each["id"] for each in heard.of(row, Kind.RATING) if each["document_id"] is None))
         corrections = [each for each in heard.of(row, Kind.CORRECTION) if each["text"]]
-        mood = fmean(ratings) if ratings else 0.0
+        mood, sure = fmean(ratings) if ratings else 0.0, row["setup"].get("confidence")
         if row["id"] in missing:
-            return Wanted(None, answer, tuple(sorted(each["id"] for each in corrections)))
+            said = tuple(sorted(each["id"] for each in corrections))
+            return Wanted(None, answer, said, sure, corrections[-1]["text"] if corrections else None)
         if corrections and not material.quotes_hidden(corrections[-1]["text"]):
             return Wanted(corrections[-1]["text"], answer, (corrections[-1]["id"],))
         if mood > 0 and (row["refused"] or answer):
-            liked = liked or Wanted(None if row["refused"] else answer, None, rated)
+            liked = liked or Wanted(None if row["refused"] else answer, None, rated, sure)
         elif mood < 0 and answer:
             disliked = disliked or answer
     return replace(liked, rejected=disliked) if liked else None
@@ -170,8 +180,18 @@ def _missing(material: Material) -> frozenset[str]:
 # how it is written
 
 
-def _passages(material: Material, one: Asked) -> tuple[Passage, ...]:
-    """What the service would send, of what everyone of the audience may read."""
+def _holds_by_now(material: Material, wanted: Wanted, query: str, found: Found, passages: Sequence[Passage]) -> bool:
+    """Whether what was rightly refused may be answered since: a model would learn to refuse what it is shown."""
+    if wanted.missed is not None:
+        return _claims(material, wanted.missed, passages) is not None
+    if wanted.sure is None:
+        return False
+    now = round(confidence(query, found, found.setup.embedder), 4)
+    return now > wanted.sure and now >= material.platform.settings.index(material.library.index).answer.min_confidence
+
+
+def _passages(material: Material, one: Asked) -> tuple[Found, tuple[Passage, ...]]:
+    """What is found, and of it what the service would send: what everyone of the audience may read."""
     platform, index = material.platform, material.library.index
     settings = platform.settings.index(index).answer
     count = max(SEARCHED, settings.max_passages)
@@ -179,7 +199,7 @@ def _passages(material: Material, one: Asked) -> tuple[Passage, ...]:
     allowed = audience.readable(
         platform, {passage.document_id for passage in found.passages}, material.settings.audience
     )
-    return readable_passages([one for one in found.passages if one.document_id in allowed], settings)
+    return found, readable_passages([one for one in found.passages if one.document_id in allowed], settings)
 
 
 def _claims(material: Material, text: str, passages: Sequence[Passage]) -> str | None:

@@ -51,7 +51,8 @@ class Evidence:
     count from 1: ``shown`` and ``candidate`` those that the interaction noted, ``deep`` that in the same search asked
     anew as somebody who may see everything. ``depth`` is the number of candidates that were noted. ``match`` is the
     share of the correction's words that the best text holds, ``documents`` are the ids of those that hold it,
-    ``confidence`` is the chance that the index can answer the question at all, asked by whoever may see everything.
+    ``confidence`` is the chance that the index can answer the question at all, asked by whoever may see everything;
+    ``confidence_now`` that of the live release, looked at where another one refused.
     """
 
     known: Known
@@ -66,6 +67,7 @@ class Evidence:
     match: float | None = None
     documents: tuple[str, ...] = ()
     confidence: float | None = None
+    confidence_now: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -117,5 +119,7 @@ def _not_served(seen: Evidence) -> Verdict:
 def _unsaid(seen: Evidence) -> Verdict:
     sure = "" if seen.confidence is None else f"; the whole index may answer it with a chance of {seen.confidence:.2f}"
     if seen.refused and seen.confidence is not None and seen.confidence <= UNANSWERABLE:
+        if seen.standing is Standing.SERVED_NOW:
+            return Verdict(Cause.STALE, f"it was refused, and what may answer it is {seen.standing}")
         return Verdict(Cause.MISSING, f"it was refused, and nobody said what would be right{sure}")
     return Verdict(Cause.UNCLEAR, f"nobody said what would have been right{sure}")

@@ -59,7 +59,7 @@ class Witness:
         release = self._release(asked["release"])
         target = self._target(release, said)
         if target.known is Known.UNSAID:
-            return Evidence(target.known, refused=bool(asked["refused"]), confidence=self._confidence(asked, release))
+            return self._unsaid(asked, release)
         ids = {row.id for row in target.rows}
         candidates = [one[0] for one in asked["candidates"]]
         mine = {row.document_id for row in target.rows}
@@ -75,6 +75,20 @@ class Witness:
             depth=len(candidates),
             match=target.match,
             documents=tuple(sorted(mine)),
+        )
+
+    def _unsaid(self, asked: Mapping[str, Any], release: Row[Any]) -> Evidence:
+        """Of a refusal also whether the live release would answer by now: the documents may have been added since."""
+        live = self._release(None)
+        then = self._confidence(asked, release)
+        now = self._confidence(asked, live) if asked["refused"] and live.number != release.number else None
+        enough = self._platform.settings.index(self._index).answer.min_confidence
+        return Evidence(
+            Known.UNSAID,
+            refused=bool(asked["refused"]),
+            standing=Standing.SERVED_NOW if now is not None and now >= enough else Standing.NOWHERE,
+            confidence=then,
+            confidence_now=now,
         )
 
     def _release(self, number: int | None) -> Row[Any]:
