@@ -372,6 +372,20 @@ def test_without_anything_judged_there_is_no_set(w: Workspace) -> None:
         embedder_set(w)
 
 
+def test_where_everything_is_contradicted_the_refusal_says_so(w: Workspace) -> None:
+    for nth, town in enumerate(TOWNS[:6]):
+        for who, value in ((PEOPLE[nth], 1.0), (PEOPLE[nth - 1], -1.0)):
+            id_ = ask(w, question(nth), who)
+            say(w, id_, who, Kind.RATING, value=value, passage=key(town))
+    with pytest.raises(RefusedError) as refused:
+        embedder_set(w)
+    assert str(refused.value) == (
+        "nothing that was said of 'main' makes an example to tune a model on (left out: 6 documents judged right as "
+        "often as wrong); collect ratings of passages, or right passages (`penstock feedback give`, `penstock feedback "
+        "import`)"
+    )
+
+
 def test_a_small_set_or_one_of_a_single_group_says_that_it_is_not_enough(w: Workspace) -> None:
     for who in PEOPLE:
         liked(w, f"{who} asks what Ardmore is for", who, "Ardmore")

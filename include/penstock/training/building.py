@@ -75,7 +75,10 @@ def build(
 
     examples = _examples(purpose, maker.make(material, asked, placed))
     if not examples:
-        raise RefusedError(f"nothing that was said of {index!r} makes an example to tune a model on; {maker.needs}")
+        raise RefusedError(
+            f"nothing that was said of {index!r} makes an example to tune a model on{_told(found.left_out)}; "
+            f"{maker.needs}"
+        )
     remembering.settle(platform, index, placed, {one.question for one in examples})
     if purpose is Purpose.EMBEDDER:
         held_back = [one for one in members if placed.splits.get(one.id) is not Split.TRAIN]
@@ -134,6 +137,12 @@ def _examples(purpose: Purpose, drafts: Sequence[Draft]) -> list[AnyExample]:
             feedback=tuple(sorted({*known.feedback, *one.feedback})),
         )
     return list(found.values())
+
+
+def _told(left_out: Counter[str]) -> str:
+    """What was left out, where anything was: contradictions, say, which no more of the same would mend."""
+    told = [f"{number:,} {what}" for what, number in sorted(left_out.items()) if number]
+    return f" (left out: {', '.join(told)})" if told else ""
 
 
 def _said(options: Options, settings: TrainingSettings) -> dict[str, Any]:
