@@ -15,9 +15,12 @@ OPENINGS = 3
 def client(url: str, tries: int, timeout_s: int) -> Any:
     """A client of the tracking store at ``url``, its registry in the same place, which reports nobody's use.
 
+    Of a server it would print, on stdout, where a run that ended can be seen, with the password of its address.
+
     ``tries`` and ``timeout_s`` are of a request to a server; what the environment says of them holds. Raises
     ``ImportError`` where MLflow is not installed, and one of ``failures()``.
     """
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(tries))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(timeout_s))
     _unreported()

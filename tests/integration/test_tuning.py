@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from penstock import mlflow_store
 from penstock.embedding import open_embedder
 from penstock.embedding.folder import open_folder
 from penstock.errors import (
@@ -32,6 +33,7 @@ from penstock.tuning import running, tracking
 from penstock.tuning.running import train
 from penstock.tuning_settings import EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 from support import tiny_models, tuning
+from support.web import WebServer
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 EMBEDDER = EmbedderRecipe(batch=16, max_length=16, epochs=6, learning_rate=5e-3, mixes=(0.5, 1.0))
@@ -331,3 +333,21 @@ def test_mlflow_may_go_in_the_middle_and_is_told_at_the_end() -> None:
     client.there = True
     run._flush()
     assert client.points == 4
+
+
+def test_nothing_is_printed_of_an_mlflow_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its client prints the address of a run that ended, password and all, where --json promises one document."""
+    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "false")
+    with WebServer.serve() as server:
+        server.put("/api/2.0/mlflow/runs/update", "{}", "application/json")
+        server.put(
+            "/api/2.0/mlflow/runs/get",
+            '{"run": {"info": {"run_id": "1", "run_name": "a run", "experiment_id": "7"}, "data": {}}}',
+            "application/json",
+        )
+        url = server.url.replace("://", "://ann:secret@")
+        tracking.Run(mlflow_store.client(url, tries=1, timeout_s=10), url, "1").failed()
+        assert server.asked("runs/update")
+    assert capsys.readouterr() == ("", "")
