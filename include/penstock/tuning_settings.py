@@ -32,7 +32,7 @@ class RecipeBase(Section):
     warmup: Share = Field(default=0.1, description="of the steps, in which the learning rate rises")
     batch: int = Field(default=48, ge=2, le=4096)
     max_length: int = Field(default=128, ge=8, description="tokens of a text that training reads")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)  # what NumPy takes, whom transformers hands it to
     evaluations: int = Field(default=2, ge=1, le=100, description="on the validation split, an epoch")
     patience: int = Field(default=3, ge=1)
     max_memory_mb: int | None = Field(default=None, ge=64, description="none: nine tenths of what the machine has free")

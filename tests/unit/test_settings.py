@@ -113,6 +113,10 @@ def test_the_environment_names_home_catalog_and_lake(tmp_path: Path, monkeypatch
             "recipes.mine.purpose: 'reranked' is none; did you mean 'reranker'",
         ),
         (GOOD + '[recipes.mine]\npurpose = "embedder"\nrank = 0', "recipes.mine.rank: 0 will not do: "),
+        (
+            GOOD + '[recipes.mine]\npurpose = "embedder"\nseed = 4294967296',
+            "recipes.mine.seed: 4294967296 will not do: ",
+        ),
         (GOOD + "[parsr]", "unknown key 'parsr'; did you mean 'parser'?"),
         (
             GOOD + '[indexes.main.embedder]\nbackend = "coher"',
