@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.embedding.base import Embedder
-from penstock.errors import ConfigError
+from penstock.errors import ConfigError, UsageError
 from penstock.evaluation import measures
+from penstock.evaluation.lines import lines, parsed
 from penstock.training.examples import EmbedderExample
 
 DEPTH = 10
@@ -54,22 +54,24 @@ def read_pairs(path: Path, key: str) -> tuple[list[tuple[str, str]], list[str]]:
     """
     pairs, passages = [], []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{key}: {path} cannot be read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            passage, question = row["passage"], row.get("question")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ConfigError(f'{key}: {path}, line {number} is no {{"question": …, "passage": …}}') from None
-        if question is None:
-            passages.append(str(passage))
-        else:
-            pairs.append((str(question), str(passage)))
+        for place, text in lines(path):
+            question, passage = _of_line(place, parsed(place, text))
+            if question is None:
+                passages.append(passage)
+            else:
+                pairs.append((question, passage))
+    except UsageError as error:
+        raise ConfigError(f"{key}: {error}") from None
     if not pairs:
         raise ConfigError(f"{key}: {path} holds no pair of a question and a passage")
     return pairs, passages
+
+
+def _of_line(place: str, row: Any) -> tuple[str | None, str]:
+    question, passage = (row.get("question"), row.get("passage")) if isinstance(row, dict) else (None, None)
+    if not isinstance(passage, str) or not isinstance(question, str | None):
+        raise UsageError(f'{place} is no {{"question": …, "passage": …}}')
+    return question, passage
 
 
 def measured(embedder: Embedder, over: Pool, scale: float) -> dict[str, float]:

@@ -95,6 +95,37 @@ def test_pairs_of_a_guard_are_read_and_a_bad_line_is_named(tmp_path: Path) -> No
     assert str(raised.value) == f'recipes.guard: {path}, line 2 is no {{"question": …, "passage": …}}'
 
 
+def test_pairs_are_read_whatever_their_texts_and_their_file_look_like(tmp_path: Path) -> None:
+    """A line separator within a passage of the web ended its line, and the line was then called none."""
+    path = tmp_path / "guard.jsonl"
+    path.write_bytes(
+        '\ufeff{"question": "who", "passage": "the\u2028miller"}\r\n\r\n{"passage": "an eel"}\r\n'.encode()
+    )
+    assert ranking.read_pairs(path, "recipes.guard") == ([("who", "the\u2028miller")], ["an eel"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"question": "who", "passage": ["the miller"]}', ' is no {"question": …, "passage": …}'),
+        ('{"question": 7, "passage": "the miller"}', ' is no {"question": …, "passage": …}'),
+        ("[]", ' is no {"question": …, "passage": …}'),
+        ("[" * 100_000, ": this is nested too deeply; write one flat JSON object"),
+        (
+            r'{"question": "\ud800", "passage": "a"}',
+            ": it holds half of a character (a lone surrogate); write the whole one",
+        ),
+    ],
+    ids=["a list", "a number", "no object", "nested", "half of a character"],
+)
+def test_a_line_that_no_training_could_read_is_named(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "replay.jsonl"
+    path.write_text(f"{line}\n")
+    with pytest.raises(ConfigError) as raised:
+        ranking.read_pairs(path, "recipes.replay")
+    assert str(raised.value) == f"recipes.replay: {path}, line 1{said}"
+
+
 def test_a_pool_holds_each_text_once() -> None:
     found = ranking.of_pairs([("who", "a"), ("who", "b"), ("what", "a")], ["c", "a"])
     assert (found.questions, found.passages) == (("who", "what"), ("c", "a", "b"))
