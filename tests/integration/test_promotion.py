@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -395,6 +397,25 @@ def test_a_model_that_could_not_take_over_spends_no_look(lab: Lab, tmp_path: Pat
     assert str(large.value) == (
         f"the size of embedder {best} is 3 MB, at most 2.5 may be (indexes.main.training.gate.max_size_mb); nothing "
         "was compared"
+    )
+    assert no_look_is_spent(w)
+
+
+def test_an_embedder_that_reads_other_tokens_than_the_index_is_not_compared(
+    lab: Lab, models: dict[str, Path], tmp_path: Path
+) -> None:
+    """It spent a look and a whole release, could be promoted, and the next reindex lost it without a word."""
+    w, better, other = lab.w, lab.ids["better"], tmp_path / "other"
+    shutil.copytree(models["base"], other)
+    tokens = json.loads((other / "tokenizer.json").read_text(encoding="utf-8"))
+    (other / "tokenizer.json").write_text(json.dumps({**tokens, "normalizer": None}), encoding="utf-8")
+    tuned.configure(w, other)
+    with pytest.raises(RefusedError) as raised:
+        compare(w.platform, "main", better)
+    assert str(raised.value) == (
+        f"embedder {better} was tuned from '{models['base']}' and has another tokenizer than '{other}', which cuts "
+        "the passages of index 'main'; configure its base (indexes.main.embedder.model) and reindex, or train another; "
+        "nothing was compared"
     )
     assert no_look_is_spent(w)
 

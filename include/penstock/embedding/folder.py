@@ -23,7 +23,7 @@ PINNED_WEIGHTS = {
 }
 """SHA-256 of the weights that upstream published, for models that come as packages of somebody else's."""
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 """Endings of files that can run code when they are loaded."""
 NAMING_CODE = ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json")
@@ -59,7 +59,7 @@ class ModelFolder:
 
     @property
     def tokenizer(self) -> Path:
-        return self.root / "tokenizer.json"
+        return self.root / TOKENIZER
 
     @cached_property
     def weights_hash(self) -> str:
@@ -165,7 +165,7 @@ def check_files(model: str, root: Path) -> None:
         if (root / f"{WEIGHTS}.index.json").exists():
             raise ModelError(f"{root} holds its weights in several files; save them as one {WEIGHTS}")
         raise ModelError(f"{model!r} has no weights: there is no {WEIGHTS} in {root}")
-    for name in ("config.json", "tokenizer.json"):
+    for name in ("config.json", TOKENIZER):
         if not (root / name).is_file():
             raise ModelError(f"{model!r} is incomplete: there is no {name} in {root}")
 

@@ -6,11 +6,13 @@ Files that it will read are read, models opened and counted by whoever compares;
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy.engine import Row
 
-from penstock import champions, manifest
+from penstock import champions, manifest, trained
+from penstock.embedding.folder import TOKENIZER, file_hash, open_folder
 from penstock.errors import RefusedError
 from penstock.evaluation import golden
 from penstock.evaluation.documents import meant
@@ -19,7 +21,7 @@ from penstock.platform import Platform
 from penstock.promotion import guards
 from penstock.promotion.questions import TestSet
 from penstock.purposes import Purpose
-from penstock.settings import GeneratorSettings, LocalRerankerSettings, RerankerSettings
+from penstock.settings import EmbedderSettings, GeneratorSettings, LocalRerankerSettings, RerankerSettings
 
 MB = 2**20
 
@@ -46,6 +48,8 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
         )
     require_served(platform, index, model)
     require_whole(platform, model)
+    if model.purpose == Purpose.EMBEDDER:
+        require_same_tokens(platform, index, model)
     if settings.gates.golden is not None:
         golden.read(settings.gates.golden)
     for guard in gate.guards.values():
@@ -80,6 +84,23 @@ def require_served(platform: Platform, index: str, model: Row[Any]) -> None:
             f"{model.purpose} {model.id} was tuned from {model.base!r}, and index {index!r} has {stands.model!r}: "
             f"promoted it would not serve. {remedy}; nothing was compared"
         )
+
+
+def require_same_tokens(platform: Platform, index: str, model: Row[Any]) -> None:
+    """Raise ``RefusedError`` for an embedder with another tokenizer than the index's, which passages are cut by.
+
+    It was trained before the configuration named another embedder.
+    """
+    settings = platform.settings.index(index).embedder
+    if isinstance(settings, EmbedderSettings) and settings.backend != "hashing":
+        ours = file_hash(open_folder(trained.on_disk(platform, settings.model)).tokenizer)
+        if ours in (digest for name, digest in model.files.items() if PurePosixPath(name).name == TOKENIZER):
+            return
+    raise RefusedError(
+        f"embedder {model.id} was tuned from {model.base!r} and has another tokenizer than {settings.model!r}, which "
+        f"cuts the passages of index {index!r}; configure its base (indexes.{index}.embedder.model) and reindex, or "
+        "train another; nothing was compared"
+    )
 
 
 def answerable(platform: Platform, index: str, purpose: Purpose, test: TestSet) -> Collection[str]:
