@@ -29,6 +29,9 @@ from penstock.settings import TRAINED
 
 log = structlog.get_logger("penstock")
 
+LEARNED = ("at", "base", "set_id", "recipe", "figures", "tracking", "tainted")
+"""Columns that say what a model was trained on, and how that went."""
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -50,6 +53,9 @@ def keep(
     still: Callable[[Connection], None] | None = None,
 ) -> str:
     """Keep every file below ``folder`` as one model; return its id, 16 hex digits. Keeping it twice changes nothing.
+
+    One that learned what was erased since, and was trained again without that, is the proof that it holds nothing of
+    it: it is kept as what was trained last.
 
     Raises ``ModelError`` for a folder that is empty, or holds a file that can run code when it is loaded; and what
     ``still`` raises, in the transaction that names the model, where what it was trained on is not as it was.
@@ -84,7 +90,8 @@ def keep(
             "tracking": training.tracking,
             "tainted": [],
         }
-        insert_or_update(connection, models, [row], [])
+        stained = connection.execute(select(models.c.tainted).where(models.c.id == id_)).scalar()
+        insert_or_update(connection, models, [row], LEARNED if stained else [])
     return id_
 
 

@@ -93,6 +93,30 @@ def test_a_model_that_learned_what_was_erased_is_named_everywhere(
     )
 
 
+def test_a_model_that_comes_out_the_same_without_what_was_erased_is_no_longer_named(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """It was refused for ever with "train another without it": whoever did that got the same model again."""
+    mlflow = pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    erase(w.platform, "docs", "thing1.md", WHO, "by order")
+    registry.write(w.platform, "main")
+    (left,) = [one["set"] for one in listing.models(w.platform, "main")["models"]]
+    again = tuned.keep_model(w.platform, tmp_path / "better", tmp_path / "base", left)
+    (one,) = listing.models(w.platform, "main")["models"]
+    assert (again, one["state"], one["tainted"]) == (better, "compared: promote", [])
+    assert [one.what for one in maintenance.verify(w.platform, "main")] == [
+        f"{better} of penstock-main-embedder is still named as one that learned what was erased since",
+        f"challenger of penstock-main-embedder is none; the catalog has {better}",
+    ]
+    registry.write(w.platform, "main")
+    client = mlflow.MlflowClient(registry_uri=w.settings.tracking_url, tracking_uri=w.settings.tracking_url)
+    (version,) = client.search_model_versions()
+    assert "penstock.tainted" not in version.tags
+    assert maintenance.verify(w.platform, "main") == []
+
+
 def test_without_a_registry_a_promotion_stands(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: list[EventDict]
 ) -> None:

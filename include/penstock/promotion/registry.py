@@ -75,8 +75,11 @@ def write(platform: Platform, index: str) -> None:
                 if id_ not in held.versions:
                     made = client.create_model_version(wanted.name, wanted.sources[id_], tags={MODEL: id_})
                     held.versions[id_] = str(made.version)
-                if (tag := wanted.tainted.get(id_)) and held.tainted.get(id_) != tag:
+                tag = wanted.tainted.get(id_)
+                if tag and held.tainted.get(id_) != tag:
                     client.set_model_version_tag(wanted.name, held.versions[id_], TAINTED, tag)
+                elif not tag and id_ in held.tainted:
+                    client.delete_model_version_tag(wanted.name, held.versions[id_], TAINTED)
             for alias in (CHAMPION, CHALLENGER):
                 version = held.versions.get(wanted.aliases.get(alias, ""))
                 if version is None and alias in held.aliases:
@@ -98,9 +101,11 @@ def differences(platform: Platform, index: str) -> list[str]:
             missing = [id_ for id_ in wanted.versions if id_ not in held.versions]
             if missing:
                 found.append(f"registered model {wanted.name} has no version of {', '.join(missing)}")
-            for id_, tag in wanted.tainted.items():
-                if id_ in held.versions and held.tainted.get(id_) != tag:
-                    found.append(f"{id_} of {wanted.name} is not named as one that learned what was erased since")
+            for id_ in wanted.versions:
+                if id_ not in held.versions or held.tainted.get(id_) == wanted.tainted.get(id_):
+                    continue
+                named = "is not named" if id_ in wanted.tainted else "is still named"
+                found.append(f"{id_} of {wanted.name} {named} as one that learned what was erased since")
             for alias in (CHAMPION, CHALLENGER):
                 there, should = names.get(held.aliases.get(alias, "")), wanted.aliases.get(alias)
                 if there != should:
