@@ -88,11 +88,17 @@ def keep(
             "size_bytes": size,
             "figures": dict(training.figures),
             "tracking": training.tracking,
-            "tainted": [],
+            "tainted": _inherited(connection, training.base),
         }
         stained = connection.execute(select(models.c.tainted).where(models.c.id == id_)).scalar()
         insert_or_update(connection, models, [row], LEARNED if stained else [])
     return id_
+
+
+def _inherited(connection: Connection, base: str) -> list[int]:
+    """The decisions that erased something which the base had learned: what is tuned from it holds that too."""
+    query = select(models.c.tainted).where(models.c.id == base.removeprefix(TRAINED))
+    return list(connection.execute(query).scalar() or ()) if base.startswith(TRAINED) else []
 
 
 def model_row(connection: Connection, index: str, id_: str) -> Row[Any]:

@@ -423,6 +423,28 @@ def test_erasing_a_person_takes_their_examples_out_and_names_the_models(w: Works
     assert in_files(w, GOODS[0] + " and opens") == []
 
 
+def test_models_tuned_from_one_that_learned_what_was_erased_are_named_too(w: Workspace) -> None:
+    """Such a base passes on what it learned, to those that are there and to those that come."""
+    log(w)
+    first = model_of(w, embedder_set(w))
+    second = tuned_from(w, first)
+    third = tuned_from(w, second)
+    certificate = interactions.erase(w.platform, WHO, "asked for it", person="ada")
+    assert certificate["models_trained_on_them"] == sorted([first, second, third])
+    later = tuned_from(w, third)
+    with w.platform.catalog.read() as connection:
+        for one in (third, later):
+            assert trained.model_row(connection, "main", one).tainted == [certificate["decision"]]
+
+
+def tuned_from(w: Workspace, base: str) -> str:
+    """A model that was trained on another set, from one that was trained here."""
+    folder = w.root / f"from-{base}"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(base.encode())
+    return trained.keep(w.platform, "main", Purpose.EMBEDDER, folder, Training(f"trained:{base}", "another", {}, {}))
+
+
 def test_the_card_of_a_set_says_what_an_erasure_left_of_it(w: Workspace) -> None:
     w.change_index(training=EASY.model_copy(update={"min_examples": 12}))
     log(w)

@@ -22,6 +22,7 @@ from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
 from penstock.promotion import registry
 from penstock.purposes import Purpose
+from penstock.settings import TRAINED
 from penstock.training import cards, sets
 from penstock.training.examples import AnyExample
 
@@ -128,11 +129,16 @@ def _forget_sources(connection: Connection, set_id: str, examples: Collection[st
 
 
 def _taint(connection: Connection, set_id: str, decision: int) -> set[str]:
-    rows = connection.execute(select(models.c.id, models.c.tainted).where(models.c.set_id == set_id)).all()
+    """Name the models that were trained on a set, and those that were tuned from one of them."""
+    rows = connection.execute(select(models.c.id, models.c.base, models.c.set_id, models.c.tainted)).all()
+    found = {row.id for row in rows if row.set_id == set_id}
+    while more := {row.id for row in rows if row.base in {TRAINED + one for one in found}} - found:
+        found |= more
     for row in rows:
-        decisions = sorted({*row.tainted, decision})
-        connection.execute(update(models).where(models.c.id == row.id).values(tainted=decisions))
-    return {row.id for row in rows}
+        if row.id in found:
+            decisions = sorted({*row.tainted, decision})
+            connection.execute(update(models).where(models.c.id == row.id).values(tainted=decisions))
+    return found
 
 
 def _found_before(platform: Platform, before: Collection[int], decision: int) -> set[str]:
