@@ -185,6 +185,16 @@ def test_a_generator_learns_to_answer_and_to_prefer(opened: Platform) -> None:
     assert merged.generate(ids, max_new_tokens=4).shape[1] > ids.shape[1]
 
 
+def test_a_generator_without_a_base_is_told_where_one_is_named(opened: Platform) -> None:
+    """A retraining has no --recipe."""
+    with pytest.raises(UsageError) as raised:
+        train(opened, "main", Purpose.GENERATOR)
+    assert str(raised.value) == (
+        'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the folder of a '
+        "chat model, and name it with --recipe NAME, or for retrainings in indexes.main.retrain.recipe"
+    )
+
+
 OTHER_WIDTH = (
     "the base '{root}/wide' makes vectors of 64 numbers, and the embedder of index 'main' of 32; name a base of the "
     "same dimension, or change the index's embedder and reindex first"

@@ -32,7 +32,7 @@ def find(platform: Platform, index: str, purpose: Purpose, recipe: AnyRecipe) ->
         case Purpose.RERANKER:
             base = _reranker(platform, index, recipe)
         case Purpose.GENERATOR:
-            base = _generator(platform, recipe)
+            base = _generator(platform, index, recipe)
     if found := pickles(base.folder):
         raise ModelError(
             f"the base {base.name!r} cannot be tuned: {found[0]} can run code when it is loaded, and what training "
@@ -98,11 +98,12 @@ def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
     return Base(name, encoder.path, encoder.path, encoder.fingerprint)
 
 
-def _generator(platform: Platform, recipe: AnyRecipe) -> Base:
+def _generator(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
     if recipe.base is None:
         raise UsageError(
             'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the '
-            "folder of a chat model, and name it with --recipe NAME"
+            "folder of a chat model, and name it with --recipe NAME, or for retrainings in "
+            f"indexes.{index}.retrain.recipe"
         )
     path = locate(_located(platform, recipe.base))
     merged = path / "merged"
