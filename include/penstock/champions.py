@@ -98,10 +98,20 @@ def answering(platform: Platform, index: str, champions: Models | None = None) -
     """The index's settings with its champion generator, called by name at the configured server."""
     configured = platform.settings.index(index).answer
     model = _today(platform, index, champions).get(GENERATOR)
-    if model is None or configured.generator is None or not _is_of(platform, model, configured.generator.model):
+    if model is None or configured.generator is None:
+        return configured
+    if not any(_is_of(platform, model, base) for base in _bases(platform.settings, configured.generator.model)):
         return configured
     named = configured.generator.model_copy(update={"model": SERVED_AS + model})
     return configured.model_copy(update={"generator": named})
+
+
+def _bases(settings: Settings, name: str) -> tuple[str, str]:
+    """What a recipe has for the base that a server calls ``name``: just that, or the folder which that is from here.
+
+    vLLM calls a model by the path that it was given, and recipes know their bases by whole paths.
+    """
+    return name, str((settings.file.parent / name).resolve())
 
 
 def _today(platform: Platform, index: str, champions: Models | None) -> Models:

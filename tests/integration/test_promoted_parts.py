@@ -132,6 +132,27 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     assert answers.ask(w.platform, "main", "who grinds barley?").generator == f"openai {CHAT_MODEL}"
 
 
+def test_a_server_may_call_the_base_of_a_generator_by_its_path_beside_the_configuration(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """`vllm serve models/chat` does, as the documents have it, and a recipe knows that folder by its whole path."""
+    w, folder = workspace, tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_model.safetensors").write_bytes(b"tuned")
+    base = str((w.settings.file.parent / "models/chat").resolve())
+    made = tuned.keep_model(w.platform, folder, base, "a set", Purpose.GENERATOR)
+    index = w.settings.indexes["main"]
+    called = {}
+    for name in ("models/chat", base, "models/another"):
+        generator = GeneratorSettings(backend="openai", model=name, base_url="http://127.0.0.1:9/v1")
+        w.change_index(answer=index.answer.model_copy(update={"generator": generator}))
+        serving = champions.answering(w.platform, "main", {champions.GENERATOR: made}).generator
+        assert serving is not None
+        called[name] = serving.model
+    tuned_one = champions.SERVED_AS + made
+    assert called == {"models/chat": tuned_one, base: tuned_one, "models/another": "models/another"}
+
+
 def looks_of(w: Workspace) -> list[int]:
     with w.platform.catalog.read() as connection:
         return [one.look for one in records.of_index(connection, "main")]
