@@ -219,6 +219,14 @@ def test_a_chat_template_that_takes_no_system_message_is_refused(
     )
 
 
+def test_a_chat_model_with_nothing_to_fill_a_batch_with_is_refused(opened: Platform, tmp_path: Path) -> None:
+    unnamed = changed("tokenizer_config.json", pad_token=None, eos_token=None)
+    assert refused(opened, "chat", unnamed, tmp_path / "base") == (
+        "the base 'BASE' cannot be tuned: BASE/tokenizer_config.json names neither a pad_token nor an eos_token; name "
+        "one there, or name another base"
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -46,10 +46,18 @@ def refuse_own_code(name: str, folder: Path) -> None:
 
 
 def check_chat(name: str, folder: Path) -> None:
-    """Raise ``ModelError`` where the chat template does not take a system message, a question and an answer."""
+    """Raise ``ModelError`` where the chat template does not take a system message, a question and an answer.
+
+    Or where no token can fill what is shorter than the others of its batch.
+    """
     from jinja2 import TemplateError
 
     made = tokenizer(name, folder)
+    if made.pad_token is None and made.eos_token is None:
+        raise ModelError(
+            f"the base {name!r} cannot be tuned: {folder / 'tokenizer_config.json'} names neither a pad_token nor an "
+            "eos_token; name one there, or name another base"
+        )
     try:
         made.apply_chat_template(TALK[:2], add_generation_prompt=True, return_dict=False)
         made.apply_chat_template(TALK, return_dict=False)
