@@ -100,6 +100,8 @@ def _compare(platform: Platform, index: str, challenger: str, progress: Progress
         raise UsageError(f"{model.purpose} {model.id} is the champion of {index!r} already; name a challenger")
     refusing.require_fit(platform, index, model, override)
     test = test_set(platform, index, purpose)
+    if purpose is Purpose.EMBEDDER:
+        refusing.require_same_tokens(platform, index, model)
     if why := untold(platform, index, purpose, test, number):
         return _unseen(platform, index, model, test, why)
     look = Look(platform, index, purpose, model.id, test.id)

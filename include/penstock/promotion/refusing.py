@@ -48,8 +48,6 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
         )
     require_served(platform, index, model)
     require_whole(platform, model)
-    if model.purpose == Purpose.EMBEDDER:
-        require_same_tokens(platform, index, model)
     if settings.gates.golden is not None:
         golden.read(settings.gates.golden)
     for guard in gate.guards.values():
