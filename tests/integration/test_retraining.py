@@ -330,6 +330,18 @@ def test_where_no_model_would_help_none_is_trained(
     assert count(w, models) == 1
 
 
+def test_where_there_is_nothing_to_tune_none_is_trained(w: Workspace) -> None:
+    """Without a local model, or a base for a generator: each week would have failed after the set was built."""
+    settings = w.settings.indexes["main"]
+    w.change_index(embedder=settings.embedder.model_copy(update={"backend": "hashing"}))
+    report = retrained(w)
+    assert (report.state, report.exit_code) == ("refused", 0)
+    assert report.message.endswith(
+        ", and the embedder of index 'main' (hashing) is no model that can be tuned here; set "
+        'indexes.main.embedder.backend to "openvino" with a local model'
+    )
+
+
 def test_a_set_that_is_too_small_ends_it_with_the_reason(w: Workspace) -> None:
     run = begun_with(w, purpose="embedder", why="so", set=first(w)["set"])
     complaints.configure(w, {"min_examples": 500})

@@ -44,7 +44,15 @@ SETTINGS = Advice(Step.SETTINGS, 0.6, "with vector_weight=0.7 they reach more")
 def test_a_model_is_tuned_only_where_that_is_what_would_help(
     advice: list[Advice], wanted: Purpose | None, chosen: Choice
 ) -> None:
-    assert choose(advice, wanted) == chosen
+    assert choose(advice, wanted, {}) == chosen
+
+
+def test_what_has_nothing_to_tune_stands_back_for_what_has() -> None:
+    """A generator without a base would have failed each week, whatever else could have been tuned."""
+    without = {Purpose.RERANKER: "no base is named"}
+    assert choose([ADD, EMBEDDER, RERANKER], None, without) == Choice(Purpose.EMBEDDER, EMBEDDER.why)
+    told = Choice(None, f"tune-reranker: {RERANKER.why}, and no base is named")
+    assert choose([ADD, RERANKER], None, without) == told
 
 
 def test_a_retraining_has_a_turn_of_its_own_which_every_catalog_can_name() -> None:

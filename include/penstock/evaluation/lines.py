@@ -11,10 +11,12 @@ from penstock.errors import UsageError
 
 
 def lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Each line that is not blank, after how to name it. Raises ``UsageError`` where the file is no UTF-8 text."""
+    """Each line that is not blank, after how to name it. Raises ``UsageError`` where there is none to read."""
     try:
         found = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise UsageError(f"{path} cannot be read as UTF-8 text: {error}") from None
     for number, text in enumerate(found, 1):
         if text.strip():

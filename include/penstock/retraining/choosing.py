@@ -19,13 +19,18 @@ class Choice:
     why: str
 
 
-def choose(advice: Sequence[Advice], wanted: Purpose | None) -> Choice:
-    """Tune what was asked for, or what would answer most complaints, if tuning is what the advice comes to. Pure."""
+def choose(advice: Sequence[Advice], wanted: Purpose | None, without: Mapping[Purpose, str]) -> Choice:
+    """Tune what was asked for, or what would answer most complaints, if tuning is what the advice comes to. Pure.
+
+    ``without`` has, by purpose, why there is nothing to tune for it: another is tuned then, if that pays, too.
+    """
     asked = [wanted] if wanted else list(Purpose)
     by_step = {one.step: one for one in advice}
     pays = [one for one in asked if (mine := by_step.get(STEPS[one])) and mine.share > 0]
     if pays:
-        best = max(pays, key=lambda one: by_step[STEPS[one]].share)
+        best = max(pays, key=lambda one: (one not in without, by_step[STEPS[one]].share))
+        if best in without:
+            return Choice(None, f"{STEPS[best]}: {by_step[STEPS[best]].why}, and {without[best]}")
         return Choice(best, by_step[STEPS[best]].why)
     if wanted:
         return Choice(None, f"no {wanted} is trained: {_why_not(advice, by_step, wanted)}")

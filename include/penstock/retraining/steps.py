@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock import decisions, leases, manifest, runs
 from penstock.decisions import Who
-from penstock.errors import LeaseHeldError, OvertakenError, RefusedError
+from penstock.errors import LeaseHeldError, OvertakenError, RefusedError, UsageError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gate import Outcome
@@ -71,8 +71,9 @@ def look(platform: Platform, run: int, progress: Progress | None = None) -> bool
     def work(state: State) -> str | None:
         from penstock.triage import advice_for
 
-        wanted = state.facts["purpose"]
-        choice = choose(advice_for(platform, state.index, progress=progress), Purpose(wanted) if wanted else None)
+        wanted = Purpose(state.facts["purpose"]) if state.facts["purpose"] else None
+        advice = advice_for(platform, state.index, progress=progress)
+        choice = choose(advice, wanted, _without_base(platform, state.index))
         if choice.purpose is None:
             return choice.why
         if all_learned := _all_learned(platform, state.index, choice.purpose):
@@ -81,6 +82,20 @@ def look(platform: Platform, run: int, progress: Progress | None = None) -> bool
         return None
 
     return do_step(platform, run, "look", "why", work)
+
+
+def _without_base(platform: Platform, index: str) -> dict[Purpose, str]:
+    """For which purposes the configuration names nothing to tune, and what it would have to say."""
+    from penstock.tuning import bases
+    from penstock.tuning.running import chosen
+
+    found = {}
+    for purpose in Purpose:
+        try:
+            bases.require_any(platform, index, purpose, chosen(platform, purpose, _recipe(platform, index, purpose)))
+        except UsageError as error:
+            found[purpose] = str(error)
+    return found
 
 
 def _all_learned(platform: Platform, index: str, purpose: Purpose) -> str | None:
@@ -135,7 +150,14 @@ def tune(platform: Platform, run: int, progress: Progress | None = None) -> bool
         from penstock.promotion import registry
         from penstock.tuning.running import train
 
-        made = train(platform, state.index, state.purpose, _recipe(platform, state), state.facts["set"], progress)
+        made = train(
+            platform,
+            state.index,
+            state.purpose,
+            _recipe(platform, state.index, state.purpose),
+            state.facts["set"],
+            progress,
+        )
         state.facts["model"] = made.id
         registry.follow(platform, state.index)
         return None
@@ -143,11 +165,11 @@ def tune(platform: Platform, run: int, progress: Progress | None = None) -> bool
     return do_step(platform, run, "tune", "model", work)
 
 
-def _recipe(platform: Platform, state: State) -> str | None:
+def _recipe(platform: Platform, index: str, purpose: Purpose) -> str | None:
     """The recipe that the index names, if it is for what is tuned."""
     settings = platform.settings
-    name = settings.index(state.index).retrain.recipe
-    return name if name is not None and settings.recipes[name].purpose == state.purpose else None
+    name = settings.index(index).retrain.recipe
+    return name if name is not None and settings.recipes[name].purpose == purpose else None
 
 
 def judge(platform: Platform, run: int, progress: Progress | None = None) -> bool:

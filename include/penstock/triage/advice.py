@@ -54,7 +54,8 @@ class Tried:
 class Findings:
     """All that advice rests on. ``examples`` counts by model step, ``needed`` says from how many on tuning pays.
 
-    ``refused``: why nothing of what was said may be learned, where that is so.
+    ``served_by_now``: the complaints of something stale that whoever asks today does not have. ``refused``: why nothing
+    of what was said may be learned, where that is so.
     """
 
     asked: int
@@ -64,6 +65,7 @@ class Findings:
     tried: Sequence[Tried]
     examples: Mapping[Step, int]
     needed: Mapping[Step, int]
+    served_by_now: int = 0
     refused: str = ""
 
 
@@ -104,14 +106,17 @@ def _without_evidence(found: Findings) -> Advice:
 
 
 def _documents(found: Findings) -> list[Advice]:
+    stale = "what was asked for is there, and was not served"
+    if found.served_by_now:
+        stale += f"; of {wording.count(found.served_by_now, 'complaint')} it is by now"
     steps = (
-        (Cause.MISSING, Step.ADD, "no document holds what was asked for", found.topics),
-        (Cause.STALE, Step.MEND, "what was asked for is there, and was not served", found.waiting),
-        (Cause.ACCESS, Step.RIGHTS, "those who asked may not see what would have answered them", ()),
+        (Cause.MISSING, Step.ADD, "no document holds what was asked for", found.topics, 0),
+        (Cause.STALE, Step.MEND, stale, found.waiting, found.served_by_now),
+        (Cause.ACCESS, Step.RIGHTS, "those who asked may not see what would have answered them", (), 0),
     )
     return [
-        Advice(step, _share(found, cause), why, tuple(details))
-        for cause, step, why, details in steps
+        Advice(step, _share(found, cause, but), why, tuple(details))
+        for cause, step, why, details, but in steps
         if found.causes.get(cause)
     ]
 
@@ -146,5 +151,5 @@ def _model(step: Step, found: Findings) -> Advice:
     return Advice(step, _share(found, cause), f"there are {have:,} {what}, {needed:,} are needed")
 
 
-def _share(found: Findings, cause: Cause) -> float:
-    return found.causes.get(cause, 0) / max(sum(found.causes.values()), 1)
+def _share(found: Findings, cause: Cause, but: int = 0) -> float:
+    return (found.causes.get(cause, 0) - but) / max(sum(found.causes.values()), 1)

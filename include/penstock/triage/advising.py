@@ -20,7 +20,7 @@ from penstock.progress import Progress
 from penstock.promotion.gains import fewest_groups, gain
 from penstock.retrieval.questions import QuestionVectors
 from penstock.triage.advice import MODELS, PURPOSES, SURE, Advice, Findings, Step, Tried, advise
-from penstock.triage.causes import Cause
+from penstock.triage.causes import Cause, Standing
 from penstock.triage.evidence import everybody
 from penstock.triage.running import Judged, triage_of
 
@@ -59,6 +59,10 @@ def advice_for(
             waiting=sorted({one.verdict.why for one in found.judged if one.verdict.cause is Cause.STALE}),
             tried=replayed(platform, index, known(platform, heard, found.judged), progress, vectors),
             examples=examples,
+            served_by_now=sum(
+                one.verdict.cause is Cause.STALE and one.evidence.standing is Standing.SERVED_NOW
+                for one in found.judged
+            ),
             needed={step: platform.settings.index(index).training.min_examples for step in MODELS},
             refused=refused,
         )

@@ -52,6 +52,33 @@ def local_embedder(platform: Platform, index: str) -> EmbedderSettings:
     return settings
 
 
+def require_any(platform: Platform, index: str, purpose: Purpose, recipe: AnyRecipe) -> None:
+    """Raise ``UsageError`` where the configuration names nothing that could be tuned. Opens no model."""
+    match purpose:
+        case Purpose.EMBEDDER:
+            local_embedder(platform, index)
+        case Purpose.RERANKER:
+            if _cross_encoder(platform, index, recipe) is None:
+                local_embedder(platform, index)
+        case Purpose.GENERATOR:
+            _chat_model(index, recipe)
+
+
+def _cross_encoder(platform: Platform, index: str, recipe: AnyRecipe) -> str | None:
+    configured = platform.settings.index(index).retrieval.rerank
+    return recipe.base or (configured.model if isinstance(configured, LocalRerankerSettings) else None)
+
+
+def _chat_model(index: str, recipe: AnyRecipe) -> str:
+    if recipe.base is None:
+        raise UsageError(
+            'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the '
+            "folder of a chat model, and name it with --recipe NAME, or for retrainings in "
+            f"indexes.{index}.retrain.recipe"
+        )
+    return recipe.base
+
+
 def _located(platform: Platform, name: str) -> str:
     """Where a base is, as the folders' own modules open it. One with code of its own goes no further."""
     found = name if name.startswith(PACKAGE) else on_disk(platform, name)
@@ -86,8 +113,7 @@ def _embedder(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
 
 def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
     """Without a cross-encoder it is the transformer of the embedder, which gets a head of its own."""
-    configured = platform.settings.index(index).retrieval.rerank
-    name = recipe.base or (configured.model if isinstance(configured, LocalRerankerSettings) else None)
+    name = _cross_encoder(platform, index, recipe)
     if name is None:
         settings = local_embedder(platform, index)
         transformer = _opened(platform, settings.model)
@@ -99,27 +125,22 @@ def _reranker(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
 
 
 def _generator(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
-    if recipe.base is None:
-        raise UsageError(
-            'no base is named for a generator: write [recipes.NAME] with purpose = "generator" and base = the '
-            "folder of a chat model, and name it with --recipe NAME, or for retrainings in "
-            f"indexes.{index}.retrain.recipe"
-        )
-    path = locate(_located(platform, recipe.base))
+    name = _chat_model(index, recipe)
+    path = locate(_located(platform, name))
     merged = path / "merged"
     path = merged if merged.is_dir() else path  # as a generator that was trained here is kept
     shards = sorted(set(read_json(path / SHARDS, {}).get("weight_map", {}).values()))
     if not shards:
-        check_files(recipe.base, path)
-    if missing := [name for name in shards if not (path / name).is_file()]:
-        raise ModelError(f"{recipe.base!r} is incomplete: there is no {missing[0]} in {path}")
+        check_files(name, path)
+    if missing := [one for one in shards if not (path / one).is_file()]:
+        raise ModelError(f"{name!r} is incomplete: there is no {missing[0]} in {path}")
     tokenizer = read_json(path / "tokenizer_config.json", {})
     if not (path / "chat_template.jinja").is_file() and "chat_template" not in tokenizer:
-        raise ModelError(f"{recipe.base!r} has no chat template, so it is no chat model; name one that has")
-    opening.check(recipe.base, path)
-    opening.check_chat(recipe.base, path)
-    files = [path / name for name in (*(shards or ["model.safetensors"]), "config.json", "tokenizer.json")]
-    return Base(recipe.base, path, path, fingerprint([file_hash(one) for one in files]))
+        raise ModelError(f"{name!r} has no chat template, so it is no chat model; name one that has")
+    opening.check(name, path)
+    opening.check_chat(name, path)
+    files = [path / one for one in (*(shards or ["model.safetensors"]), "config.json", "tokenizer.json")]
+    return Base(name, path, path, fingerprint([file_hash(one) for one in files]))
 
 
 def size_bytes(folder: Path) -> int:

@@ -52,8 +52,6 @@ def read_pairs(path: Path, key: str) -> tuple[list[tuple[str, str]], list[str]]:
 
     Raises ``ConfigError`` naming the line that is none.
     """
-    if not path.is_file():
-        raise ConfigError(f"{key}: {path} cannot be read: there is no such file")
     pairs, passages = [], []
     try:
         for place, text in lines(path):

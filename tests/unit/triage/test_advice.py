@@ -36,6 +36,14 @@ def test_what_most_complaints_are_about_comes_first() -> None:
     assert steps(replace(QUIET, causes=causes)) == [Step.MEND, Step.RIGHTS, Step.ADD]
 
 
+def test_what_was_mended_since_is_no_complaint_to_answer_any_more() -> None:
+    found = replace(QUIET, causes={Cause.MISSING: 2, Cause.STALE: 5}, served_by_now=4)
+    assert steps(found) == [Step.ADD, Step.MEND]
+    mend = next(one for one in advise(found) if one.step is Step.MEND)
+    assert mend.share == 1 / 7
+    assert mend.why == "what was asked for is there, and was not served; of 4 complaints it is by now"
+
+
 def test_settings_that_are_surely_better_come_before_the_models_that_would_do_the_same() -> None:
     found = replace(
         QUIET,
