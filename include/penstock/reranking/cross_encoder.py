@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from penstock.embedding.bert import Encoder, Weights, read_weights
-from penstock.embedding.folder import WEIGHTS, check_files, computing, file_hash, locate, read_json
+from penstock.embedding.folder import TOKENIZER, WEIGHTS, check_files, computing, file_hash, locate, read_json
 from penstock.errors import ModelError
 from penstock.ids import fingerprint
 
@@ -61,7 +61,7 @@ class CrossEncoder:
 
     @property
     def tokenizer(self) -> Path:
-        return self.path / "tokenizer.json"
+        return self.path / TOKENIZER
 
     @property
     def first_place(self) -> int:

@@ -150,14 +150,8 @@ def tune(platform: Platform, run: int, progress: Progress | None = None) -> bool
         from penstock.promotion import registry
         from penstock.tuning.running import train
 
-        made = train(
-            platform,
-            state.index,
-            state.purpose,
-            _recipe(platform, state.index, state.purpose),
-            state.facts["set"],
-            progress,
-        )
+        recipe = _recipe(platform, state.index, state.purpose)
+        made = train(platform, state.index, state.purpose, recipe, state.facts["set"], progress)
         state.facts["model"] = made.id
         registry.follow(platform, state.index)
         return None

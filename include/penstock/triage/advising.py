@@ -97,7 +97,7 @@ def replayed(
     under = {name: settings for name, settings in under.items() if settings != today.settings}
     asked = [today.settings, *under.values()]
     before, *after = measure_under(platform, index, today.release, asked, questions, progress, vectors)
-    if len(before) < FEWEST or len(_groups(before)) < fewest_groups(SURE / len(VARIANTS)):
+    if len(before) < FEWEST or len({_group(one) for one in before.values()}) < fewest_groups(SURE / len(VARIANTS)):
         return []  # most answers are no longer served, or so few documents have them that luck cannot be told
     return [_compared(name, before, found) for name, found in zip(under, after, strict=True)]
 
@@ -106,10 +106,6 @@ def _compared(settings: str, before: Mapping[str, Result], after: Mapping[str, R
     differences = [after[id_].values[MAIN] - before[id_].values[MAIN] for id_ in sorted(before)]
     groups = [_group(before[id_]) for id_ in sorted(before)]
     return Tried(settings, gain(differences, groups, SURE / len(VARIANTS)))
-
-
-def _groups(results: Mapping[str, Result]) -> set[str]:
-    return {_group(one) for one in results.values()}
 
 
 def _group(one: Result) -> str:

@@ -79,17 +79,19 @@ class Witness:
 
     def _unsaid(self, asked: Mapping[str, Any], release: Row[Any]) -> Evidence:
         """Of a refusal also whether the live release would answer by now: the documents may have been added since."""
-        live = self._release(None)
-        then = self._confidence(asked, release)
-        now = self._confidence(asked, live) if asked["refused"] and live.number != release.number else None
+        now = self._confidence_now(asked, release) if asked["refused"] else None
         enough = self._platform.settings.index(self._index).answer.min_confidence
         return Evidence(
             Known.UNSAID,
             refused=bool(asked["refused"]),
             standing=Standing.SERVED_NOW if now is not None and now >= enough else Standing.NOWHERE,
-            confidence=then,
+            confidence=self._confidence(asked, release),
             confidence_now=now,
         )
+
+    def _confidence_now(self, asked: Mapping[str, Any], release: Row[Any]) -> float | None:
+        live = self._release(None)
+        return self._confidence(asked, live) if live.number != release.number else None
 
     def _release(self, number: int | None) -> Row[Any]:
         """The one that answered, or the live one where nobody can read that any more."""

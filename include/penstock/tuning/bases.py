@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.embedding import bert
-from penstock.embedding.folder import ModelFolder, check_files, file_hash, locate, open_folder, pickles, read_json
+from penstock.embedding.folder import (
+    TOKENIZER,
+    WEIGHTS,
+    ModelFolder,
+    check_files,
+    file_hash,
+    locate,
+    open_folder,
+    pickles,
+    read_json,
+)
 from penstock.errors import ModelError, UsageError
 from penstock.ids import fingerprint
 from penstock.platform import Platform
@@ -139,7 +149,7 @@ def _generator(platform: Platform, index: str, recipe: AnyRecipe) -> Base:
         raise ModelError(f"{name!r} has no chat template, so it is no chat model; name one that has")
     opening.check(name, path)
     opening.check_chat(name, path)
-    files = [path / one for one in (*(shards or ["model.safetensors"]), "config.json", "tokenizer.json")]
+    files = [path / one for one in (*(shards or [WEIGHTS]), "config.json", TOKENIZER)]
     return Base(name, path, path, fingerprint([file_hash(one) for one in files]))
 
 

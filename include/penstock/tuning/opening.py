@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from penstock.embedding.folder import own_code, read_json
+from penstock.embedding.folder import TOKENIZER, own_code, read_json
 from penstock.embedding.tokens import load_tokenizer
 from penstock.errors import ModelError
 from penstock.wording import count
@@ -72,7 +72,7 @@ def tokenizer(name: str, folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     with readable(name, folder, "tokenizer"):
-        load_tokenizer(folder / "tokenizer.json")  # transformers raises whatever comes for one that is broken
+        load_tokenizer(folder / TOKENIZER)  # transformers raises whatever comes for one that is broken
         return AutoTokenizer.from_pretrained(folder, **CLOSED)
 
 

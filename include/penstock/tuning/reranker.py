@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from penstock.embedding.folder import TOKENIZER
 from penstock.embedding.openvino import pad
 from penstock.errors import ModelError
 from penstock.evaluation import measures
@@ -140,7 +141,7 @@ def with_head(job: Job, recipe: RerankerRecipe) -> Path:
     kind, options = AutoModelForSequenceClassification, {"num_labels": 1, "dtype": "float32"}
     model = opening.model(kind, job.base.name, job.base.folder, HEADS, **options)
     model.save_pretrained(to)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
+    for name in (TOKENIZER, "tokenizer_config.json"):
         if (job.base.folder / name).exists():
             shutil.copyfile(job.base.folder / name, to / name)
     return to
