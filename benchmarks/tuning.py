@@ -8,9 +8,9 @@ as sets: questions with their passages, those of two sites, and the feedback wit
 nothing. Nothing that equals or nearly equals a test question is learned.
 
 Judged by exact search for the 1,518 test questions, each among the passages of its own site, and by SciFact's test
-queries, which is what must not be forgotten. The mix of weights is chosen on validation data and, as a guard, training
-queries of SciFact; others of them are replayed. Minutes a seed on two idle cores: about 15 for feedback and 30 for
-questions.
+queries, which is what must not be forgotten; what feedback and shuffled passages taught is judged by the gate as well,
+which builds a release with each. The mix of weights is chosen on validation data and, as a guard, training queries of
+SciFact; others of them are replayed. Minutes a seed on two idle cores: about 15 for feedback and 30 for questions.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ KINDS = {
     "feedback": "feedback, and headings",
     "questions": "training questions",
     "two-sites": "training questions of CDC and UK",
+    "no-headings": "feedback alone",
+    "no-replay": "feedback, and headings, nothing replayed",
     "shuffled": "feedback, its passages shuffled",
 }
-RUNS = (*(("feedback", seed) for seed in range(3)), ("questions", 0), ("two-sites", 0), ("shuffled", 0))
+RUNS = (*(("feedback", seed) for seed in range(3)), *((data, 0) for data in KINDS if data != "feedback"))
+GATED = ("feedback", "shuffled")
+"""Those that are compared with the champion as `penstock compare` does."""
 HEADINGS = 600
 GUARD_PAIRS, GUARD_PASSAGES = 300, 500
 GUARD, REPLAY = "guard.jsonl", "replay.jsonl"
@@ -63,11 +67,10 @@ RECIPE = """
 purpose = "embedder"
 seed = {seed}
 negatives = {negatives}
-guard = "guard.jsonl"
-replay = "replay.jsonl"
-"""
-NEGATIVES = {"feedback": 2}
-"""Elsewhere none are known but those of the batch."""
+guard = "{guard}"
+{replay}"""
+WITHOUT_NEGATIVES = ("questions", "two-sites", "shuffled")
+"""None are known there but those of the batch."""
 
 Values = Mapping[str, float]
 
@@ -123,7 +126,7 @@ def prepare(home: Path, recipe: str = "") -> Any:
         path = home / "documents" / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    recipes = (RECIPE.format(data=data, seed=seed, negatives=NEGATIVES.get(data, 0)) for data, seed in RUNS)
+    recipes = (recipe_of(data, seed) for data, seed in RUNS)
     (home / "penstock.toml").write_text("".join([CONFIG, *recipes, recipe]), encoding="utf-8")
     write_old_pairs(home)
     platform = Platform(load(home / "penstock.toml"))
@@ -133,20 +136,26 @@ def prepare(home: Path, recipe: str = "") -> Any:
     return platform
 
 
+def recipe_of(data: str, seed: int) -> str:
+    replay = "" if data == "no-replay" else f'replay = "{REPLAY}"\n'
+    negatives = 0 if data in WITHOUT_NEGATIVES else 2
+    return RECIPE.format(data=data, seed=seed, negatives=negatives, guard=GUARD, replay=replay)
+
+
 def made(platform: Any, data: str, every: int) -> Any:
     """The training set of one of ``KINDS``."""
     from penstock.purposes import Purpose
     from penstock.training import sets
     from penstock.training.building import Options, build
 
-    if data in ("feedback", "shuffled"):
+    if data in ("questions", "two-sites"):
+        examples = of_questions(DOMAINS if data == "questions" else DOMAINS[:2])[::every]
+    else:
         guards = tuple(data_folder() / DATA / domain for domain in DOMAINS)
         built = build(platform, INDEX, Purpose.EMBEDDER, Options(guards=guards, drop_leaks=True))
-        if data == "feedback":
+        if data in ("feedback", "no-replay"):
             return built
-        examples = shuffled(built.examples)
-    else:
-        examples = of_questions(DOMAINS if data == "questions" else DOMAINS[:2])[::every]
+        examples = [one for one in built.examples if one.asked] if data == "no-headings" else shuffled(built.examples)
     return sets.freeze(platform, INDEX, Purpose.EMBEDDER, 1, examples, {}, {})
 
 
@@ -233,6 +242,7 @@ def gain(after: Mapping[str, Values], before: Mapping[str, Values]) -> dict[str,
 
 
 def measure(home: Path, data: str, seed: int, every: int) -> dict[str, Any]:
+    from penstock.promotion.comparing import compare
     from penstock.purposes import Purpose
     from penstock.settings import EmbedderSettings
     from penstock.trained import on_disk
@@ -250,6 +260,7 @@ def measure(home: Path, data: str, seed: int, every: int) -> dict[str, Any]:
         kept.write_text(json.dumps(judge(plain, every)))
     base = json.loads(kept.read_text())
     tuned = judge(plain.model_copy(update={"model": on_disk(platform, f"trained:{model.id}")}), every)
+    gate = compare(platform, INDEX, model.id).to_dict() if data in GATED else None
     platform.close()
     by_site = {"all": "", **{domain: f"{domain}/" for domain in DOMAINS}}
     return {
@@ -262,6 +273,7 @@ def measure(home: Path, data: str, seed: int, every: int) -> dict[str, Any]:
         "minutes": minutes,
         "estimate": model.estimate,
         "model": model.id,
+        "gate": gate,
     }
 
 
@@ -301,6 +313,10 @@ def page(found: Mapping[tuple[str, int], Mapping[str, Any]]) -> Iterator[str]:
     yield from ("", row("trained on", *DOMAINS), row(*["---"] * (1 + len(DOMAINS))))
     for (data, seed), one in found.items():
         yield row(f"{KINDS[data]}, seed {seed}", *(wording.gain(one["gains"][domain]) for domain in DOMAINS))
+    yield from ("", "What `penstock compare` said of them, on the questions that the log keeps for it:", "")
+    for (data, seed), one in found.items():
+        if gate := one["gate"]:
+            yield f"- {KINDS[data]}, seed {seed}: {gate['outcome']}. {'; '.join(gate['reasons'])}"
 
 
 def cells(found: Values) -> list[str]:
