@@ -188,6 +188,21 @@ def test_who_may_not_read_a_document_learns_nothing_of_it(w: Workspace) -> None:
     feedback.give(w.platform, id_, Said(Kind.RIGHT_PASSAGE, passage="pay.md"), Asker(("group:hr",)))
 
 
+@ON_SQLITE
+def test_a_log_of_an_index_that_was_never_synced_is_told_what_comes_first(
+    make_workspace: Make, catalog_url: str
+) -> None:
+    w = make_workspace(catalog=catalog_url)
+    w.write("mill.md", MILL)
+    done = feedback.import_files(w.platform, "main", [log(w, [{"question": "Who?", "shown": "mill.md", "rating": 1}])])
+    assert [one.problem for one in done.bad] == [
+        "no source of 'main' has a document 'mill.md'; nothing is published yet: run `penstock sync main` first"
+    ]
+    w.sync()
+    again = feedback.import_files(w.platform, "main", [str(w.root / "log.jsonl")])
+    assert (again.taken, again.bad) == (1, [])
+
+
 def test_the_later_of_two_words_of_one_person_counts_and_both_are_kept(w: Workspace) -> None:
     found, id_ = recorded(w)
     ada, ben = Asker(person="ada"), Asker(person="ben")
