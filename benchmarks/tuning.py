@@ -320,8 +320,8 @@ def page(found: Mapping[tuple[str, int], Mapping[str, Any]]) -> Iterator[str]:
     yield from ("", row("trained on", *DOMAINS), row(*["---"] * (1 + len(DOMAINS))))
     for (data, seed), one in found.items():
         yield row(f"{KINDS[data]}, seed {seed}", *(wording.gain(one["gains"][domain]) for domain in DOMAINS))
-    kept = f"on the questions that the log keeps for it; with fewer than {TEST_EXAMPLES} it compares nothing"
-    yield from ("", f"What `penstock compare` said, {kept} (by default than 100):", "")
+    least = f"with fewer than {TEST_EXAMPLES} (the default: 100) it compares nothing"
+    yield from ("", f"What `penstock compare` said, on the questions that the log keeps for it; {least}:", "")
     for (data, seed), one in found.items():
         if gate := one["gate"]:
             yield f"- {KINDS[data]}, seed {seed}: {gate['outcome']}. {'; '.join(gate['reasons'])}"
