@@ -122,12 +122,13 @@ class Places:
         query = select(documents.c.id, documents.c.erased_at).where(*mine)
         with self._platform.catalog.read() as connection:
             found = {row.id: row.erased_at for row in connection.execute(query)}
-            live, _ = manifest.pointer(connection, self._index)
         for id_ in ids:
             if found.get(id_) is not None and self._readers is None:
                 raise UsageError("it names a document that was erased; it stays out")
             if id_ in found and self._may_be_read(id_):
                 return id_
+        with self._platform.catalog.read() as connection:
+            live, _ = manifest.pointer(connection, self._index)
         remedy = "write its key, or SOURCE:KEY"
         if live is None:
             remedy = f"nothing is published yet: run `penstock sync {self._index}` first"
