@@ -12,6 +12,8 @@ BIN := .venv/bin
 INSTALL = VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --constraint requirements.txt
 
 export PYTHONPATH := $(CURDIR)/include
+# Where the environment forbids bytecode, each of the processes that a demo or a test starts would compile what it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo airflow test check check-long lint bench env lock clean
 

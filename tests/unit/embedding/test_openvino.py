@@ -16,8 +16,8 @@ from penstock.embedding.openvino import MIN_COSINE, available_cores, bfloat16_ob
 from penstock.errors import ModelError
 from penstock.settings import EmbedderSettings
 
-REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8"))
-"""Texts and what sentence-transformers 6.2 made of them in float32; test_sentence_transformers.py keeps it true."""
+REFERENCE = json.loads((Path(__file__).parents[2] / "golden" / "default_vectors.json").read_text(encoding="utf-8"))
+"""Texts and what sentence-transformers 6.2 made of them in float32; integration/test_backends.py keeps them true."""
 
 TEXTS: list[str] = REFERENCE["texts"]
 

@@ -1,41 +1,16 @@
-"""The other backend, on the same folders. Its imports take seconds: they are paid here and nowhere else."""
+"""What the other backend refuses. That it makes the same vectors is seen in tests/integration/test_backends.py."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import sys
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from penstock.embedding import Embedder, open_embedder
+from penstock.embedding import open_embedder
 from penstock.errors import ModelError
 from penstock.settings import EmbedderSettings
 
-REFERENCE = json.loads(Path(__file__).with_name("reference.json").read_text(encoding="utf-8"))
 OTHER = EmbedderSettings(backend="sentence-transformers")
-
-needs_torch = pytest.mark.skipif(
-    importlib.util.find_spec("sentence_transformers") is None, reason="the train extra is not installed"
-)
-
-
-@needs_torch
-def test_both_backends_make_the_same_vectors_under_the_same_name(default: Embedder, make_model: Any) -> None:
-    other = open_embedder(OTHER)
-    assert (other.fingerprint, other.dimension, other.max_tokens) == (
-        default.fingerprint,
-        default.dimension,
-        default.max_tokens,
-    )
-    vectors = other.embed_documents(REFERENCE["texts"])
-    assert (vectors * np.array(REFERENCE["vectors"])).sum(axis=1).min() >= 0.99999
-    assert (vectors * default.embed_documents(REFERENCE["texts"])).sum(axis=1).min() >= 0.9999
-    assert other.embed_query("gate") @ default.embed_query("gate") >= 0.9999
-    assert other.embed_documents([]).shape == (0, other.dimension)
 
 
 def test_where_it_is_not_installed_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

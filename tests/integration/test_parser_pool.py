@@ -17,10 +17,11 @@ from penstock.parsing import ParseJob, ParserPool
 from penstock.parsing.worker import FOLDERS
 from penstock.records import Parsed, Reason, Refusal
 from penstock.settings import ParserSettings
-from unit.parsing.fake_child import GARBAGE
+from support import fake_child
+from support.fake_child import GARBAGE
 
 KILLED = "parsing needed more than 2048 MB (the parser process was killed, as the kernel does)"
-FAKE = (sys.executable, "-P", str(Path(__file__).parent / "fake_child.py"))
+FAKE = (sys.executable, "-P", fake_child.__file__)
 
 
 def fake_pool(command=FAKE, **limits):
