@@ -75,6 +75,12 @@ def holder(connection: Connection, index: str) -> str:
     return str(connection.execute(select(leases.c.holder).where(leases.c.index_name == index)).scalar_one())
 
 
+def held(connection: Connection, catalog: Catalog, index: str) -> bool:
+    """Whether anybody writes the index now."""
+    query = select(leases.c.expires_at).where(leases.c.index_name == index)
+    return (connection.execute(query).scalar() or 0.0) > catalog.now(connection)
+
+
 def check(connection: Connection, catalog: Catalog, lease: Lease) -> None:
     """Prove within the caller's transaction that the lease is still ours, and renew it.
 

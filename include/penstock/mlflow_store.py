@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 
 from penstock.errors import shortened
 
+REASON = re.compile(r"Max retries exceeded.*\[Errno -?\d+\] ([\w ]+)", re.DOTALL)
+"""What the network said, at the end of how often urllib3 asked and for what."""
 OPENINGS = 3
 """So often MLflow tries to open a database; by itself ten times, which takes 100 s."""
 
@@ -49,7 +52,11 @@ def told(url: str, error: Exception) -> str:
     'http://host/api failed'
     >>> told("sqlite:///a.db", OSError("(raised as a result of Query-invoked autoflush)\\n(sqlite3) disk is full"))
     '(sqlite3) disk is full'
+    >>> told("http://host", OSError("Max retries exceeded with url: / (... [Errno 111] Connection refused'))"))
+    'Connection refused'
     """
+    if reason := REASON.search(str(error)):
+        return reason[1]
     lines = [line for line in str(error).splitlines() if not line.startswith("(raised as a result of")]
     said = lines[0] if lines else type(error).__name__
     person, at, _host = url.partition("://")[2].rpartition("@")

@@ -30,3 +30,13 @@ def parse_moment(written: str | None, now: datetime | None = None) -> datetime |
     if not FIRST_YEAR <= found.year <= LAST_YEAR:  # nearer the ends of the calendar there is no day before, or after
         raise UsageError(f"{written!r} is too far off; write a time from {FIRST_YEAR} to {LAST_YEAR}")
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def parse_since(written: str | None) -> datetime | None:
+    """The same, of what is asked about since then. Raises ``UsageError`` for a time to come: nothing was said since."""
+    found = parse_moment(written)
+    if found is not None and found > datetime.now(UTC):
+        raise UsageError(
+            f"--since {written} is in the future; write a time that has passed, or 30d for so many days ago"
+        )
+    return found

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from structlog.typing import EventDict
 
 from penstock import decisions, display, maintenance
@@ -16,6 +22,7 @@ from penstock.promotion import listing, registry
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
 from support import tuned
+from support.cluster import free_port, wait_for
 from support.tuned import THINGS, WHO
 from support.workspace import Workspace
 
@@ -59,6 +66,47 @@ def test_the_registry_names_who_serves_and_verify_what_differs(workspace: Worksp
     registry.write(w.platform, "main")
     assert registry.differences(w.platform, "main") == []
     assert len(client.search_model_versions()) == 1
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """A real one; yields its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    kept = ["--backend-store-uri", f"sqlite:///{folder}/runs.db", "--artifacts-destination", str(folder / "artifacts")]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen([*command, *kept], stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for("MLflow's server", lambda: answers(f"http://127.0.0.1:{port}/health"), seconds=120)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_server_of_mlflow_takes_the_models_of_a_lake_on_a_disk(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a path for one of its own and refuses it: the registry stayed empty, and `verify` red, for ever."""
+    mlflow = pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    with mlflow_server(tmp_path) as url:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        promote(w.platform, "main", better, WHO, "it finds more")
+        registry.write(w.platform, "main")
+        client = mlflow.MlflowClient(registry_uri=url, tracking_uri=url)
+        assert aliases(client) == {"champion": better}
+        (version,) = client.search_model_versions()
+        assert version.source == f"penstock://{w.settings.lake_url}/models#{better}"
+        assert maintenance.verify(w.platform, "main") == []
 
 
 def test_a_model_that_learned_what_was_erased_is_named_everywhere(
@@ -128,7 +176,7 @@ def test_without_a_registry_a_promotion_stands(
     promote(w.platform, "main", better, WHO, "it finds more")
     registry.follow(w.platform, "main")
     (said,) = [one for one in log if one["event"] == "registry.behind"]
-    assert said["error"].startswith("MLflow at http://127.0.0.1:9 does not answer (")
+    assert said["error"].startswith("MLflow at http://127.0.0.1:9 does not do what it is asked (")
     assert said["remedy"] == "penstock models main --sync"
     assert w.found("what is thing3", k=1) == ["thing3.md"]
 
@@ -146,13 +194,13 @@ def test_a_registry_whose_database_cannot_be_read_is_behind_and_fails_nothing(
     registry.follow(w.platform, "main")
     (behind,) = [one["error"] for one in log if one["event"] == "registry.behind"]
     assert behind == (
-        f"MLflow at sqlite:///{database} does not answer ((sqlite3.OperationalError) unable to open database file); "
-        "check store.tracking"
+        f"MLflow at sqlite:///{database} does not do what it is asked ((sqlite3.OperationalError) unable to open "
+        "database file); check store.tracking"
     )
     database.rmdir()
     database.write_bytes(b"no database " * 1000)
     (found,) = maintenance.verify(w.platform, "main")
     assert found.what == (
-        f"the registry could not be asked: MLflow at sqlite:///{database} does not answer ((sqlite3.DatabaseError) "
-        "file is not a database); check store.tracking"
+        f"the registry could not be asked: MLflow at sqlite:///{database} does not do what it is asked "
+        "((sqlite3.DatabaseError) file is not a database); check store.tracking"
     )

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from penstock import inspection, leases, maintenance, manifest, retraining, runs
+from penstock import inspection, leases, maintenance, manifest, release, retraining, runs
 from penstock.catalog.schema import comparisons, models, training_sets
 from penstock.catalog.schema import leases as leases_table
 from penstock.decisions import Who
 from penstock.errors import LeaseHeldError, ModelError, RefusedError, UsageError
 from penstock.parsing import ParserPool
 from penstock.promotion import records
-from penstock.promotion.promoting import promote
+from penstock.promotion.promoting import demote, promote
 from penstock.purposes import Purpose
 from penstock.retraining import steps
 from penstock.retraining.bookkeeping import learned
@@ -328,6 +328,25 @@ def test_where_no_model_would_help_none_is_trained(
     assert report.message.startswith(words)
     assert retraining.look(w.platform, report.id) is False, "tried again, it ends the same"
     assert count(w, models) == 1
+
+
+def test_nothing_is_trained_that_could_not_be_compared_until_a_person_resumes(w: Workspace) -> None:
+    """After a `demote` each week's retraining trained for an hour, and then found the index on hold."""
+    retraining.decide(w.platform, 2, True, WHO, "it finds more")
+    demote(w.platform, "main", WHO, "the ratings fell")
+    complaints.complain(w, "later", " again")
+    report = retrained(w)
+    assert (report.state, report.exit_code, list(report.seconds)) == ("refused", 0, ["look"])
+    assert report.message == (
+        "index 'main' is on hold; a challenger is judged beside the newest release: run `penstock resume main --why "
+        "...` and `penstock sync main` first"
+    )
+    lease = leases.acquire(w.platform.catalog, "main", "a sync", 60)
+    assert retraining.look(w.platform, begun_with(w, purpose="embedder")), "what is under way may mend it"
+    leases.release(w.platform.catalog, lease)
+    release.resume(w.platform, "main", WHO, "go on")
+    assert w.sync().state == "published"
+    assert retraining.look(w.platform, begun_with(w, purpose="embedder"))
 
 
 def test_where_there_is_nothing_to_tune_none_is_trained(w: Workspace) -> None:

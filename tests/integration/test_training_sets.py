@@ -7,6 +7,8 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,20 @@ def with_headings(w: Workspace, count: int) -> None:
 
 def headings_of(found: TrainingSet) -> list[EmbedderExample]:
     return [one for one in found.examples if isinstance(one, EmbedderExample) and not one.asked]
+
+
+def test_a_set_that_is_built_again_is_the_newest(w: Workspace) -> None:
+    """One look at a part of the log stood before the whole one ever after: `train` and the gate took the part."""
+    log(w)
+    noon = datetime.now(UTC)
+    for nth, who in enumerate(PEOPLE):
+        liked(w, f"{question(nth)} these days", who, TOWNS[nth])
+    whole, part = embedder_set(w), embedder_set(w, since=noon)
+    assert part.id != whole.id
+    assert sets.latest(w.platform, "main", Purpose.EMBEDDER).id == part.id
+    assert embedder_set(w).id == whole.id
+    assert sets.latest(w.platform, "main", Purpose.EMBEDDER).id == whole.id
+    assert [one["id"] for one in sets.listed(w.platform, "main")] == [whole.id, part.id]
 
 
 def test_sections_are_asked_for_by_their_headings_but_not_those_that_answer_what_is_held_back(w: Workspace) -> None:
@@ -542,7 +558,7 @@ def test_a_set_that_was_edited_on_disk_is_refused_and_building_it_again_mends_it
         f"lake: training set {made.id} altered",
         remedy,
     )
-    assert embedder_set(w) == made
+    assert replace(embedder_set(w), at=made.at) == made
     assert maintenance.verify(w.platform, "main") == []
 
 
@@ -573,7 +589,7 @@ def test_a_set_whose_bytes_come_out_otherwise_today_is_mended_too(w: Workspace) 
     with w.platform.catalog.write() as connection:  # as another release of pyarrow wrote it, and lost since
         connection.execute(update(training_sets).values(data="0" * 64))
     assert [one.what for one in maintenance.verify(w.platform, "main")] == [f"lake: training set {made.id} missing"]
-    assert embedder_set(w) == made
+    assert replace(embedder_set(w), at=made.at) == made
     assert maintenance.verify(w.platform, "main") == []
 
 
@@ -805,6 +821,19 @@ def test_chat_lines_are_messages_and_preferences_their_own_file(w: Workspace, tm
     pair = json.loads((tmp_path / "chat.preferences.jsonl").read_text().splitlines()[0])
     assert sorted(pair) == ["chosen", "prompt", "rejected"]
     assert pair["chosen"][0]["role"] == "assistant"
+
+
+def test_what_is_there_is_not_written_over(w: Workspace, tmp_path: Path) -> None:
+    """Pairs of an older set beside the lines of a newer one would be taken for those of one set."""
+    answered(w)
+    made = build(w.platform, "main", Purpose.GENERATOR)
+    for name in ("chat.jsonl", "chat.preferences.jsonl"):
+        there = tmp_path / name
+        there.write_text("mine")
+        with pytest.raises(UsageError, match=rf"{name} is there already; name a new file$"):
+            exporting.export(made, "chat", tmp_path / "chat.jsonl")
+        assert [(one.name, one.read_text()) for one in tmp_path.glob("chat*")] == [(name, "mine")]
+        there.unlink()
 
 
 def test_only_a_generators_set_chats(w: Workspace, tmp_path: Path) -> None:

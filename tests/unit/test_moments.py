@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from penstock.errors import UsageError
-from penstock.moments import parse_moment
+from penstock.moments import parse_moment, parse_since
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
 
@@ -36,3 +36,11 @@ def test_what_is_no_moment() -> None:
 def test_a_moment_at_an_end_of_the_calendar_is_refused(written: str) -> None:
     with pytest.raises(UsageError, match="too far off; write a time from 1900 to 2999"):
         parse_moment(written)
+
+
+def test_nothing_was_said_since_a_time_to_come() -> None:
+    assert parse_since("2026-05-01") == parse_moment("2026-05-01")
+    assert parse_since(None) is None
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    with pytest.raises(UsageError, match=f"^--since {tomorrow} is in the future; write a time that has passed, or 30d"):
+        parse_since(tomorrow)

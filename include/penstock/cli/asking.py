@@ -124,7 +124,7 @@ def evaluate(
     from penstock import display, evaluation
     from penstock.errors import UsageError
     from penstock.evaluation import answering, judged, pages, running
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_since
 
     if feedback and questions is not None:
         raise UsageError(f"name either {questions} or --feedback")
@@ -144,7 +144,7 @@ def evaluate(
             return
         readers = tuple(principal or ())
         if feedback:
-            asked = judged.read(platform, index, readers, parse_moment(since))
+            asked = judged.read(platform, index, readers, parse_since(since))
         else:
             asked = running.as_readers(running.questions_of(platform, index, questions, split), readers)
         ours, theirs = evaluation.sides(platform, index, as_of, changes, against)

@@ -23,10 +23,10 @@ def interactions_export(
 
     What is erased later stays in the file."""
     from penstock import display, interactions
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_moment, parse_since
 
     with opened() as platform:
-        count = interactions.export(platform, index, out, parse_moment(since), parse_moment(until))
+        count = interactions.export(platform, index, out, parse_since(since), parse_moment(until))
         emit({"interactions": count, "file": str(out)}, as_json, display.tree)
 
 
@@ -126,11 +126,11 @@ def feedback_report(
 ) -> None:
     """Show volumes, ratings over time, worst questions, unanswered topics and documents."""
     from penstock import display, feedback
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_since
 
     require_place(out)
     with opened() as platform:
-        found = feedback.report(platform, index, parse_moment(since), topics)
+        found = feedback.report(platform, index, parse_since(since), topics)
     if out is not None:
         from penstock.feedback.page import page
 
@@ -144,12 +144,12 @@ def triage(index: Index, since: Since = None, as_json: Json = False) -> None:
 
     Documents, rights, search, ranking or answer, with the evidence."""
     from penstock import display
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_since
     from penstock.triage import triage as run_triage
 
     with opened() as platform:
         with progress_shown(as_json) as progress:
-            found = run_triage(platform, index, parse_moment(since), progress)
+            found = run_triage(platform, index, parse_since(since), progress)
         emit(found.to_dict(), as_json, display.triaged)
 
 
@@ -160,12 +160,12 @@ def advise(index: Index, since: Since = None, as_json: Json = False) -> None:
     Documents, rights, settings, a model, or nothing.
     Replays the questions of the log under other settings of retrieval."""
     from penstock import display
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_since
     from penstock.triage import advice_for
 
     with opened() as platform:
         with progress_shown(as_json) as progress:
-            found = advice_for(platform, index, parse_moment(since), progress)
+            found = advice_for(platform, index, parse_since(since), progress)
         emit([one.to_dict() for one in found], as_json, display.advised)
 
 

@@ -29,10 +29,10 @@ def trainset_build(
 
     The golden questions of the index are always guarded; a set that would teach them is refused."""
     from penstock import display
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_since
     from penstock.training import building, sets
 
-    options = building.Options(parse_moment(since), tuple(guard or ()), drop_leaks)
+    options = building.Options(parse_since(since), tuple(guard or ()), drop_leaks)
     with opened() as platform:
         with progress_shown(as_json) as progress:
             made = building.build(platform, index, purpose, options, progress)

@@ -24,6 +24,10 @@ def train(index: Index, purpose: For, recipe: Recipe = None, set_id: Set = None,
     from penstock.tuning.running import train as run_train
 
     with opened() as platform, progress_shown(as_json) as progress:
-        made = run_train(platform, index, purpose, recipe, set_id, progress)
+        try:
+            made = run_train(platform, index, purpose, recipe, set_id, progress)
+        except KeyboardInterrupt:
+            typer.echo("penstock: stopped; the same command goes on from the last checkpoint", err=True)
+            raise
         emit(made.to_dict(), as_json, display.trained)
         registry.follow(platform, index)

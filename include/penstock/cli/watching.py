@@ -26,11 +26,11 @@ def monitor(
     Ratings, refusals, scores and what is asked; after a promotion, its ratings.
     The exit code is 1 where a limit was passed."""
     from penstock import display
-    from penstock.moments import parse_moment
+    from penstock.moments import parse_moment, parse_since
     from penstock.monitoring import watch
 
     with opened() as platform:
-        found = watch(platform, index, parse_moment(since), parse_moment(until)).to_dict()
+        found = watch(platform, index, parse_since(since), parse_moment(until)).to_dict()
     if out is not None:
         from penstock.monitoring.page import page
 

@@ -37,6 +37,8 @@ def rows(place: str) -> Iterator[LogRow]:
 
     A bad row is one with a problem and stops nothing. Raises ``UsageError`` where the file as a whole cannot be read.
     """
+    if not place.startswith("s3://") and Path(place).is_dir():
+        raise UsageError(f"{place} is a folder; name the logs in it")
     ending = PurePosixPath(place).suffix.lower()
     if ending not in READERS:
         raise UsageError(f"{place}: {ending or 'no ending'!r} is no log; there are: {', '.join(sorted(READERS))}")

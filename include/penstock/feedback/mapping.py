@@ -29,7 +29,7 @@ WORDS = {
 """Ratings that everybody writes alike. A 0 is not among them: in one log it is a down, in the next it is neither."""
 MILLISECONDS_FROM = 1e11
 """Seconds of the year 5138: a larger number of a log counts milliseconds."""
-OLDEST, NEWEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp(), datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+OLDEST = datetime(1990, 1, 1, tzinfo=UTC).timestamp()
 SPAN_COLUMNS = ("right_text", "right_start", "right_end")
 AHEAD_S = 86_400
 """Clocks differ, and a date alone is a day somewhere: by so much a log may be ahead."""
@@ -240,10 +240,10 @@ def _moment(written: Any) -> float | None:
     if written is None or written == "":
         return None
     seconds = _seconds(written)
-    if seconds is None or not OLDEST <= seconds < NEWEST:
-        raise UsageError(f"at is no time: {short(written)}; write ISO 8601, such as 2026-05-01T12:00:00Z, or seconds")
-    if seconds > time.time() + AHEAD_S:
+    if seconds is not None and seconds > time.time() + AHEAD_S:
         raise UsageError(f"at is in the future: {short(written)}; nobody has said anything then")
+    if seconds is None or not seconds >= OLDEST:
+        raise UsageError(f"at is no time: {short(written)}; write ISO 8601, such as 2026-05-01T12:00:00Z, or seconds")
     return seconds
 
 

@@ -68,4 +68,4 @@ def _of_the_registry(platform: Platform, index: str) -> Iterator[tuple[str, str]
         for what in registry.differences(platform, index):
             yield what, mend
     except TransientError as error:
-        yield f"the registry could not be asked: {error}", mend
+        yield f"the registry could not be asked: {error}", f"once it answers, {mend}"

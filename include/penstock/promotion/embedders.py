@@ -41,7 +41,7 @@ def compare(
     """
     run = runs.begin(platform, index, runs.COMPARE, {"challenger": challenger.id})
     with runs.closing(platform, run):
-        live = _require_quiet(platform, index)
+        live = require_quiet(platform, index)
         with platform.catalog.read() as connection:
             generation = manifest.opened(connection, index, live)
         recipe = Recipe.of_generation(platform.settings, generation)
@@ -78,7 +78,7 @@ def compare(
         return _built(platform, run, Ground(live, tuned, rebuilds=True), ours, test, found, domains, progress)
 
 
-def _require_quiet(platform: Platform, index: str) -> int:
+def require_quiet(platform: Platform, index: str) -> int:
     """The live release, to be built anew. Raises ``RefusedError``, see ``compare``."""
     with platform.catalog.read() as connection:
         live, on_hold = manifest.pointer(connection, index)

@@ -138,9 +138,19 @@ def _wanted(platform: Platform, index: str) -> Iterator[Wanted]:
             f"penstock-{index}-{purpose}",
             tuple(row.id for row in reversed(models)),
             {name: id_ for name, id_ in aliases.items() if id_},
-            {row.id: f"{platform.settings.lake_url}/{Kind.MODELS}#{row.id}" for row in models},
+            {row.id: _address(platform.settings.lake_url, row.id) for row in models},
             {row.id: ",".join(map(str, row.tainted)) for row in models if row.tainted},
         )
+
+
+def _address(lake: str, model: str) -> str:
+    """Where the lake has a model. A server takes the path of a folder for one of its own, and refuses it, so that of a
+    lake on a disk has the scheme ``penstock``.
+
+    >>> _address("s3://lake", "1f"), _address("/data/lake", "1f")
+    ('s3://lake/models#1f', 'penstock:///data/lake/models#1f')
+    """
+    return f"{lake if '://' in lake else f'penstock://{lake}'}/{Kind.MODELS}#{model}"
 
 
 def _held(client: Any, name: str) -> Held | None:
@@ -172,4 +182,6 @@ def _client(platform: Platform) -> tuple[Any, tuple[type[Exception], ...]]:
 def _unreachable(platform: Platform, error: Exception) -> TransientError:
     url = platform.settings.tracking_url
     said = mlflow_store.told(url, error)
-    return TransientError(f"MLflow at {mlflow_store.named(url)} does not answer ({said}); check store.tracking")
+    return TransientError(
+        f"MLflow at {mlflow_store.named(url)} does not do what it is asked ({said}); check store.tracking"
+    )

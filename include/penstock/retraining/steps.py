@@ -76,8 +76,9 @@ def look(platform: Platform, run: int, progress: Progress | None = None) -> bool
         choice = choose(advice, wanted, _without_base(platform, state.index))
         if choice.purpose is None:
             return choice.why
-        if all_learned := _all_learned(platform, state.index, choice.purpose):
-            return all_learned
+        why_not = _all_learned(platform, state.index, choice.purpose) or _unquiet(platform, state.index, choice.purpose)
+        if why_not:
+            return why_not
         state.facts |= {"purpose": choice.purpose, "why": choice.why}
         return None
 
@@ -115,6 +116,25 @@ def _all_learned(platform: Platform, index: str, purpose: Purpose) -> str | None
         f"nothing was said since training set {model.set_id}, which {purpose} {model.id} learned from, and that one "
         f"serves; `penstock train {index} --for {purpose}` trains another all the same"
     )
+
+
+def _unquiet(platform: Platform, index: str, purpose: Purpose) -> str | None:
+    """Why no embedder could be compared now, which a person has to mend first: known before hours of training.
+
+    A sync that is under way may leave the index as it should be by the time that a challenger is there.
+    """
+    if purpose is not Purpose.EMBEDDER:
+        return None
+    from penstock.promotion import embedders
+
+    with platform.catalog.read() as connection:
+        if leases.held(connection, platform.catalog, index):
+            return None
+    try:
+        embedders.require_quiet(platform, index)
+    except RefusedError as error:
+        return str(error)
+    return None
 
 
 def assemble(platform: Platform, run: int, progress: Progress | None = None) -> bool:

@@ -23,7 +23,7 @@ HF_SPLITS = {Split.TRAIN: "train", Split.VALIDATION: "validation", Split.TEST: "
 
 
 def export(found: TrainingSet, form: str, out: Path) -> dict[str, Any]:
-    """Write a set, and say what was written; ``out`` is a file for chat and a new folder for hf.
+    """Write a set, and say what was written; ``out`` is a new file for chat and a new folder for hf.
 
     Of chat the examples to train on only: the test split is for comparing. Raises ``UsageError`` where it cannot be
     written, or the form does not fit.
@@ -43,9 +43,12 @@ def _chat(found: TrainingSet, out: Path) -> dict[str, Any]:
     if any(not isinstance(one, GeneratorExample) for one in found.examples):
         raise UsageError(f"training set {found.id} is for the {found.purpose}, which does not chat; write --format hf")
     pairs = [one for one in written if one.rejected is not None]
+    beside = out.with_name(f"{out.stem}{PREFERENCES}{out.suffix}")
+    for path in (out, beside):
+        if path.is_file():  # pairs of another set would be taken for those of this one
+            raise UsageError(f"{path} is there already; name a new file")
     files = {"messages": _lines(out, map(chat_line, written))}
     if pairs:
-        beside = out.with_name(f"{out.stem}{PREFERENCES}{out.suffix}")
         files["preferences"] = _lines(beside, (line for one in pairs for line in preference_line(one)))
     return {"set": found.id, "split": str(Split.TRAIN), "files": files}
 

@@ -32,10 +32,10 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """One set. ``data`` is the SHA-256 of the Parquet it was read from, ``erased`` how many examples it lost since.
+    """One set. ``at`` is when it was built last, ``data`` the SHA-256 of the Parquet that it was read from.
 
-    ``card`` holds figures only: counts by split, source, language and kind, what was left out and why, and ``ready``,
-    whether it has the examples that the settings ask for.
+    ``erased`` is how many examples it lost since. ``card`` holds figures only: counts by split, source, language and
+    kind, what was left out and why, and ``ready``, whether it has the examples that the settings ask for.
     """
 
     id: str
@@ -63,7 +63,7 @@ def freeze(
     options: Mapping[str, Any],
     card: Mapping[str, Any],
 ) -> TrainingSet:
-    """Keep the examples as a set; one that holds the same keeps its place, and has the newest card.
+    """Keep the examples as a set; one that holds the same is the newest again, with the newest card.
 
     Raises ``TransientError`` where something was erased while the set was made that it rests on, or that took its
     object along.
@@ -87,7 +87,7 @@ def freeze(
             "card": dict(card),
             "erased": 0,
         }
-        insert_or_update(connection, training_sets, [row], ["options", "card"])
+        insert_or_update(connection, training_sets, [row], ["at", "options", "card"])
         whole = training_sets.c.id == id_, training_sets.c.erased == 0
         # Its object may have been lost, and another release of pyarrow writes the same examples in other bytes.
         connection.execute(update(training_sets).where(*whole, training_sets.c.data != data).values(data=data))

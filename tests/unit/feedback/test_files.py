@@ -100,6 +100,7 @@ def test_what_is_no_log(tmp_path: Path) -> None:
     (tmp_path / "open.csv").write_bytes(b'"question,rating\nwhat is rye?,up\n')
     (tmp_path / "wide.csv").write_text("question\trating\n", "utf-16")
     for name, message in {
+        ".": "is a folder; name the logs in it$",
         "log.xml": "log.xml: '.xml' is no log; there are: .csv, .jsonl, .ndjson, .parquet$",
         "none.csv": "none.csv cannot be read: No such file or directory; name a file, or s3://BUCKET/KEY$",
         "log.parquet": "log.parquet is not whole Parquet: ",

@@ -104,6 +104,11 @@ BAD = [
         {**ASKED, "at": "yesterday"},
         "at is no time: 'yesterday'; write ISO 8601, such as 2026-05-01T12:00:00Z, or seconds",
     ),
+    (
+        {**ASKED, "at": "2999-01-01T00:00:00Z"},
+        "at is in the future: '2999-01-01T00:00:00Z'; nobody has said anything then",
+    ),
+    ({**ASKED, "at": "nan"}, "at is no time: 'nan'; write ISO 8601, such as 2026-05-01T12:00:00Z, or seconds"),
     ({**ASKED, "at": 3}, "at is no time: 3; write ISO 8601, such as 2026-05-01T12:00:00Z, or seconds"),
     ({**ASKED, "event": "yawned"}, "event 'yawned' will not do; it is one of copied, cited, abandoned"),
     ({**ASKED, "comment": {"a": 1}}, "comment is not text: {'a': 1}"),
