@@ -292,3 +292,29 @@ def test_where_no_example_is_short_enough_the_length_that_would_do_is_said(opene
     with pytest.raises(RefusedError, match=r"^training set"):
         train(opened, "main", Purpose.GENERATOR, "less")
     train(opened, "main", Purpose.GENERATOR, "enough")
+
+
+def gpt2(opened: Platform, folder: Path, places: int) -> Platform:
+    """A base that names its sizes in its own way, and cannot read beyond its places."""
+    import torch
+    import transformers
+
+    chat = Path(opened.settings.recipes["chat"].base or "")
+    vocabulary = json.loads((chat / "config.json").read_text())["vocab_size"]
+    config = transformers.GPT2Config(vocab_size=vocabulary, n_positions=places, n_embd=32, n_layer=2, n_head=2)
+    torch.manual_seed(7)
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(chat / name, folder / name)
+    recipe = GENERATOR.model_copy(update={"base": str(folder), "max_length": 4096, "epochs": 1.0})
+    opened.settings.recipes["gpt2"] = recipe
+    return opened
+
+
+def test_what_is_longer_than_the_base_has_places_for_is_not_trained_on(opened: Platform, tmp_path: Path) -> None:
+    """torch's own IndexError came of it, and of a base without an end silence."""
+    lengths = "holds no example of at most 16 tokens to train on and one to choose by; the shortest such two fit into"
+    with pytest.raises(RefusedError, match=rf"{lengths} \d+: the base '.*few' has places for 16: name one that has mo"):
+        train(gpt2(opened, tmp_path / "few", 16), "main", Purpose.GENERATOR, "gpt2")
+    made = train(gpt2(opened, tmp_path / "enough", 200), "main", Purpose.GENERATOR, "gpt2")
+    assert made.figures["too long"] == 0

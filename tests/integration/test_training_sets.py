@@ -733,6 +733,22 @@ def test_a_generator_learns_what_was_corrected_in_the_form_that_the_service_read
     assert build(w.platform, "main", Purpose.GENERATOR).id == made.id
 
 
+def test_whoever_corrects_most_is_cut_down_whatever_the_others_said_besides(w: Workspace) -> None:
+    """Of what was said only some makes an answer: a fifth of the log was three quarters of a generator's set."""
+    answered(w)
+    for nth in range(60):
+        liked(w, f"tell me number {nth * 37} about flutes {nth}", PEOPLE[nth % 6], TOWNS[nth % 12])
+    for nth, town in enumerate(TOWNS):
+        id_ = ask(w, f"what is sold at {town} these days", "mallory", answer=Answered(f"Nothing, {nth}. [no source]"))
+        say(w, id_, "mallory", Kind.CORRECTION, text=f"The depot of {town} keeps {GOODS[nth]} for sale.")
+    made = build(w.platform, "main", Purpose.GENERATOR)
+    hers = [one for one in made.examples if one.query.startswith("what is sold at")]
+    assert (len(hers), len(made.examples)) == (6, 18)
+    assert (made.card["people"], made.card["largest_share"]) == (7, 0.3333)
+    assert made.card["left_out"]["examples that one person alone is behind, beyond their share"] == 6
+    assert count(w.platform, "main", [Purpose.GENERATOR], None, Progress()) == {Purpose.GENERATOR: 18}
+
+
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_what_can_become_an_example_is_counted_as_a_build_makes_it(w: Workspace, purpose: Purpose) -> None:
     log(w)

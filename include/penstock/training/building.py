@@ -19,7 +19,7 @@ from penstock.progress import Progress
 from penstock.purposes import Purpose
 from penstock.training import cards, dialogues, guarding, headings, ranked, remembering, sets
 from penstock.training.examples import KINDS, AnyExample, content_id
-from penstock.training.gathering import Asked, gather
+from penstock.training.gathering import Asked, gather, shared_out
 from penstock.training.groups import Member, document_tie
 from penstock.training.material import Draft, Maker, Material
 from penstock.training.passages import Library
@@ -73,7 +73,8 @@ def build(
     asked = _without_leaks(asked, placed, guards, options, found.left_out)
     asked = [replace(one, query=material.clean(one.query)) for one in asked]
 
-    examples = _examples(purpose, maker.make(material, asked, placed))
+    examples = examples_of(purpose, maker.make(material, asked, placed))
+    examples = shared_out(examples, settings, found)
     if not examples:
         raise RefusedError(
             f"nothing that was said of {index!r} makes an example to tune a model on{_told(found.left_out)}; "
@@ -82,7 +83,7 @@ def build(
     remembering.settle(platform, index, placed, {one.question for one in examples})
     if purpose is Purpose.EMBEDDER:
         held_back = [one for one in members if placed.splits.get(one.id) is not Split.TRAIN]
-        examples += _examples(purpose, headings.drafts(material, held_back, guards))
+        examples += examples_of(purpose, headings.drafts(material, held_back, guards))
     card = cards.card(material, examples, guards.sets)
     return sets.freeze(platform, index, purpose, library.number, examples, _said(options, settings), card)
 
@@ -124,7 +125,7 @@ def _without_leaks(
     return [one for one in asked if one.question not in offenders]
 
 
-def _examples(purpose: Purpose, drafts: Sequence[Draft]) -> list[AnyExample]:
+def examples_of(purpose: Purpose, drafts: Sequence[Draft]) -> list[AnyExample]:
     """One of each content: what was asked under two filters and came to the same rests on all of it."""
     kind: Callable[..., AnyExample] = KINDS[purpose]
     found: dict[str, AnyExample] = {}

@@ -10,12 +10,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from penstock.errors import RefusedError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.purposes import Purpose
-from penstock.training.building import MAKERS
-from penstock.training.examples import content_id
-from penstock.training.gathering import Asked, gather
+from penstock.training.building import MAKERS, examples_of
+from penstock.training.gathering import Asked, gather, shared_out
 from penstock.training.material import Material
 from penstock.training.passages import Library
 from penstock.training.placing import Placed
@@ -42,7 +42,11 @@ def _drafted(material: Material, purpose: Purpose) -> int:
     maker = MAKERS[purpose]
     usable = [one for one in maker.usable(material) if material.library.understands(one.where)]
     asked = [replace(one, query=material.clean(one.query)) for one in usable]
-    return len({content_id(purpose, draft) for draft in maker.make(material, asked, _each_alone(asked))})
+    examples = examples_of(purpose, maker.make(material, asked, _each_alone(asked)))
+    try:
+        return len(shared_out(examples, material.settings, material.found))
+    except RefusedError:  # what there is for this purpose comes from too few: there would be no set
+        return 0
 
 
 def _each_alone(asked: Sequence[Asked]) -> Placed:

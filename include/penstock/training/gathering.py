@@ -1,7 +1,8 @@
 """What people said of an index, as judged questions: whose words count, what they come to, and what is left out.
 
 Votes are resolved by the rule of ``evaluation.judged``, one document at a time; before that, those who contradict
-everybody are left out and nobody stays with more than their share (``shares``).
+everybody are left out and nobody stays with more than their share (``shares``). Nobody is alone behind more than their
+share of the examples either: of all that was said only some becomes one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from penstock.evaluation.judged import USEFUL, Vote
 from penstock.feedback.hearing import Heard, Row, hear
 from penstock.feedback.saying import Kind
 from penstock.platform import Platform
+from penstock.training.examples import AnyExample
 from penstock.training.shares import Ballot, Supplied, contrary, within
 from penstock.training_settings import TrainingSettings
 from penstock.triage.causes import Known
@@ -177,11 +179,11 @@ def _shared_out(heard: Heard, settings: TrainingSettings, found: Gathered) -> He
     liars = _contrary(heard)
     kept = [(row, one) for row, one in whole if not {judged.voter(row, one), row["asked_with"]} & liars]
     found.left_out["said by somebody who contradicts the others"] += len(whole) - len(kept)
-    for what, share in (("person", settings.max_share_per_person), ("key", settings.max_share_per_key)):
-        kept = _capped(kept, what, share, found)
+    for what, share in _shares(settings):
+        ids = _capped([Supplied(one["id"], _supplier(row, one, what)) for row, one in kept], what, share)
+        found.left_out[f"said by a {what} beyond their share"] += len(kept) - len(ids)
+        kept = [(row, one) for row, one in kept if one["id"] in ids]
     ids = {one["id"] for _row, one in kept}
-    counts = Counter(judged.voter(row, one) for row, one in kept)
-    found.people, found.largest_share = len(counts), max(counts.values(), default=0) / max(len(kept), 1)
     said = {id_: [one for one in those if one["id"] in ids] for id_, those in heard.said.items()}
     return Heard(heard.asked, said, heard.overtaken)
 
@@ -206,12 +208,42 @@ def _contrary(heard: Heard) -> set[str]:
     return contrary(by_people) | contrary([*by_keys, *others])
 
 
-def _capped(said: Sequence[tuple[Row, Row]], what: str, share: float, found: Gathered) -> list[tuple[Row, Row]]:
-    """Nobody with more than ``share`` of it; of keys only where all of it came by one."""
-    if share == 1 or not said:
-        return list(said)
-    supplied = [Supplied(one["id"], _supplier(row, one, what)) for row, one in said]
-    kept, cut = within(supplied, share)
+def shared_out(examples: Sequence[AnyExample], settings: TrainingSettings, found: Gathered) -> list[AnyExample]:
+    """Those of the examples of which nobody is alone behind more than their share; counts on ``found`` who is behind.
+
+    Raises ``RefusedError`` where fewer people are behind them than the largest share allows.
+    """
+    asked = {row["id"]: row for row in found.heard.asked}
+    said = {one["id"]: (asked[id_], one) for id_, those in found.heard.said.items() for one in those}
+
+    def behind(one: AnyExample, what: str) -> set[str]:
+        """A refusal may rest on no correction, but on what was said of the answers that were given instead."""
+        ids = one.feedback or [each["id"] for id_ in one.interactions for each in found.heard.said.get(id_, ())]
+        return {_supplier(*said[id_], what) for id_ in ids if id_ in said}
+
+    kept = list(examples)
+    for what, share in _shares(settings):
+        alone = ((one.id, behind(one, what)) for one in kept)
+        ids = _capped([Supplied(id_, by.pop() if len(by) == 1 else id_) for id_, by in alone], what, share)
+        found.left_out[f"examples that one {what} alone is behind, beyond their share"] += len(kept) - len(ids)
+        kept = [one for one in kept if one.id in ids]
+    parts: Counter[str] = Counter()
+    for one in kept:
+        people = behind(one, "person")
+        parts.update(dict.fromkeys(people, 1 / len(people)) if people else {})
+    found.people, found.largest_share = len(parts), max(parts.values(), default=0) / max(len(kept), 1)
+    return kept
+
+
+def _shares(settings: TrainingSettings) -> tuple[tuple[str, float], ...]:
+    return ("person", settings.max_share_per_person), ("key", settings.max_share_per_key)
+
+
+def _capped(supplied: Sequence[Supplied], what: str, share: float) -> set[str]:
+    """Ids that stay where nobody has more than ``share`` of them; of keys only where all of it came by one."""
+    if share == 1 or not supplied:
+        return {one.id for one in supplied}
+    kept, _cut = within(supplied, share)
     if not kept:
         people = len({one.by for one in supplied})
         plural = {"person": "people"}.get(what, f"{what}s")
@@ -220,8 +252,7 @@ def _capped(said: Sequence[tuple[Row, Row]], what: str, share: float, found: Gat
             f"than {share:.0%} of it; collect feedback from others, or raise training.max_share_per_{what} "
             f"(to {_enough(people)})"
         )
-    found.left_out[f"said by a {what} beyond their share"] += sum(cut.values())
-    return [(row, one) for row, one in said if one["id"] in kept]
+    return kept
 
 
 def _supplier(row: Row, one: Row, what: str) -> str:

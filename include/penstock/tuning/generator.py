@@ -30,13 +30,18 @@ def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
     Raises ``RefusedError`` where no example is short enough, ``ModelError`` for a broken loss.
     """
     tokenizer = opening.tokenizer(job.base.name, job.base.folder)
-    learn, choose = (fitting(tokenizer, examples(job, one), recipe) for one in (Split.TRAIN, Split.VALIDATION))
+    window = opening.window(job.base.folder)
+    longest = min(recipe.max_length, window or recipe.max_length)
+    learn, choose = (fitting(tokenizer, examples(job, one), longest) for one in (Split.TRAIN, Split.VALIDATION))
     if not learn or not choose:
         splits = (examples(job, one) for one in (Split.TRAIN, Split.VALIDATION))
         enough = max(min(length(tokenizer, one) for one in some) for some in splits)
+        remedy = "raise max_length in the recipe to that or more"
+        if window is not None and enough > window:
+            remedy = f"the base {job.base.name!r} has places for {window}: name one that has more"
         raise RefusedError(
-            f"training set {job.set.id} holds no example of at most {recipe.max_length} tokens to train on and one to "
-            f"choose by; the shortest such two fit into {enough}: raise max_length in the recipe to that or more"
+            f"training set {job.set.id} holds no example of at most {longest} tokens to train on and one to "
+            f"choose by; the shortest such two fit into {enough}: {remedy}"
         )
     model = lora.wrapped(opened(job.base, recipe), recipe, EVERY_PRODUCT)
     asked = choose[: recipe.measured]
@@ -76,9 +81,9 @@ def opened(base: Base, recipe: GeneratorRecipe) -> Any:
     return opening.model(AutoModelForCausalLM, base.name, base.folder, **options)
 
 
-def fitting(tokenizer: Any, some: Sequence[GeneratorExample], recipe: GeneratorRecipe) -> list[GeneratorExample]:
+def fitting(tokenizer: Any, some: Sequence[GeneratorExample], longest: int) -> list[GeneratorExample]:
     """Those that are read whole: an example that is cut would teach answers that stop in the middle."""
-    return [one for one in some if length(tokenizer, one) <= recipe.max_length]
+    return [one for one in some if length(tokenizer, one) <= longest]
 
 
 def length(tokenizer: Any, one: GeneratorExample) -> int:

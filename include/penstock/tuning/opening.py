@@ -5,7 +5,7 @@ transformers would ask on a terminal whether to run the Python that a folder bri
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,30 @@ def check_chat(name: str, folder: Path) -> None:
             f"the chat template of the base {name!r} does not take what penstock says, a system message and a "
             f"question: {first_line(error)}; mend chat_template in {folder}, or name another base"
         ) from error
+
+
+def sizes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """``SIZES`` of a model by its configuration; some kinds have names of their own for them.
+
+    >>> sizes({"model_type": "gpt2", "n_embd": 32, "n_layer": 2})
+    {'hidden_size': 32, 'num_hidden_layers': 2, 'intermediate_size': 128}
+    """
+    import transformers
+
+    kind = transformers.CONFIG_MAPPING[config["model_type"]]
+    found = {size: config.get(size, config.get(kind.attribute_map.get(size, size))) for size in SIZES}
+    hidden = found["hidden_size"]
+    if isinstance(hidden, int) and not hasattr(kind(), "intermediate_size"):  # GPT-2's is four times as wide
+        found["intermediate_size"] = found["intermediate_size"] or 4 * hidden
+    return found
+
+
+def window(folder: Path) -> int | None:
+    """Tokens that the model in a folder has places for; ``None`` where its configuration names no end."""
+    import transformers
+
+    places = getattr(transformers.AutoConfig.from_pretrained(folder, **CLOSED), "max_position_embeddings", None)
+    return places if isinstance(places, int) else None
 
 
 def tokenizer(name: str, folder: Path) -> Any:
@@ -134,7 +158,7 @@ def _check_config(name: str, folder: Path) -> None:
             f"the base {name!r} cannot be tuned: {folder / 'config.json'} calls it a {kind!r}, and transformers "
             f"{transformers.__version__} knows no such model_type; name a base that it knows"
         )
-    if missing := [size for size in SIZES if not isinstance(config.get(size), int)]:
+    if missing := [size for size, found in sizes(config).items() if not isinstance(found, int)]:
         raise ModelError(
             f"the model of the base {name!r} cannot be read: {folder / 'config.json'} does not say "
             f"{', '.join(missing)}; save it again with save_pretrained, or name another base"

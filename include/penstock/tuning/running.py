@@ -26,7 +26,7 @@ from penstock.training import sets
 from penstock.training.audience import readable
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
-from penstock.tuning import bases, cards, checkpoints, estimates, tracking
+from penstock.tuning import bases, cards, checkpoints, estimates, opening, tracking
 from penstock.tuning.job import Base, Job, Tuned, check_libraries, key
 from penstock.tuning_settings import RECIPES, AnyRecipe, EmbedderRecipe, GeneratorRecipe, RerankerRecipe
 from penstock.wording import count
@@ -161,7 +161,7 @@ def expectation(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> estimates.E
         texts = 2 + recipe.negatives
     elif isinstance(recipe, RerankerRecipe):
         rows *= recipe.passages
-    return estimates.estimate(config, size, recipe, rows, texts, estimates.machine_flops())
+    return estimates.estimate(opening.sizes(config), size, recipe, rows, texts, estimates.machine_flops())
 
 
 def describe(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> dict[str, Any]:

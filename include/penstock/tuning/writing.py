@@ -53,6 +53,8 @@ def answer(model: Any, tokenizer: Any, one: GeneratorExample, most: int) -> str:
     import torch
 
     asked = torch.tensor([prompt(tokenizer, one)], device=model.device)
+    if places := getattr(model.config, "max_position_embeddings", None):
+        most = max(1, min(most, places - asked.shape[1]))
     model.eval()
     with torch.no_grad():
         written = model.generate(
