@@ -12,7 +12,7 @@ import pytest
 from penstock import answers, champions, manifest
 from penstock.errors import ModelError, RefusedError, UsageError
 from penstock.ids import hash_of
-from penstock.promotion import records
+from penstock.promotion import checking, records
 from penstock.promotion.comparing import compare
 from penstock.promotion.generators import read, score
 from penstock.promotion.promoting import demote, promote
@@ -125,11 +125,30 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     assert "of no use, so 0: 11 answers of the champion, 0 of the challenger" in found.report["remarks"]
     assert (found.outcome, found.report["means"]) == ("promote", {"champion": 0.0, "challenger": 1.0})
     assert found.report["kinds"]["challenger"] == {"answered": 1.0, "refused": 1.0}
+    before = w.settings.indexes["main"].answer
+    for changed, error, words in (
+        (None, UsageError, "names no server with OpenAI's chat completions; a tuned generator is served there"),
+        (generator.model_copy(update={"model": "another"}), RefusedError, "would not serve.*; nothing was promoted$"),
+    ):
+        w.change_index(answer=before.model_copy(update={"generator": changed}))
+        with pytest.raises(error, match=words):
+            promote(w.platform, "main", better, WHO, "it cites", override=True)
+    w.change_index(answer=before)
     promote(w.platform, "main", better, WHO, "it cites")
     answer = answers.ask(w.platform, "main", "who grinds barley?")
     assert (answer.generator, [quote.text for quote in answer.quotes]) == (f"openai penstock-{better}", [PASSAGE])
+    assert not_called(w) == []
+    w.change_index(answer=before.model_copy(update={"generator": None}))
+    assert not_called(w) == [
+        f"the champion generator {better} is not called: the configuration does not name what it was tuned from"
+    ]
+    w.change_index(answer=before)
     demote(w.platform, "main", WHO, "the ratings fell")
     assert answers.ask(w.platform, "main", "who grinds barley?").generator == f"openai {CHAT_MODEL}"
+
+
+def not_called(w: Workspace) -> list[str]:
+    return [what for what, _remedy in checking.differences(w.platform, "main") if "is not called" in what]
 
 
 def test_a_server_may_call_the_base_of_a_generator_by_its_path_beside_the_configuration(

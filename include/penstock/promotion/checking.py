@@ -13,7 +13,7 @@ from penstock.errors import TransientError
 from penstock.lake import AlteredObjectError, Kind
 from penstock.lake_errors import MissingObjectError
 from penstock.platform import Platform
-from penstock.promotion import records, registry
+from penstock.promotion import records, refusing, registry
 from penstock.purposes import Purpose
 
 
@@ -32,6 +32,10 @@ def differences(platform: Platform, index: str) -> Iterator[tuple[str, str]]:
     for purpose, id_ in serving.items():
         if id_ not in known:
             yield f"the champion {purpose} {id_} is no model of this catalog", f"run `penstock demote {index} --why …`"
+        elif not refusing.serves(platform, index, known[id_]):
+            what = f"the champion {purpose} {id_} is not called: the configuration does not name what it was tuned from"
+            mend = f"name {known[id_].base!r} there, or run `penstock demote {index} --for {purpose} --why …`"
+            yield what, mend
     for row in known.values():
         if lost := _lost(platform, row):
             yield f"model {row.id}: {lost}", "restore it from a backup, or train it again"

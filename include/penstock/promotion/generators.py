@@ -19,7 +19,7 @@ from penstock.answers.base import Draft
 from penstock.answers.drafts import DraftReader
 from penstock.answers.openai import OpenAiChat
 from penstock.answers.quality import word_f1
-from penstock.errors import UnusableAnswerError, UsageError
+from penstock.errors import UnusableAnswerError
 from penstock.platform import Platform
 from penstock.progress import Progress
 from penstock.promotion.gate import Limit
@@ -33,16 +33,9 @@ from penstock.training.examples import GeneratorExample
 def compare(
     platform: Platform, index: str, challenger: Row[Any], test: TestSet, look: Look, progress: Progress
 ) -> Sides:
-    """Send both the same prompts, in turns. Raises ``UsageError`` where no server for them is configured.
-
-    ``ModelError`` where one refuses or does not know the name.
-    """
+    """Send both the same prompts, in turns. Raises ``ModelError`` where one refuses or does not know the name."""
     settings = champions.answering(platform, index).generator
-    if settings is None or settings.backend != "openai":
-        raise UsageError(
-            f"indexes.{index}.answer.generator in {platform.settings.file} names no server with OpenAI's chat "
-            f"completions; a tuned generator is served there by the name {champions.SERVED_AS + challenger.id}"
-        )
+    assert settings is not None, "refusing.require_served asked for it"
     tuned = settings.model_copy(update={"model": champions.SERVED_AS + challenger.id})
     chats = [_chat(platform, one) for one in (settings, tuned)]
     examples = [one for one in test.examples if isinstance(one, GeneratorExample)]

@@ -24,15 +24,17 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
     """Make a challenger the champion; an embedder together with the release that it was judged on.
 
     ``override``: also where the gate kept the champion, by a person's word. Raises ``RefusedError`` where there is no
-    comparison that says so, where it is of another champion or test set than today's, or where somebody was faster;
-    ``OvertakenError`` where a sync superseded its release; ``UsageError`` for a blank reason or a model that is no
-    challenger; ``StoreError`` where the lake has not all of a model that is served from there.
+    comparison that says so, where it is of another champion or test set than today's, where the configuration names
+    another base by now, so that it would not be called, or where somebody was faster; ``OvertakenError`` where a sync
+    superseded its release; ``UsageError`` for a blank reason, a model that is no challenger, or a generator without a
+    server; ``StoreError`` where the lake has not all of a model that is served from there.
     """
     why = decisions.reasoned(why)
     catalog = platform.catalog
     with catalog.read() as connection:
         model = trained.model_row(connection, index, challenger)
         compared = judged(connection, index, model, override)
+    refusing.require_served(platform, index, model, "nothing was promoted")
     if model.purpose != Purpose.GENERATOR:  # that one is served by another server, from files of its own
         refusing.require_whole(platform, model)
     if compared.release is not None:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from penstock import champions, manifest, trained
 from penstock.embedding.folder import TOKENIZER, file_hash, open_folder
-from penstock.errors import RefusedError
+from penstock.errors import RefusedError, UsageError
 from penstock.evaluation import golden
 from penstock.evaluation.documents import meant
 from penstock.lake import Kind
@@ -60,28 +60,42 @@ def require_whole(platform: Platform, model: Row[Any]) -> None:
         platform.lake.check(Kind.MODELS, digest)
 
 
-def require_served(platform: Platform, index: str, model: Row[Any]) -> None:
-    """Raise ``RefusedError`` where a promoted one would not serve: it is tuned from another than is configured."""
-    configured, promoted, table = platform.settings.index(index), {model.purpose: model.id}, f"indexes.{index}"
+def require_served(platform: Platform, index: str, model: Row[Any], undone: str = "nothing was compared") -> None:
+    """Raise ``RefusedError`` where a promoted one would not serve: it is tuned from another than is configured.
+
+    ``UsageError`` where a generator has no server that could call it.
+    """
+    configured, table = platform.settings.index(index), f"indexes.{index}"
     stands: LocalRerankerSettings | RerankerSettings | GeneratorSettings | None
     if model.purpose == Purpose.RERANKER:
         stands = configured.retrieval.rerank
-        serves = champions.retrieval(platform, index, promoted) != configured.retrieval
         remedy = f"Configure its base ({table}.retrieval.rerank), or train another"
     elif model.purpose == Purpose.GENERATOR:
         stands = configured.answer.generator
-        serves = champions.answering(platform, index, promoted) != configured.answer
+        if stands is None or stands.backend != "openai":
+            raise UsageError(
+                f"{table}.answer.generator in {platform.settings.file} names no server with OpenAI's chat completions; "
+                f"a tuned generator is served there by the name {champions.SERVED_AS + model.id}"
+            )
         remedy = (
             "Have the server call its base by the name that the recipe has for it (vLLM: --served-model-name), and "
             f"name that in {table}.answer.generator.model"
         )
     else:
         return
-    if stands is not None and not serves:
+    if stands is not None and not serves(platform, index, model):
         raise RefusedError(
             f"{model.purpose} {model.id} was tuned from {model.base!r}, and index {index!r} has {stands.model!r}: "
-            f"promoted it would not serve. {remedy}; nothing was compared"
+            f"promoted it would not serve. {remedy}; {undone}"
         )
+
+
+def serves(platform: Platform, index: str, model: Row[Any]) -> bool:
+    """Whether a reranker or a generator would be called, were it the champion: the configuration may name another."""
+    configured, promoted = platform.settings.index(index), {model.purpose: model.id}
+    if model.purpose == Purpose.RERANKER:
+        return champions.retrieval(platform, index, promoted) != configured.retrieval
+    return model.purpose != Purpose.GENERATOR or champions.answering(platform, index, promoted) != configured.answer
 
 
 def require_same_tokens(platform: Platform, index: str, model: Row[Any]) -> None:
