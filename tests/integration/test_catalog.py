@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from traceback import format_exception
 
 import pytest
@@ -88,6 +90,22 @@ def test_two_processes_that_start_together_both_open(catalog_url: str) -> None:
     for thread in threads:
         thread.join()
     assert opened == [HEAD] * 4
+
+
+def test_a_file_that_another_process_makes_at_this_moment_is_waited_for(tmp_path: Path) -> None:
+    """To a change of its journal SQLite answers "database is locked" at once, whatever was said of waiting."""
+    file = tmp_path / "catalog.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("begin immediate")
+    other.execute("create table at_work (at int)")
+    opened: list[str | None] = []
+    opening = threading.Thread(target=lambda: opened.append(Catalog(f"sqlite:///{file}").version()))
+    opening.start()
+    opening.join(0.3)
+    other.execute("commit")
+    other.close()
+    opening.join()
+    assert opened == [HEAD]
 
 
 def test_a_second_writer_is_told_who_writes(catalog: Catalog) -> None:

@@ -7,6 +7,7 @@ own SQLAlchemy expressions against ``schema``; this module opens, migrates and h
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -232,9 +233,9 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # begin is ours, below
         cursor = connection.cursor()
-        cursor.execute("pragma journal_mode=wal")
-        cursor.execute("pragma synchronous=normal")
         cursor.execute(f"pragma busy_timeout={1000 * LOCK_WAIT_S:.0f}")
+        _use_wal(cursor)
+        cursor.execute("pragma synchronous=normal")
         cursor.execute("pragma secure_delete=on")  # most of what is deleted is gone at once; see rewriting.py
         cursor.execute("pragma foreign_keys=on")
         cursor.close()
@@ -248,3 +249,16 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql(f"pragma synchronous={'full' if options.get('penstock_durable') else 'normal'}")
         connection.exec_driver_sql(f"pragma busy_timeout={1000 * options.get('penstock_wait_s', LOCK_WAIT_S):.0f}")
         connection.exec_driver_sql("begin immediate")
+
+
+def _use_wal(cursor: Any) -> None:
+    """Two processes that open a new file at once both hold what the other waits for: SQLite says so without waiting."""
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            cursor.execute("pragma journal_mode=wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
