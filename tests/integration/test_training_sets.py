@@ -291,6 +291,22 @@ def test_a_key_with_a_fifth_of_the_votes_all_wrong_is_not_heard(w: Workspace) ->
     assert made.card["people"] == 4
 
 
+def test_a_key_that_names_a_crowd_of_people_is_not_heard_either(w: Workspace) -> None:
+    """Three for each question, each of them new: more than the honest one, and none with votes enough to be judged."""
+    for nth, town in enumerate(TOWNS):
+        liked(w, question(nth), PEOPLE[nth % 5], town)
+    for nth in range(4):
+        for number in range(3):
+            somebody = Asker((), f"crowd {nth}-{number}", owner="key")
+            found = search(w.platform, "main", question(nth))
+            id_ = interactions.record(w.platform, found, somebody)
+            right = next(hit.chunk_id for hit in found.hits if hit.key == key(TOWNS[nth]))
+            feedback.give(w.platform, id_, Said(Kind.RATING, value=-1.0, passage=right), somebody)
+    made = embedder_set(w)
+    assert len(made.examples) == 12
+    assert made.card["left_out"]["said by somebody who contradicts the others"] == 12
+
+
 def test_a_few_false_votes_do_not_weld_a_log_into_one_group(w: Workspace) -> None:
     """Each names as right what is right for another question, so that all documents hang together in a ring."""
     words = ["weights", "ropes", "nails", "tiles"]

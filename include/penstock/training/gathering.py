@@ -26,7 +26,7 @@ from penstock.feedback.hearing import Heard, Row, hear
 from penstock.feedback.saying import Kind
 from penstock.platform import Platform
 from penstock.training.examples import AnyExample
-from penstock.training.shares import Ballot, Supplied, contrary, within
+from penstock.training.shares import Ballot, Supplied, as_one, contrary, within
 from penstock.training_settings import TrainingSettings
 from penstock.triage.causes import Known
 
@@ -193,19 +193,17 @@ def _teaches(one: Row) -> bool:
 
 
 def _contrary(heard: Heard) -> set[str]:
-    """People and keys."""
+    """Keys, which have one voice each, however many people they name; and people, among those of the same key."""
+    latest: dict[tuple[Any, str], tuple[str | None, Vote]] = {}
     votes = [(row, vote) for row in heard.asked for vote in judged.votes_of(row, heard)]
-    people: dict[Any, Vote] = {}
-    keys: dict[Any, tuple[str, Vote]] = {}
     for row, vote in sorted(votes, key=lambda one: (one[1].at, one[1].said)):
-        about = row["query_digest"], vote.document
-        people[about, vote.by] = vote
-        if row["asked_with"]:
-            keys[about, vote.by] = row["asked_with"], vote
-    by_people = [Ballot(about, by, vote.grade > 0) for (about, by), vote in people.items()]
-    by_keys = [Ballot(about, key, vote.grade > 0) for (about, _by), (key, vote) in keys.items()]
-    others = [Ballot(about, by, vote.grade > 0) for (about, by), vote in people.items() if (about, by) not in keys]
-    return contrary(by_people) | contrary([*by_keys, *others])
+        latest[(row["query_digest"], vote.document), vote.by] = row["asked_with"], vote
+    without: list[Ballot] = []
+    by_key: dict[str, list[Ballot]] = defaultdict(list)
+    for (about, by), (key, vote) in latest.items():
+        (by_key[key] if key else without).append(Ballot(about, by, vote.grade > 0))
+    found = contrary([*without, *(one for key, mine in by_key.items() for one in as_one(key, mine))])
+    return found.union(*(contrary(mine) for key, mine in by_key.items() if key not in found))
 
 
 def shared_out(examples: Sequence[AnyExample], settings: TrainingSettings, found: Gathered) -> list[AnyExample]:

@@ -56,15 +56,29 @@ def within(supplied: Sequence[Supplied], share: float) -> tuple[set[str], dict[s
 
 
 class Ballot(NamedTuple):
-    """For or against something, by somebody."""
+    """For or against something, by somebody, or by several as one."""
 
     about: Any
     by: str
     right: bool
+    votes: int = 1
+
+
+def as_one(by: str, ballots: Iterable[Ballot]) -> list[Ballot]:
+    """One ballot on each thing, as most of these are; none where as many are for it as against.
+
+    >>> as_one("key", [Ballot("a", "ada", True), Ballot("a", "ben", True), Ballot("a", "cy", False)])
+    [Ballot(about='a', by='key', right=True, votes=3)]
+    """
+    said: dict[Any, list[bool]] = defaultdict(list)
+    for one in ballots:
+        said[one.about].append(one.right)
+    decided = {about: mine for about, mine in said.items() if 2 * sum(mine) != len(mine)}
+    return [Ballot(about, by, 2 * sum(mine) > len(mine), len(mine)) for about, mine in decided.items()]
 
 
 def contrary(ballots: Sequence[Ballot]) -> set[str]:
-    """Those who, on ``SHARED`` things or more that others voted on, agree with most of these less than half the time.
+    """Those who, with ``SHARED`` votes or more on what others voted on, agree with most of these less than half the time.
 
     The one who agrees least is taken out first and the others are counted anew, so that whoever was only outvoted by
     them stays. Where several agree as little, those go who are against the rest without the others too: of two who only
@@ -84,23 +98,25 @@ def contrary(ballots: Sequence[Ballot]) -> set[str]:
 
 
 def _rates(ballots: Sequence[Ballot], without: Collection[str]) -> dict[str, tuple[float, int]]:
-    """By supplier of ``SHARED`` votes or more: how often they agree, and the number, negated: more come first."""
-    shared, agreed = _agreement([one for one in ballots if one.by not in without])
-    return {by: (agreed[by] / number, -number) for by, number in shared.items() if number >= SHARED}
+    """By supplier of ``SHARED`` votes or more: how often they agree, and on how much, negated: more come first."""
+    votes, shared, agreed = _agreement([one for one in ballots if one.by not in without])
+    return {by: (agreed[by] / number, -number) for by, number in shared.items() if votes[by] >= SHARED}
 
 
-def _agreement(ballots: Sequence[Ballot]) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """By supplier: votes on what most others are of one mind about, and those of them that are of that mind."""
+def _agreement(ballots: Sequence[Ballot]) -> tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int]]:
+    """By supplier, of what most others are of one mind about: votes, things, and things on which they are of that mind."""
     for_it: Counter[Any] = Counter()
-    votes: Counter[Any] = Counter()
+    of: Counter[Any] = Counter()
     for one in ballots:
-        votes[one.about] += 1
+        of[one.about] += 1
         for_it[one.about] += one.right
+    votes: Counter[str] = Counter()
     shared: Counter[str] = Counter()
     agreed: Counter[str] = Counter()
     for one in ballots:
-        others, theirs = votes[one.about] - 1, for_it[one.about] - one.right
+        others, theirs = of[one.about] - 1, for_it[one.about] - one.right
         if others and 2 * theirs != others:
+            votes[one.by] += one.votes
             shared[one.by] += 1
             agreed[one.by] += (2 * theirs > others) == one.right
-    return shared, agreed
+    return votes, shared, agreed

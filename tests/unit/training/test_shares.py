@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.training.shares import SHARED, Ballot, Supplied, contrary, quota, within
+from penstock.training.shares import SHARED, Ballot, Supplied, as_one, contrary, quota, within
 
 
 def supplied(**counts: int) -> list[Supplied]:
@@ -61,3 +61,17 @@ def test_two_who_are_as_much_against_everybody_both_go() -> None:
 def test_on_few_votes_nobody_is_called_a_liar() -> None:
     few = [one for one in honest_log("mallory") if one.about < SHARED - 1]
     assert contrary(few) == set()
+
+
+def test_a_key_is_one_voice_however_many_people_it_names() -> None:
+    """Three of each name are more than the one honest person, and not one voice against her more."""
+    honest = [Ballot(n, f"person {n}", True) for n in range(7)]
+    named = [Ballot(n, f"{n}-{m}", False) for n in range(7) for m in range(3)]
+    assert contrary([*honest, *named]) == set()
+    assert contrary([*honest, *as_one("key", named)]) == {"key"}
+
+
+def test_of_two_keys_that_contradict_each_other_alone_both_are_heard_whichever_names_more_people() -> None:
+    large = [Ballot(n, f"{n}-{m}", True) for n in range(30) for m in range(5)]
+    small = [Ballot(n, f"{n}-x", False) for n in range(30)]
+    assert contrary([*as_one("large", large), *as_one("small", small)]) == set()
