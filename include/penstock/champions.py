@@ -109,7 +109,7 @@ def answering(platform: Platform, index: str, champions: Models | None = None) -
 def _bases(settings: Settings, name: str) -> tuple[str, str]:
     """What a recipe has for the base that a server calls ``name``: just that, or the folder which that is from here.
 
-    vLLM calls a model by the path that it was given, and recipes know their bases by whole paths.
+    vLLM calls a model by the path that it was given.
     """
     return name, str((settings.file.parent / name).resolve())
 
@@ -123,6 +123,7 @@ def _today(platform: Platform, index: str, champions: Models | None) -> Models:
 
 def _is_of(platform: Platform, model: str, base: str) -> bool:
     """Whether a model was tuned from ``base``, or from one that was, and so on."""
+    base = platform.settings.named(base)
     found: str | None = TRAINED + model
     while found is not None and found != base:
         found = platform.once_known(found, _base) if found.startswith(TRAINED) else None

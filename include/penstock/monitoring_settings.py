@@ -20,7 +20,9 @@ class MonitoringSettings(Section):
 
     recent_days: int = Field(default=7, ge=1, le=366, description="these days")
     reference_days: int = Field(default=28, ge=1, le=366, description="are compared with so many before them")
-    false_alarms_a_year: float = Field(default=1.0, gt=0, le=52, description="of one index whose readers do not change")
+    false_alarms_a_year: float = Field(
+        default=1.0, ge=0.01, le=52, description="of one index whose readers do not change"
+    )
     max_rating_fall: Change = Field(default=0.1, description="of the mean rating, -1 to 1; also after a promotion")
     max_refused_rise: Change = Field(default=0.05, description="of the share of answers that were refused")
     max_score_fall: Change = Field(default=0.02, description="of the best passage's score")

@@ -453,6 +453,13 @@ class Settings(Section):
             raise UsageError(f"{written!r} names no store of an index: {error}") from None
         return place if place == WEAVIATE else self._anchored(place)
 
+    def named(self, model: str) -> str:
+        """A model as the catalog calls it: a path below the folder of the configuration goes from there, so that the
+        folder may move, or lie elsewhere on another machine; any other name is as it is."""
+        folder, path = self.file.parent.resolve(), Path(model)
+        below = path.is_absolute() and path.is_relative_to(folder)
+        return path.relative_to(folder).as_posix() if below else model
+
     def _anchored(self, path: str) -> str:
         """A folder's path, from the folder of the configuration on; an address as it is."""
         return path if "://" in path else str(_from(self.file.parent, path))

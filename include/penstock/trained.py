@@ -81,7 +81,7 @@ def keep(
             "index_name": index,
             "purpose": purpose,
             "at": platform.catalog.now(connection),
-            "base": training.base,
+            "base": platform.settings.named(training.base),
             "set_id": training.set_id,
             "recipe": dict(training.recipe),
             "files": files,
@@ -108,6 +108,15 @@ def model_row(connection: Connection, index: str, id_: str) -> Row[Any]:
     if len(found) != 1:
         raise UnknownNameError(f"model of {index!r}:", id_, [row.id for row in rows])
     return found[0]
+
+
+def learned(connection: Connection, model: Row[Any]) -> list[str]:
+    """The sets that a model was trained on, and those of the models that it was tuned from."""
+    found = [model.set_id]
+    while model.base.startswith(TRAINED):
+        model = connection.execute(select(models).where(models.c.id == model.base.removeprefix(TRAINED))).one()
+        found.append(model.set_id)
+    return found
 
 
 def of_index(connection: Connection, index: str, purpose: Purpose | None = None) -> list[Row[Any]]:

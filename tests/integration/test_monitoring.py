@@ -110,9 +110,9 @@ def test_an_index_that_nobody_asked_says_so(w: Workspace) -> None:
     assert (found.alarms, found.days, found.latest, found.promoted) == ((), (), None, None)
     assert untested(found) == {
         "rating": "nobody rated an answer",
-        "refused": "no answer was asked for, searches only",
+        "refused": "no answer was asked for here: searches, or an imported log",
         "score": "no scores were recorded; an imported log has none",
-        "confidence": "no answer was asked for, searches only",
+        "confidence": "no answer was asked for here: searches, or an imported log",
         "questions": "nothing was asked",
     }
     assert "Nothing was asked" in page(found.to_dict())
@@ -205,6 +205,7 @@ def test_ratings_that_fall_after_a_promotion_propose_to_go_back(w: Workspace) ->
     with w.platform.catalog.write() as connection:
         connection.execute(update(promotions).values(undone_at=UNTIL.timestamp()))
     assert looked(w).promoted is None
+    assert looked(w, until=UNTIL - timedelta(days=1)).promoted is not None, "it was in force then"
 
 
 def test_what_drifted_before_the_model_changed_asks_for_no_other(w: Workspace) -> None:

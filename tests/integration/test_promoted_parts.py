@@ -66,6 +66,8 @@ def example(nth: int, refusal: bool = False) -> GeneratorExample:
         (False, claim("The miller grinds barley."), 0.0),
         (False, '{"claim": null}', 0.0),
         (True, '{"claim": null}', 1.0),
+        (True, 'I cannot say.\n{"claim": null}', 1.0),
+        (False, f"Here it is.\n{KNOWN}", 1.0),
         (True, KNOWN, 0.0),
     ],
 )

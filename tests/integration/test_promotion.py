@@ -20,10 +20,12 @@ from penstock.catalog.schema import models as models_table
 from penstock.cli import app
 from penstock.errors import LeaseHeldError, RefusedError, UsageError
 from penstock.lake import AlteredObjectError
-from penstock.promotion import checking, records
+from penstock.progress import Progress
+from penstock.promotion import checking, listing, records, registry
 from penstock.promotion.comparing import compare
 from penstock.promotion.promoting import demote, promote
 from penstock.promotion_settings import GuardSettings
+from penstock.purposes import Purpose
 from penstock.retrieval import search
 from penstock.service.warming import warm_waiting
 from penstock.training import dropping
@@ -236,6 +238,18 @@ def test_the_release_before_a_promotion_is_kept_and_a_rollback_takes_its_model_a
         demote(w.platform, "main", WHO, "again")
 
 
+def test_a_demotion_of_what_a_rollback_took_out_says_so(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    release.rollback(w.platform, "main", WHO, "something is wrong")
+    assert demote(w.platform, "main", WHO, "it was the model").message == (
+        f"the promotion of embedder {better} is undone; it did not serve main any more: the embedder of the "
+        "configuration does, with release 1"
+    )
+    assert lab.pair() == (1, {})
+
+
 def test_what_was_trained_on_something_erased_is_not_promoted(lab: Lab) -> None:
     w, better = lab.w, lab.ids["better"]
     with w.platform.catalog.write() as connection:
@@ -246,6 +260,80 @@ def test_what_was_trained_on_something_erased_is_not_promoted(lab: Lab) -> None:
         f"something that embedder {better} was trained on was erased since (decision 7); train another without it, or "
         "--override"
     )
+
+
+def test_what_learned_a_document_that_was_kept_from_some_since_is_not_promoted(lab: Lab) -> None:
+    """A model gives back what it has learned to whoever asks it, also where that was allowed when it learned."""
+    w, better, best = lab.w, lab.ids["better"], lab.ids["best"]
+    assert compare(w.platform, "main", better).outcome == "promote"
+    w.allow(f"{THINGS[0]}.md", ["group:hr"])
+    w.sync()
+    said = (
+        "embedder {} was trained on 1 document that not all of the audience may read any more; train another on a set "
+        "that is built now, or --override; nothing was {}"
+    )
+    with pytest.raises(RefusedError) as refused:
+        promote(w.platform, "main", better, WHO, "it finds more")
+    assert str(refused.value) == said.format(better, "promoted")
+    with pytest.raises(RefusedError) as unseen:
+        compare(w.platform, "main", best)
+    assert str(unseen.value) == said.format(best, "compared")
+    listed = {one["model"]: one["restricted"] for one in listing.models(w.platform, "main")["models"]}
+    assert listed == dict.fromkeys(lab.ids.values(), 1)
+    assert compare(w.platform, "main", better, override=True).outcome == "promote"
+    promote(w.platform, "main", better, WHO, "everybody may know this", override=True)
+    assert lab.pair()[1] == {"embedder": better}
+
+
+def test_a_project_whose_folder_moved_keeps_its_champion(tmp_path: Path, make_workspace: Make) -> None:
+    """With it moves the base that the configuration names, by a path in that folder."""
+    w = make_workspace("here")
+    base = tuned.model(w.root / "models" / "base", THINGS[:20])
+    lab = Lab(w, {"base": base, "better": tuned.model(tmp_path / "better", (), seed=1)})
+    better = lab.ids["better"]
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    moved = w.settings.model_copy(update={"file": tmp_path / "there" / "penstock.toml"})
+    shutil.copytree(w.root / "models", tmp_path / "there" / "models")
+    shutil.rmtree(w.root / "models")
+    w.settings = moved
+    tuned.configure(w, tmp_path / "there" / "models" / "base")
+    assert champions.recipe(w.platform, "main").embedder.model == f"trained:{better}"
+    w.write("new.md", "# Page\n\nSomething new.")
+    assert w.sync().state == "published"
+    assert lab.pair()[1] == {"embedder": better}
+    registry.write(w.platform, "main")
+    assert not maintenance.verify(w.platform, "main")
+
+
+def test_what_was_tuned_from_a_model_learned_what_that_one_did(lab: Lab) -> None:
+    w, better = lab.w, lab.ids["better"]
+    with w.platform.catalog.write() as connection:
+        tuned_again = models_table.c.id == better
+        base = f"trained:{lab.ids['best']}"
+        connection.execute(update(models_table).where(tuned_again).values(base=base, set_id="another"))
+        row = trained.model_row(connection, "main", better)
+        assert trained.learned(connection, row) == ["another", lab.set_id]
+
+
+def test_a_champion_that_changes_while_a_challenger_is_made_ready_was_not_compared_with_it(lab: Lab) -> None:
+    w, better, best = lab.w, lab.ids["better"], lab.ids["best"]
+    compare(w.platform, "main", best)
+
+    class Meanwhile(Progress):
+        def stage(self, name: str, total: int | None = None) -> None:
+            if (name, total) == ("screen", len(THINGS)):
+                promote(w.platform, "main", best, WHO, "somebody was faster")
+
+    with pytest.raises(RefusedError) as refused:
+        compare(w.platform, "main", better, Meanwhile())
+    assert str(refused.value) == (
+        f"the champion of 'main' became {best} while embedder {better} was made ready to be held against the "
+        f"configured model: nothing was compared; run `penstock compare main {better}` again"
+    )
+    with w.platform.catalog.read() as connection:
+        assert records.looked(connection, "main", Purpose.EMBEDDER) == 1
+        assert records.last_comparison(connection, "main", better) is None
 
 
 def test_a_comparison_on_a_set_that_was_dropped_promotes_nothing(lab: Lab) -> None:

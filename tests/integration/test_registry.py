@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from structlog.typing import EventDict
+from typer.testing import CliRunner
 
 from penstock import decisions, display, maintenance
+from penstock.cli import app, line
 from penstock.erasure import erase
 from penstock.errors import RefusedError
 from penstock.promotion import listing, registry
@@ -66,6 +68,22 @@ def test_the_registry_names_who_serves_and_verify_what_differs(workspace: Worksp
     registry.write(w.platform, "main")
     assert registry.differences(w.platform, "main") == []
     assert len(client.search_model_versions()) == 1
+
+
+def test_a_rollback_past_a_promotion_takes_the_alias_along(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    w = workspace
+    better = promoted(w, tmp_path)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    client = mlflow.MlflowClient(registry_uri=w.settings.tracking_url, tracking_uri=w.settings.tracking_url)
+    monkeypatch.setattr(line, "opened", lambda: nullcontext(w.platform))
+    for command, alias in ("rollback", "challenger"), ("resume", "champion"):
+        said = CliRunner().invoke(app, [command, "main", "--why", "to see"])
+        assert said.exit_code == 0, said.output
+        assert aliases(client) == {alias: better}
+    assert maintenance.verify(w.platform, "main") == []
 
 
 @contextmanager

@@ -87,10 +87,12 @@ def sync(
 @app.command()
 def reindex(index: Index, wait: Wait = 0.0, as_json: Json = False) -> None:
     """Rebuild INDEX under today's configuration, gate, switch."""
+    from penstock.promotion import registry
     from penstock.sync import reindex as run_reindex
 
     with opened() as platform, progress_shown(as_json) as progress:
         report = run_reindex(platform, index, wait, progress)
+        registry.follow(platform, index)
     ended(report, as_json)
 
 
@@ -126,27 +128,33 @@ def rollback(
 ) -> None:
     """Make an earlier release live again and put INDEX on hold."""
     from penstock import display, release
+    from penstock.promotion import registry
 
     with opened() as platform:
         emit(asdict(release.rollback(platform, index, who(), why, to)), as_json, display.moved)
+        registry.follow(platform, index)
 
 
 @app.command()
 def resume(index: Index, why: Why, as_json: Json = False) -> None:
     """End a hold and follow the newest release again."""
     from penstock import display, release
+    from penstock.promotion import registry
 
     with opened() as platform:
         emit(asdict(release.resume(platform, index, who(), why)), as_json, display.moved)
+        registry.follow(platform, index)
 
 
 @app.command()
 def approve(index: Index, n: Release, why: Why, as_json: Json = False) -> None:
     """Publish a release that a gate refused, by your word."""
     from penstock import display, release
+    from penstock.promotion import registry
 
     with opened() as platform:
         emit(asdict(release.approve(platform, index, n, who(), why)), as_json, display.moved)
+        registry.follow(platform, index)
 
 
 @app.command()

@@ -19,7 +19,7 @@ def compare(
     index: Index,
     challenger: Challenger,
     override: Annotated[
-        bool, typer.Option("--override", help="Although something that it learned was erased since.")
+        bool, typer.Option("--override", help="Although something that it learned was erased or restricted.")
     ] = False,
     wait: Wait = 0.0,
     as_json: Json = False,
@@ -45,7 +45,9 @@ def promote(
     index: Index,
     challenger: Challenger,
     why: Why,
-    override: Annotated[bool, typer.Option("--override", help="Although the gate kept the champion.")] = False,
+    override: Annotated[
+        bool, typer.Option("--override", help="Although the gate, or what it learned, forbids.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make CHALLENGER the champion, with the release it needs."""

@@ -72,9 +72,11 @@ def trainset_export(
     """Write a set for other tools. What is erased later stays in the files."""
     from penstock import display
     from penstock.training import exporting, sets
+    from penstock.training.audience import require_for_all
 
     with opened() as platform:
         found = sets.named(platform, index, purpose, set_id)
+        require_for_all(platform, index, found.purpose, found.id)
     emit(exporting.export(found, form, out), as_json, display.tree)
 
 

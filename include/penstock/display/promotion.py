@@ -52,7 +52,10 @@ def models(found: dict[str, Any]) -> None:
             paper.line("    gain ", wording.gain(one["gain"]))
         for reason in one["reasons"]:
             paper.prose(reason, indent=4)
+        serves = "it serves all the same" if one["state"] == "champion" else "it is not promoted any more"
+        if one["restricted"]:
+            learned = f"it learned {wording.count(one['restricted'], 'document')} that not all of the audience may read"
+            paper.prose(f"{learned} any more: {serves}; train another", indent=4)
         if one["tainted"]:
             by = ", ".join(f"decision {number}" for number in one["tainted"])
-            serves = "it serves all the same" if one["state"] == "champion" else "it is not promoted any more"
             paper.prose(f"something that it learned was erased since ({by}): {serves}; train another", indent=4)

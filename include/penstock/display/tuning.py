@@ -17,6 +17,9 @@ def trained(found: dict[str, Any]) -> None:
     paper.blank()
     before, after = figures["before"], figures["after"]
     rows = [(name, value(before[name]), value(after[name])) for name in before if name in after]
+    if "preferred before" in figures:
+        preferred = value(figures["preferred before"]), value(figures["preferred after"])
+        rows.append(("preferred, by preference tuning", *preferred))
     paper.rows([("on the validation split", "before", "after"), *rows], right=(1, 2))
     rest = {name: one for name, one in figures.items() if not isinstance(one, dict)}
     paper.line("  ", ("; ".join(f"{name} {one}" for name, one in rest.items()), QUIET))

@@ -52,7 +52,7 @@ SIGNALS = (
         limit="max_refused_rise",
         format=".1%",
         command="advise",
-        none="no answer was asked for, searches only",
+        none="no answer was asked for here: searches, or an imported log",
     ),
     Signal(
         name="score",
@@ -72,7 +72,7 @@ SIGNALS = (
         limit="max_confidence_fall",
         format=".3f",
         command="advise",
-        none="no answer was asked for, searches only",
+        none="no answer was asked for here: searches, or an imported log",
     ),
 )
 QUESTIONS = "questions"

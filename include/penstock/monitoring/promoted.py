@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 
 from penstock.catalog.schema import promotions
 from penstock.monitoring.alarms import Alarm
@@ -27,7 +27,7 @@ NOBODY = "nobody rated an answer"
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """The newest promotion that was not undone, and the ratings before and since. ``p`` as in ``alarms.Change``."""
+    """The newest promotion that was in force, and the ratings before and since. ``p`` as in ``alarms.Change``."""
 
     purpose: str
     model: str
@@ -46,15 +46,17 @@ class Promoted:
 
 
 def promoted(platform: Platform, index: str, settings: MonitoringSettings, until: datetime) -> Promoted | None:
-    """Compare the ratings of the last promotion; None where nothing was promoted, or the watch is over."""
-    query = select(promotions).where(promotions.c.index_name == index, promotions.c.undone_at.is_(None))
+    """Compare the ratings of the promotion that was in force then; None where none was, or the watch is over."""
+    end = until.timestamp()
+    in_force = promotions.c.at < end, or_(promotions.c.undone_at.is_(None), promotions.c.undone_at > end)
+    query = select(promotions).where(promotions.c.index_name == index, *in_force)
     with platform.catalog.read() as connection:
         row = connection.execute(query.order_by(promotions.c.id.desc()).limit(1)).first()
     if row is None:
         return None
     at = datetime.fromtimestamp(row.at, UTC)
     days = (until - at).days
-    if not 0 <= days <= settings.watch_days:
+    if days > settings.watch_days:
         return None
     alpha = BUDGET / settings.watch_days
     rows = asked(platform, index, at - timedelta(days=settings.reference_days), until)
@@ -76,12 +78,12 @@ def promoted(platform: Platform, index: str, settings: MonitoringSettings, until
     )
 
 
-def last_changed(platform: Platform, index: str) -> float:
-    """When a model of the index was last promoted or demoted; 0 where none was."""
-    at = func.coalesce(promotions.c.undone_at, promotions.c.at)
+def last_changed(platform: Platform, index: str, until: datetime) -> float:
+    """When a model of the index was last promoted or demoted before then; 0 where none was."""
+    query = select(promotions.c.at, promotions.c.undone_at).where(promotions.c.index_name == index)
     with platform.catalog.read() as connection:
-        found = connection.execute(select(func.max(at)).where(promotions.c.index_name == index)).scalar()
-    return float(found or 0.0)
+        moved = [at for row in connection.execute(query) for at in (row.at, row.undone_at) if at is not None]
+    return max((at for at in moved if at < until.timestamp()), default=0.0)
 
 
 def proposal(index: str, found: Promoted, settings: MonitoringSettings) -> Alarm | None:

@@ -79,7 +79,7 @@ def watch(platform: Platform, index: str, since: datetime | None = None, until: 
     drifts = alarms(index, changes, settings, recent)
     fall = proposal(index, after, settings) if after else None
     told = each_once(drifts, fall)
-    settled = last_changed(platform, index) <= recent.timestamp()
+    settled = last_changed(platform, index, end) <= recent.timestamp()
     return Watched(
         index=index,
         since=begin,

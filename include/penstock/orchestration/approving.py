@@ -67,13 +67,16 @@ def describe(index: str) -> dict[str, str]:
 def decide(index: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     from penstock import steps
     from penstock.decisions import Who
+    from penstock.promotion import registry
 
     number = get_current_context()["params"]["release"]
     who = Who(answer["responded_by_user"]["name"], via="airflow")
     approved = ApprovalOperator.APPROVE in answer["chosen_options"]
     why = str((answer["params_input"] or {}).get("reason") or "")
     with opened() as platform:
-        return steps.decide(platform, index, number, approved, who, why)
+        decided = steps.decide(platform, index, number, approved, who, why)
+        registry.follow(platform, index)
+        return decided
 
 
 @task

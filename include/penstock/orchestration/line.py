@@ -49,7 +49,7 @@ def _line(dag_id: str, index: str, rebuild: bool, **dag_options: Any) -> DAG:
         embedded = embed.partial(run=run).expand(batch=texts)
         release: Any = stage(run)
         checked = check(run, release)
-        published = publish.override(outlets=[index_asset(index)])(index, run, release)
+        published = publish.override(outlets=[index_asset(index)])(index, run, release, rebuild)
         asked = AskPerson(index=index, task_id="ask", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
         prepared >> texts >> embedded >> release >> checked >> published
         [checked, published] >> asked
@@ -124,11 +124,14 @@ def check(run: int, release: int) -> dict[str, Any]:
 
 
 @task
-def publish(index: str, run: int, release: int) -> dict[str, Any]:
+def publish(index: str, run: int, release: int, rebuild: bool) -> dict[str, Any]:
     from penstock import runs, steps
+    from penstock.promotion import registry
 
     with opened() as platform:
         report = steps.publish(platform, run, release)
+        if rebuild:  # for another embedder it takes the champion out of service
+            registry.follow(platform, index)
     if report.state != runs.PUBLISHED:
         raise AirflowSkipException(report.message)  # skipped, so no asset event: nothing went live
     return announced(index, release, run)

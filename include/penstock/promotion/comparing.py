@@ -78,7 +78,7 @@ def compare(
 
     Each comparison is a look at the test examples of the index, and the more looks there were, the surer a gain must
     be. With fewer examples than the settings ask for nothing is looked at. ``override``: also a model that learned
-    something that was erased since.
+    something that was erased or restricted since.
 
     Raises ``UsageError`` for a model that serves already or where there is no training set, ``RefusedError`` where the
     index cannot be built anew now or the model could not serve in any case, ``LeaseHeldError`` where another still
@@ -104,7 +104,7 @@ def _compare(platform: Platform, index: str, challenger: str, progress: Progress
         refusing.require_same_tokens(platform, index, model)
     if why := untold(platform, index, purpose, test, number):
         return _unseen(platform, index, model, test, why)
-    look = Look(platform, index, purpose, model.id, test.id)
+    look = Look(platform, index, purpose, model.id, test.id, champion)
     sides = MEASURES[purpose](platform, index, model, test, look, progress)
     verdict, report = judge(sides, model, test, look.alpha, settings)
     with platform.catalog.write() as connection:

@@ -87,10 +87,11 @@ def _chat(platform: Platform, settings: GeneratorSettings) -> OpenAiChat:
 
 
 def score(example: GeneratorExample, said: Sequence[Draft]) -> float:
-    """From 0 to 1, see the module."""
-    if example.refusal or not said:
-        return float(example.refusal and not said)
-    quotes = [quote.text for draft in said for quote in draft.quotes]
+    """From 0 to 1, see the module. Sentences beside the claims are none, as where an answer is given."""
+    claims = [draft for draft in said if not draft.beside]
+    if example.refusal or not claims:
+        return float(example.refusal and not claims)
+    quotes = [quote.text for draft in claims for quote in draft.quotes]
     if not quotes:
         return 0.0
     prompt = _flat(" ".join(message["content"] for message in example.messages if message["role"] == "user"))

@@ -11,13 +11,17 @@ from penstock import manifest, trained
 from penstock.platform import Platform
 from penstock.promotion import records
 from penstock.purposes import Purpose
+from penstock.training.audience import kept_from_some
 
 
 def models(platform: Platform, index: str) -> dict[str, Any]:
-    """Champion by purpose (``configured`` where none was trained), then every model, the newest first."""
+    """Champion by purpose (``configured`` where none was trained), then every model, the newest first.
+
+    ``restricted``: how many documents a model learned that not all of the audience may read any more.
+    """
     configured = platform.settings.index(index)
     names = {
-        Purpose.EMBEDDER: configured.embedder.model,
+        Purpose.EMBEDDER: "hashing" if configured.embedder.backend == "hashing" else configured.embedder.model,
         Purpose.RERANKER: configured.retrieval.rerank.model if configured.retrieval.rerank else None,
         Purpose.GENERATOR: configured.answer.generator.model if configured.answer.generator else None,
     }
@@ -26,6 +30,10 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
         live, _ = manifest.pointer(connection, index)
         compared = records.of_index(connection, index)
         rows = trained.of_index(connection, index)
+        kept_from = {
+            row.id: kept_from_some(connection, trained.learned(connection, row), configured.training.audience)
+            for row in rows
+        }
         undone = records.undone(connection, index)
     last = {one.challenger: one for one in reversed(compared)}
     return {
@@ -44,6 +52,7 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
                 "size_bytes": row.size_bytes,
                 "tracking": row.tracking,
                 "tainted": row.tainted,
+                "restricted": len(kept_from[row.id]),
                 "state": _state(row, serving.values(), undone, last),
                 "comparison": last[row.id].id if row.id in last else None,
                 "gain": last[row.id].report.get("gain") if row.id in last else None,

@@ -23,9 +23,10 @@ from penstock.training import sets
 def promote(platform: Platform, index: str, challenger: str, who: Who, why: str, override: bool = False) -> Moved:
     """Make a challenger the champion; an embedder together with the release that it was judged on.
 
-    ``override``: also where the gate kept the champion, by a person's word. Raises ``RefusedError`` where there is no
-    comparison that says so, where it is of another champion or test set than today's, where the configuration names
-    another base by now, so that it would not be called, or where somebody was faster; ``OvertakenError`` where a sync
+    ``override``: also where the gate kept the champion, or something that it learned was erased or restricted since,
+    by a person's word. Raises ``RefusedError`` where there is no comparison that says so, where it is of another
+    champion or test set than today's, where the configuration names another base by now, so that it would not be
+    called, or where somebody was faster; ``OvertakenError`` where a sync
     superseded its release; ``UsageError`` for a blank reason, a model that is no challenger, or a generator without a
     server; ``StoreError`` where the lake has not all of a model that is served from there.
     """
@@ -41,6 +42,8 @@ def promote(platform: Platform, index: str, challenger: str, who: Who, why: str,
         release.reconcile(platform, index, compared.release)
     with catalog.write() as connection:
         compared = judged(connection, index, model, override)
+        if not override:
+            refusing.require_for_all(platform, connection, index, model, "nothing was promoted")
         before = manifest.champions(connection, index)
         live, _ = manifest.pointer(connection, index)
         if live is None:
@@ -88,6 +91,7 @@ def demote(platform: Platform, index: str, who: Who, why: str, purpose: Purpose 
         live, _ = manifest.pointer(connection, index)
         target, on_hold = _release_before(connection, index, promoted, live)
         models = _champions_before(connection, index, promoted)
+        out_already = manifest.champions(connection, index).get(promoted.purpose) != promoted.model
         release.point(connection, catalog, index, target, on_hold, models)
         decisions.record(connection, catalog, who, "demote", _reason(promoted, why), index, target)
         undone = {"undone_at": catalog.now(connection)}
@@ -95,6 +99,9 @@ def demote(platform: Platform, index: str, who: Who, why: str, purpose: Purpose 
     release.name_live(platform, index)
     before = models.get(promoted.purpose)
     again = f"{promoted.purpose} {before}" if before else f"the {promoted.purpose} of the configuration"
+    if out_already:
+        said = f"the promotion of {promoted.purpose} {promoted.model} is undone; it did not serve {index} any more"
+        return Moved(index, live, target, f"{said}: {again} does, with release {target}")
     held = "; syncs publish nothing until `resume`" if on_hold else ""
     return Moved(index, live, target, f"{again} serves {index} again, with release {target}{held}")
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 from penstock import manifest
 from penstock.catalog import Catalog
 from penstock.catalog.schema import comparisons, promotions
+from penstock.errors import RefusedError
 from penstock.platform import Platform
 from penstock.promotion import looks
 from penstock.purposes import Purpose
@@ -24,7 +25,8 @@ LOOKING = "not-finished"
 class Look:
     """One look at the test examples of an index: ``begin`` it right before the first figure is seen.
 
-    ``number`` is the comparison's, ``alpha`` what the look may spend; both are there once it began.
+    ``champion`` is whom the challenger is held against, ``None`` for the configured model. ``number`` is the
+    comparison's, ``alpha`` what the look may spend; both are there once it began.
     """
 
     platform: Platform
@@ -32,13 +34,24 @@ class Look:
     purpose: Purpose
     challenger: str
     set_id: str
+    champion: str | None
     number: int = 0
     alpha: float = 0.0
 
     def begin(self) -> float:
-        """Write it down, so that a comparison that is killed counts as well; return its alpha."""
+        """Write it down, so that a comparison that is killed counts as well; return its alpha.
+
+        Raises ``RefusedError`` where the champion is another by now than the one that was made ready to be asked.
+        """
         catalog = self.platform.catalog
         with catalog.write() as connection:
+            now = manifest.champions(connection, self.index).get(self.purpose)
+            if now != self.champion:
+                raise RefusedError(
+                    f"the champion of {self.index!r} became {now or 'the configured model'} while {self.purpose} "
+                    f"{self.challenger} was made ready to be held against {self.champion or 'the configured model'}: "
+                    f"nothing was compared; run `penstock compare {self.index} {self.challenger}` again"
+                )
             number = looked(connection, self.index, self.purpose) + 1
             who = self.index, self.purpose, self.challenger, self.set_id
             self.number = _insert(connection, catalog, *who, number, LOOKING, {})

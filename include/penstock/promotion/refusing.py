@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.engine import Row
 
 from penstock import champions, manifest, trained
@@ -22,6 +23,8 @@ from penstock.promotion import guards
 from penstock.promotion.questions import TestSet
 from penstock.purposes import Purpose
 from penstock.settings import EmbedderSettings, GeneratorSettings, LocalRerankerSettings, RerankerSettings
+from penstock.training.audience import kept_from_some
+from penstock.wording import count
 
 MB = 2**20
 
@@ -29,7 +32,7 @@ MB = 2**20
 def require_fit(platform: Platform, index: str, model: Row[Any], override: bool = False) -> None:
     """Raise ``RefusedError`` for a challenger that could not take over whatever its gain.
 
-    ``override``: one that learned what was erased since may, by a person's word.
+    ``override``: one that learned what was erased or restricted since may, by a person's word.
 
     ``StoreError`` where the lake lost a file of it or holds another, ``UsageError`` for question sets that cannot be
     read.
@@ -41,6 +44,9 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
             f"something that {what} was trained on was erased since (decision {model.tainted[-1]}); train another "
             "without it, or --override; nothing was compared"
         )
+    if not override:
+        with platform.catalog.read() as connection:
+            require_for_all(platform, connection, index, model)
     if model.size_bytes > gate.max_size_mb * MB:
         raise RefusedError(
             f"the size of {what} is {model.size_bytes / MB:.4g} MB, at most {gate.max_size_mb:g} may be "
@@ -52,6 +58,18 @@ def require_fit(platform: Platform, index: str, model: Row[Any], override: bool 
         golden.read(settings.gates.golden)
     for guard in gate.guards.values():
         guards.read(guard)
+
+
+def require_for_all(
+    platform: Platform, connection: Connection, index: str, model: Row[Any], undone: str = "nothing was compared"
+) -> None:
+    """Raise ``RefusedError`` for a model that learned what some who would use it may not read by now."""
+    audience = platform.settings.index(index).training.audience
+    if hidden := kept_from_some(connection, trained.learned(connection, model), audience):
+        raise RefusedError(
+            f"{model.purpose} {model.id} was trained on {count(len(hidden), 'document')} that not all of the audience "
+            f"may read any more; train another on a set that is built now, or --override; {undone}"
+        )
 
 
 def require_whole(platform: Platform, model: Row[Any]) -> None:

@@ -55,9 +55,11 @@ class Held:
 
 
 def follow(platform: Platform, index: str) -> None:
-    """Write the registry, if it can be reached: the catalog has decided, and `penstock models --sync` makes it good."""
+    """Write the registry, if anything was trained and it can be reached: the catalog has decided, and `penstock models
+    --sync` makes it good."""
     try:
-        write(platform, index)
+        if in_use(platform, index):
+            write(platform, index)
     except TransientError as error:
         log.warning("registry.behind", index=index, error=str(error), remedy=f"penstock models {index} --sync")
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from penstock import manifest
 from penstock.batching import batched
-from penstock.catalog.schema import documents, entries
+from penstock.catalog.schema import documents, entries, training_sources
+from penstock.errors import RefusedError
 from penstock.interactions.forgetting import quoting
 from penstock.platform import Platform
+from penstock.purposes import Purpose
 from penstock.records import PUBLIC
 from penstock.retrieval.places import parsed_text
+from penstock.wording import count
 
 
 def for_all(principals: Collection[str], audience: Collection[str]) -> bool:
@@ -40,6 +43,27 @@ def readable(platform: Platform, ids: Collection[str], audience: Sequence[str]) 
             rows = connection.execute(query)
             found.update(row.id for row in rows if for_all(json.loads(row.principals), audience))
     return found
+
+
+def kept_from_some(connection: Connection, set_ids: Collection[str], audience: Sequence[str]) -> set[str]:
+    """Documents behind the sets that not everyone of the audience may read today; those that were erased are none."""
+    behind = select(training_sources.c.ref).where(
+        training_sources.c.set_id.in_(set_ids), training_sources.c.kind == "document"
+    )
+    query = select(documents.c.id, documents.c.principals)
+    rows = connection.execute(query.where(documents.c.id.in_(behind), documents.c.erased_at.is_(None)))
+    return {row.id for row in rows if not for_all(json.loads(row.principals), audience)}
+
+
+def require_for_all(platform: Platform, index: str, purpose: Purpose, set_id: str) -> None:
+    """Raise ``RefusedError`` where a document of a set was kept from some of those who will use the model since."""
+    with platform.catalog.read() as connection:
+        hidden = kept_from_some(connection, [set_id], platform.settings.index(index).training.audience)
+    if hidden:
+        raise RefusedError(
+            f"training set {set_id} holds {count(len(hidden), 'document')} that not all of the audience may read any "
+            f"more; run `penstock trainset build {index} --for {purpose}`, which leaves out what it must"
+        )
 
 
 def quotes_hidden(platform: Platform, index: str, release: int, audience: Sequence[str]) -> Callable[[str], bool]:

@@ -78,7 +78,7 @@ def as_one(by: str, ballots: Iterable[Ballot]) -> list[Ballot]:
 
 
 def contrary(ballots: Sequence[Ballot]) -> set[str]:
-    """Those who, with ``SHARED`` votes or more on what others voted on, agree with most of these less than half the time.
+    """Those who, in ``SHARED`` votes or more on what others voted on, agree with most of them less than half the time.
 
     The one who agrees least is taken out first and the others are counted anew, so that whoever was only outvoted by
     them stays. Where several agree as little, those go who are against the rest without the others too: of two who only
@@ -104,7 +104,7 @@ def _rates(ballots: Sequence[Ballot], without: Collection[str]) -> dict[str, tup
 
 
 def _agreement(ballots: Sequence[Ballot]) -> tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int]]:
-    """By supplier, of what most others are of one mind about: votes, things, and things on which they are of that mind."""
+    """By supplier, of what most others are of one mind about: votes, things, and those of them that they agree on."""
     for_it: Counter[Any] = Counter()
     of: Counter[Any] = Counter()
     for one in ballots:

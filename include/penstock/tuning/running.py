@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from penstock.purposes import Purpose
 from penstock.settings import EmbedderSettings
 from penstock.trained import Training, keep
 from penstock.training import sets
-from penstock.training.audience import readable
+from penstock.training.audience import require_for_all
 from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.tuning import bases, cards, checkpoints, estimates, opening, tracking
@@ -70,7 +70,7 @@ def train(
     recipe = chosen(platform, purpose, recipe_name)
     set_ = sets.load(platform, index, set_id) if set_id else sets.latest(platform, index, purpose)
     check_set(set_, purpose, settings.training.min_examples)
-    require_for_all(platform, set_, settings.training.audience)
+    require_for_all(platform, index, purpose, set_.id)
     check_libraries()
     base = bases.find(platform, index, purpose, recipe)
     embedder = settings.embedder if isinstance(settings.embedder, EmbedderSettings) else EmbedderSettings()
@@ -128,16 +128,6 @@ def check_set(set_: TrainingSet, purpose: Purpose, least: int) -> None:
     if not set_.of(Split.VALIDATION):
         raise RefusedError(
             f"training set {set_.id} has no validation example, so nobody could see when to stop; collect more feedback"
-        )
-
-
-def require_for_all(platform: Platform, set_: TrainingSet, audience: Sequence[str]) -> None:
-    """Raise ``RefusedError`` where a document of the set was kept from some of those who will use the model since."""
-    held = {document for one in set_.examples for document in one.documents}
-    if hidden := held - readable(platform, held, audience):
-        raise RefusedError(
-            f"training set {set_.id} holds {count(len(hidden), 'document')} that not all of the audience may read any "
-            f"more; run `penstock trainset build {set_.index} --for {set_.purpose}`, which leaves out what it must"
         )
 
 

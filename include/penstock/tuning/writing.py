@@ -34,9 +34,12 @@ def discipline(
 
 
 def read(text: str, one: GeneratorExample) -> dict[str, bool]:
-    """What one answer does. Quotes may stand in any message: the fences around passages are not looked at."""
+    """What one answer does. Quotes may stand in any message: the fences around passages are not looked at.
+
+    Sentences beside the claims are left out, as where an answer is given.
+    """
     reader = DraftReader()
-    claims = [*reader.feed(text), *reader.end()]
+    claims = [claim for claim in (*reader.feed(text), *reader.end()) if not claim.beside]
     well = bool(_FORMAT.search(text)) and not reader.unreadable
     shown = " ".join(" ".join(message["content"].split()) for message in one.messages)
     cited = all(

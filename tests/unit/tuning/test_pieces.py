@@ -157,6 +157,7 @@ def chat(refusal: bool = False) -> GeneratorExample:
         ('{"claim": "He does.", "quotes": [{"passage": 1, "quote": "the baker"}]}', False, (True, False, True)),
         ('{"claim": "He does.", "quotes": []}', False, (True, False, True)),
         ('{"claim": null}', True, (True, True, True)),
+        ('I cannot say.\n{"claim": null}', True, (True, True, True)),
         ('{"claim": null}', False, (True, False, False)),
         ("The miller grinds.", False, (False, False, True)),
         ('{"claim": "He does.", "quo', False, (False, False, True)),
