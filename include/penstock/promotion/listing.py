@@ -11,7 +11,7 @@ from penstock import manifest, trained
 from penstock.platform import Platform
 from penstock.promotion import records
 from penstock.purposes import Purpose
-from penstock.training.audience import kept_from_some
+from penstock.training.audience import restricted_since
 
 
 def models(platform: Platform, index: str) -> dict[str, Any]:
@@ -30,10 +30,7 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
         live, _ = manifest.pointer(connection, index)
         compared = records.of_index(connection, index)
         rows = trained.of_index(connection, index)
-        kept_from = {
-            row.id: kept_from_some(connection, trained.learned(connection, row), configured.training.audience)
-            for row in rows
-        }
+        restricted = {row.id: len(restricted_since(platform, connection, index, row)) for row in rows}
         undone = records.undone(connection, index)
     last = {one.challenger: one for one in reversed(compared)}
     return {
@@ -52,7 +49,7 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
                 "size_bytes": row.size_bytes,
                 "tracking": row.tracking,
                 "tainted": row.tainted,
-                "restricted": len(kept_from[row.id]),
+                "restricted": restricted[row.id],
                 "state": _state(row, serving.values(), undone, last),
                 "comparison": last[row.id].id if row.id in last else None,
                 "gain": last[row.id].report.get("gain") if row.id in last else None,

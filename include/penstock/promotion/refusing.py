@@ -23,7 +23,7 @@ from penstock.promotion import guards
 from penstock.promotion.questions import TestSet
 from penstock.purposes import Purpose
 from penstock.settings import EmbedderSettings, GeneratorSettings, LocalRerankerSettings, RerankerSettings
-from penstock.training.audience import kept_from_some
+from penstock.training.audience import restricted_since
 from penstock.wording import count
 
 MB = 2**20
@@ -64,8 +64,7 @@ def require_for_all(
     platform: Platform, connection: Connection, index: str, model: Row[Any], undone: str = "nothing was compared"
 ) -> None:
     """Raise ``RefusedError`` for a model that learned what some who would use it may not read by now."""
-    audience = platform.settings.index(index).training.audience
-    if hidden := kept_from_some(connection, trained.learned(connection, model), audience):
+    if hidden := restricted_since(platform, connection, index, model):
         raise RefusedError(
             f"{model.purpose} {model.id} was trained on {count(len(hidden), 'document')} that not all of the audience "
             f"may read any more; train another on a set that is built now, or --override; {undone}"

@@ -101,10 +101,9 @@ def _without_base(platform: Platform, index: str) -> dict[Purpose, str]:
 
 def _all_learned(platform: Platform, index: str, purpose: Purpose) -> str | None:
     """Why another model would learn what the champion has learned: each would spend a look and tell nothing."""
-    from penstock.trained import learned as learned_by
     from penstock.trained import model_row
     from penstock.training import sets
-    from penstock.training.audience import kept_from_some
+    from penstock.training.audience import restricted_since
 
     with platform.catalog.read() as connection:
         champion = manifest.champions(connection, index).get(purpose)
@@ -112,8 +111,7 @@ def _all_learned(platform: Platform, index: str, purpose: Purpose) -> str | None
             return None
         model = model_row(connection, index, champion)
         since = sets.row_of(connection, index, model.set_id).at
-        audience = platform.settings.index(index).training.audience
-        restricted = kept_from_some(connection, learned_by(connection, model), audience)
+        restricted = restricted_since(platform, connection, index, model)
         if model.tainted or restricted or said_since(connection, index, since):
             return None
     return (

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select
+from sqlalchemy.engine import Row
 
 from penstock import manifest
 from penstock.batching import batched
@@ -20,6 +22,7 @@ from penstock.platform import Platform
 from penstock.purposes import Purpose
 from penstock.records import PUBLIC
 from penstock.retrieval.places import parsed_text
+from penstock.trained import learned
 from penstock.wording import count
 
 
@@ -53,6 +56,11 @@ def kept_from_some(connection: Connection, set_ids: Collection[str], audience: S
     query = select(documents.c.id, documents.c.principals)
     rows = connection.execute(query.where(documents.c.id.in_(behind), documents.c.erased_at.is_(None)))
     return {row.id for row in rows if not for_all(json.loads(row.principals), audience)}
+
+
+def restricted_since(platform: Platform, connection: Connection, index: str, model: Row[Any]) -> set[str]:
+    """Documents that a model learned, or one that it was tuned from, and that not all of the audience may read now."""
+    return kept_from_some(connection, learned(connection, model), platform.settings.index(index).training.audience)
 
 
 def require_for_all(platform: Platform, index: str, purpose: Purpose, set_id: str) -> None:
