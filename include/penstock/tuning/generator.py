@@ -15,13 +15,16 @@ from typing import Any
 from penstock.errors import RefusedError
 from penstock.evaluation import intervals
 from penstock.training.examples import GeneratorExample
+from penstock.training.sets import TrainingSet
 from penstock.training.splits import Split
 from penstock.tuning import checkpoints, early, lora, opening, writing
+from penstock.tuning.estimates import Work
 from penstock.tuning.job import Base, Job, Tuned
 from penstock.tuning.mixing import PLAIN
 from penstock.tuning_settings import GeneratorRecipe
 
 EVERY_PRODUCT = "all-linear"
+SPLITS = (Split.TRAIN, Split.VALIDATION)
 
 
 def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
@@ -30,40 +33,69 @@ def tune(job: Job, recipe: GeneratorRecipe) -> Tuned:
     Raises ``RefusedError`` where no example is short enough, ``ModelError`` for a broken loss.
     """
     tokenizer = opening.tokenizer(job.base.name, job.base.folder)
-    window = opening.window(job.base.folder)
-    longest = min(recipe.max_length, window or recipe.max_length)
-    learn, choose = (fitting(tokenizer, examples(job, one), longest) for one in (Split.TRAIN, Split.VALIDATION))
-    if not learn or not choose:
-        splits = (examples(job, one) for one in (Split.TRAIN, Split.VALIDATION))
-        enough = max(min(length(tokenizer, one) for one in some) for some in splits)
-        remedy = "raise max_length in the recipe to that or more"
-        if window is not None and enough > window:
-            remedy = f"the base {job.base.name!r} has places for {window}: name one that has more"
-        raise RefusedError(
-            f"training set {job.set.id} holds no example of at most {longest} tokens to train on and one to "
-            f"choose by; the shortest such two fit into {enough}: {remedy}"
-        )
+    learn, choose = fitting(job.set, job.base, recipe, tokenizer)
     model = lora.wrapped(opened(job.base, recipe), recipe, EVERY_PRODUCT)
     asked = choose[: recipe.measured]
     figures: dict[str, Any] = {
-        "too long": sum(len(job.set.of(one)) for one in (Split.TRAIN, Split.VALIDATION)) - len(learn) - len(choose),
+        "too long": sum(len(job.set.of(one)) for one in SPLITS) - len(learn) - len(choose),
         "before": writing.discipline(model, tokenizer, asked, recipe),
     }
     supervised(job, recipe, model, tokenizer, learn, choose)
     figures["after answers"] = writing.discipline(model, tokenizer, asked, recipe)
-    better, worse = ([one for one in some if one.rejected is not None] for some in (learn, choose))
-    if recipe.prefer and better and worse:
-        figures["preferred before"] = intervals.score(writing.preferred(model, tokenizer, worse)).to_dict()
-        model = preferring(job, recipe, model, tokenizer, better, worse)
-        figures["preferred after"] = intervals.score(writing.preferred(model, tokenizer, worse)).to_dict()
+    pairs, unseen = better(learn), better(choose)
+    if recipe.prefer and pairs and unseen:
+        figures["preferred before"] = intervals.score(writing.preferred(model, tokenizer, unseen)).to_dict()
+        model = preferring(job, recipe, model, tokenizer, pairs, unseen)
+        figures["preferred after"] = intervals.score(writing.preferred(model, tokenizer, unseen)).to_dict()
         figures["after"] = writing.discipline(model, tokenizer, asked, recipe)
     else:
         figures["after"] = figures["after answers"]
     return Tuned(kept(job, recipe, model), figures)
 
 
-def examples(job: Job, split: Split) -> list[GeneratorExample]:
-    return [one for one in job.set.of(split) if isinstance(one, GeneratorExample)]
+def work(set_: TrainingSet, base: Base, recipe: GeneratorRecipe) -> Work:
+    """What ``tune`` will read and write. Raises ``RefusedError`` where no example is short enough."""
+    tokenizer = opening.tokenizer(base.name, base.folder)
+    learn, choose = fitting(set_, base, recipe, tokenizer)
+    pairs = len(better(learn)) if recipe.prefer and better(choose) else 0
+    measured = 3 if pairs else 2
+    return Work(
+        rows=sum(map(counts, learn)),
+        tokens=max(length(tokenizer, one) for one in (*learn, *choose)),
+        words=len(tokenizer),
+        pairs=pairs,
+        written=measured * len(choose[: recipe.measured]) * recipe.answer_tokens,
+    )
+
+
+def fitting(set_: TrainingSet, base: Base, recipe: GeneratorRecipe, tokenizer: Any) -> list[list[GeneratorExample]]:
+    """Those to train on and those to choose by that are read whole: a cut one would teach to stop in the middle.
+
+    Raises ``RefusedError`` where either is empty.
+    """
+    window = opening.window(base.folder)
+    longest = min(recipe.max_length, window or recipe.max_length)
+    lengths = [[(one, length(tokenizer, one)) for one in examples(set_, split)] for split in SPLITS]
+    fit = [[one for one, tokens in some if tokens <= longest] for some in lengths]
+    if all(fit):
+        return fit
+    enough = max(min(tokens for _, tokens in some) for some in lengths)
+    remedy = "raise max_length in the recipe to that or more"
+    if window is not None and enough > window:
+        remedy = f"the base {base.name!r} has places for {window}: name one that has more"
+    raise RefusedError(
+        f"training set {set_.id} holds no example of at most {longest} tokens to train on and one to choose by; the "
+        f"shortest such two fit into {enough}: {remedy}"
+    )
+
+
+def better(some: Sequence[GeneratorExample]) -> list[GeneratorExample]:
+    """Those that hold a worse answer beside the right one."""
+    return [one for one in some if one.rejected is not None]
+
+
+def examples(set_: TrainingSet, split: Split) -> list[GeneratorExample]:
+    return [one for one in set_.of(split) if isinstance(one, GeneratorExample)]
 
 
 def opened(base: Base, recipe: GeneratorRecipe) -> Any:
@@ -79,11 +111,6 @@ def opened(base: Base, recipe: GeneratorRecipe) -> Any:
                 load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
             )
     return opening.model(AutoModelForCausalLM, base.name, base.folder, **options)
-
-
-def fitting(tokenizer: Any, some: Sequence[GeneratorExample], longest: int) -> list[GeneratorExample]:
-    """Those that are read whole: an example that is cut would teach answers that stop in the middle."""
-    return [one for one in some if length(tokenizer, one) <= longest]
 
 
 def length(tokenizer: Any, one: GeneratorExample) -> int:

@@ -144,14 +144,21 @@ def require_unchanged(set_: TrainingSet, connection: Connection) -> None:
 
 
 def expectation(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> estimates.Estimate:
-    config = read_json(base.root / "config.json", {})
-    rows, size = len(set_.of(Split.TRAIN)), bases.size_bytes(base.root)
-    texts = 1
-    if isinstance(recipe, EmbedderRecipe):
-        texts = 2 + recipe.negatives
-    elif isinstance(recipe, RerankerRecipe):
-        rows *= recipe.passages
-    return estimates.estimate(opening.sizes(config), size, recipe, rows, texts, estimates.machine_flops())
+    sizes, weights = opening.sizes(read_json(base.root / "config.json", {})), bases.size_bytes(base.root)
+    return estimates.estimate(sizes, weights, recipe, work(set_, recipe, base), estimates.machine_flops())
+
+
+def work(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> estimates.Work:
+    rows = len(set_.of(Split.TRAIN))
+    match recipe:
+        case EmbedderRecipe():
+            return estimates.Work(rows, recipe.max_length, texts=2 + recipe.negatives)
+        case RerankerRecipe():
+            return estimates.Work(rows * recipe.passages, recipe.max_length)
+        case GeneratorRecipe():
+            from penstock.tuning import generator
+
+            return generator.work(set_, base, recipe)
 
 
 def describe(set_: TrainingSet, recipe: AnyRecipe, base: Base) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from penstock.purposes import Purpose
 from penstock.training.examples import GeneratorExample
 from penstock.training.splits import Split
 from penstock.tuning import checkpoints, early, estimates, ranking, running, writing
-from penstock.tuning.estimates import Estimate
-from penstock.tuning_settings import EmbedderRecipe
+from penstock.tuning.estimates import Estimate, Work
+from penstock.tuning_settings import EmbedderRecipe, GeneratorRecipe
 from support import tuning
 from support.tuning import made_set
 
@@ -61,6 +61,23 @@ def test_what_would_not_fit_is_refused_before(tmp_path: Path) -> None:
     assert str(full.value) == (
         f"the training's folder {tmp_path} could not be written: its disk is full; make room, then run it again"
     )
+
+
+def test_what_a_generator_writes_and_prefers_is_part_of_the_estimate() -> None:
+    sizes = {"hidden_size": 896, "num_hidden_layers": 24, "intermediate_size": 4864}
+    recipe = GeneratorRecipe(epochs=1)
+
+    def of(work: Work) -> Estimate:
+        return estimates.estimate(sizes, 2_000_000_000, recipe, work, 150e9)
+
+    answers = of(Work(rows=80, tokens=1000, words=150_000))
+    pairs = of(Work(rows=80, tokens=1000, words=150_000, pairs=40))
+    written = of(Work(rows=80, tokens=1000, words=150_000, written=6000))
+    assert (answers.steps, pairs.steps, written.steps) == (10, 15, 10)
+    # Half the rows, of two answers each, pass three times for every two: half as much again.
+    assert pairs.minutes == pytest.approx(answers.minutes * 2.5, abs=0.02)
+    assert pairs.memory_mb > answers.memory_mb == written.memory_mb
+    assert written.minutes == pytest.approx(answers.minutes + 6000 * (24 * 0.002 + 0.2) / 60, abs=0.02)
 
 
 def test_a_set_from_which_nothing_can_be_learned_is_refused() -> None:
