@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from penstock import feedback, interactions
-from penstock.catalog.schema import promotions
+from penstock.catalog.schema import pointers, promotions
 from penstock.errors import UnknownNameError, UsageError
 from penstock.feedback import Kind, Said
 from penstock.interactions import Answered, Asker
@@ -188,6 +188,7 @@ def promote(w: Workspace, at: datetime, **changes: Any) -> None:
     pair = {"index_name": "main", "release": 1, "before_release": 1, "before_models": {}, "comparison": None}
     with w.platform.catalog.write() as connection:
         connection.execute(promotions.insert(), [{**row, **pair, **changes}])
+        connection.execute(update(pointers).values(models={"embedder": "4f2a"}))
 
 
 def test_ratings_that_fall_after_a_promotion_propose_to_go_back(w: Workspace) -> None:
@@ -206,6 +207,14 @@ def test_ratings_that_fall_after_a_promotion_propose_to_go_back(w: Workspace) ->
         connection.execute(update(promotions).values(undone_at=UNTIL.timestamp()))
     assert looked(w).promoted is None
     assert looked(w, until=UNTIL - timedelta(days=1)).promoted is not None, "it was in force then"
+
+
+def test_a_model_that_a_rollback_took_out_is_not_watched(w: Workspace) -> None:
+    weeks(w, {"rating": 0.8}, {"rating": -0.2})
+    promote(w, RECENT)
+    with w.platform.catalog.write() as connection:
+        connection.execute(update(pointers).values(models={}))
+    assert looked(w).promoted is None
 
 
 def test_what_drifted_before_the_model_changed_asks_for_no_other(w: Workspace) -> None:

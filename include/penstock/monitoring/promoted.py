@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
+from penstock import manifest
 from penstock.catalog.schema import promotions
 from penstock.monitoring.alarms import Alarm
 from penstock.monitoring.comparing import mean, sample, too_few
@@ -46,13 +47,17 @@ class Promoted:
 
 
 def promoted(platform: Platform, index: str, settings: MonitoringSettings, until: datetime) -> Promoted | None:
-    """Compare the ratings of the promotion that was in force then; None where none was, or the watch is over."""
+    """Compare the ratings of the promotion that was in force then; None where none was, or the watch is over.
+
+    Nor is one watched that a rollback took out: it may come back with its release.
+    """
     end = until.timestamp()
     in_force = promotions.c.at < end, or_(promotions.c.undone_at.is_(None), promotions.c.undone_at > end)
     query = select(promotions).where(promotions.c.index_name == index, *in_force)
     with platform.catalog.read() as connection:
         row = connection.execute(query.order_by(promotions.c.id.desc()).limit(1)).first()
-    if row is None:
+        serving = manifest.champions(connection, index)
+    if row is None or (row.undone_at is None and serving.get(row.purpose) != row.model):
         return None
     at = datetime.fromtimestamp(row.at, UTC)
     days = (until - at).days
