@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from penstock import answers, champions, manifest
+from penstock import answers, champions, display, manifest
 from penstock.errors import ModelError, RefusedError, UsageError
 from penstock.ids import hash_of
-from penstock.promotion import checking, records
+from penstock.promotion import checking, listing, records
 from penstock.promotion.comparing import compare
 from penstock.promotion.generators import read, score
 from penstock.promotion.promoting import demote, promote
@@ -83,7 +83,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelApi]:
 
 
 def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
-    workspace: Workspace, api: ModelApi, tmp_path: Path
+    workspace: Workspace, api: ModelApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     w = workspace
     (tmp_path / "adapter").mkdir()
@@ -140,10 +140,17 @@ def test_a_generator_that_cites_is_promoted_and_called_by_its_name(
     answer = answers.ask(w.platform, "main", "who grinds barley?")
     assert (answer.generator, [quote.text for quote in answer.quotes]) == (f"openai penstock-{better}", [PASSAGE])
     assert not_called(w) == []
+    assert listing.models(w.platform, "main")["champions"]["generator"]["called"]
     w.change_index(answer=before.model_copy(update={"generator": None}))
     assert not_called(w) == [
         f"the champion generator {better} is not called: the configuration does not name what it was tuned from"
     ]
+    found = listing.models(w.platform, "main")
+    assert not found["champions"]["generator"]["called"]
+    display.models(found)
+    assert f"{better}, tuned here, and not called: the configuration does not name what" in " ".join(
+        capsys.readouterr().out.split()
+    )
     w.change_index(answer=before)
     demote(w.platform, "main", WHO, "the ratings fell")
     assert answers.ask(w.platform, "main", "who grinds barley?").generator == f"openai {CHAT_MODEL}"

@@ -41,6 +41,8 @@ def models(found: dict[str, Any]) -> None:
     """Print who serves, then every model."""
     for purpose, one in found["champions"].items():
         trained = f"{one['trained']}, tuned here" if one["trained"] else "as configured"
+        if not one["called"]:
+            trained += ", and not called: the configuration does not name what it was tuned from"
         paper.line((purpose, STRONG), f"  {one['configured'] or 'none'}  ", (trained, QUIET))
     paper.blank()
     if not found["models"]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from penstock import manifest, trained
 from penstock.platform import Platform
-from penstock.promotion import records
+from penstock.promotion import records, refusing
 from penstock.purposes import Purpose
 from penstock.training.audience import restricted_since
 
@@ -17,6 +17,7 @@ from penstock.training.audience import restricted_since
 def models(platform: Platform, index: str) -> dict[str, Any]:
     """Champion by purpose (``configured`` where none was trained), then every model, the newest first.
 
+    ``called``: not where the configuration names another base by now than the champion was tuned from.
     ``restricted``: how many documents a model learned that not all of the audience may read any more.
     """
     configured = platform.settings.index(index)
@@ -32,12 +33,18 @@ def models(platform: Platform, index: str) -> dict[str, Any]:
         rows = trained.of_index(connection, index)
         restricted = {row.id: len(restricted_since(platform, connection, index, row)) for row in rows}
         undone = records.undone(connection, index)
+    uncalled = {row.id for row in rows if row.id in serving.values() and not refusing.serves(platform, index, row)}
     last = {one.challenger: one for one in reversed(compared)}
     return {
         "index": index,
         "live": live,
         "champions": {
-            purpose: {"trained": serving.get(purpose), "configured": name} for purpose, name in names.items()
+            purpose: {
+                "trained": serving.get(purpose),
+                "configured": name,
+                "called": serving.get(purpose) not in uncalled,
+            }
+            for purpose, name in names.items()
         },
         "models": [
             {
