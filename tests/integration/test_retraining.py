@@ -469,7 +469,8 @@ def test_feedback_counts_from_the_last_retraining_on(w: Workspace) -> None:
 
 def test_whoever_trains_by_hand_leaves_the_registry_in_step(w: Workspace) -> None:
     config = w.root / "penstock.toml"
-    config.write_text(complaints.toml(w), encoding="utf-8")
+    asked = "min_test_examples = 500"  # more than there are: by hand it is trained all the same
+    config.write_text(complaints.toml(w).replace("min_test_examples = 10", asked), encoding="utf-8")
     (w.settings.home / "mlflow.db").write_bytes(tuning.empty_tracking())  # as if no model had been trained before
     model = first(w)["model"]
     name = "penstock-main-embedder"
@@ -481,4 +482,6 @@ def test_whoever_trains_by_hand_leaves_the_registry_in_step(w: Workspace) -> Non
     its = {**os.environ, "PENSTOCK_CONFIG": str(config), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=its, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+    said = r"what is trained now cannot be compared yet: \d+ test examples of 500 that are asked for"
+    assert re.search(said, done.stderr)
     assert maintenance.verify(w.platform, "main") == []

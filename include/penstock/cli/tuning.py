@@ -20,10 +20,12 @@ def train(index: Index, purpose: For, recipe: Recipe = None, set_id: Set = None,
 
     Nothing that is served changes. Killed, it goes on from its last checkpoint when it is run again."""
     from penstock import display
-    from penstock.promotion import registry
+    from penstock.promotion import comparing, registry
     from penstock.tuning.running import train as run_train
 
     with opened() as platform, progress_shown(as_json) as progress:
+        if why := comparing.foreseen(platform, index, purpose):
+            typer.echo(f"penstock: what is trained now cannot be compared yet: {'; '.join(why)}", err=True)
         try:
             made = run_train(platform, index, purpose, recipe, set_id, progress)
         except KeyboardInterrupt:

@@ -112,6 +112,16 @@ def _compare(platform: Platform, index: str, challenger: str, progress: Progress
     return kept(platform, index, look.number)
 
 
+def foreseen(platform: Platform, index: str, purpose: Purpose) -> list[str]:
+    """Why the next comparison could decide nothing, which is known before hours of training; empty where it could.
+
+    Raises what ``questions.test_set`` raises.
+    """
+    with platform.catalog.read() as connection:
+        look = records.looked(connection, index, purpose) + 1
+    return untold(platform, index, purpose, test_set(platform, index, purpose), look)
+
+
 def untold(platform: Platform, index: str, purpose: Purpose, test: TestSet, look: int) -> list[str]:
     """Why a test split could tell no gain from luck at that look, whatever the challenger; empty where it could."""
     least = platform.settings.index(index).training.gate.min_test_examples

@@ -143,26 +143,16 @@ def assemble(platform: Platform, run: int, progress: Progress | None = None) -> 
     """Freeze a training set; tell whether what it holds back could show that a model is better."""
 
     def work(state: State) -> str | None:
+        from penstock.promotion.comparing import foreseen
         from penstock.training.building import build
 
         made = build(platform, state.index, state.purpose, progress=progress)
         state.counts["examples"] = len(made.examples)
         state.facts["set"] = made.id
-        return _untold(platform, state)
+        why = foreseen(platform, state.index, state.purpose)
+        return f"{Outcome.TOO_FEW}: {'; '.join(why)}" if why else None
 
     return do_step(platform, run, "assemble", "set", work)
-
-
-def _untold(platform: Platform, state: State) -> str | None:
-    """Why no comparison could decide, which is known before hours of training."""
-    from penstock.promotion import comparing, records
-    from penstock.promotion.questions import test_set
-
-    with platform.catalog.read() as connection:
-        look = records.looked(connection, state.index, state.purpose) + 1
-    test = test_set(platform, state.index, state.purpose)
-    why = comparing.untold(platform, state.index, state.purpose, test, look)
-    return f"{Outcome.TOO_FEW}: {'; '.join(why)}" if why else None
 
 
 def tune(platform: Platform, run: int, progress: Progress | None = None) -> bool:
