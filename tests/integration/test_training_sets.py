@@ -29,6 +29,7 @@ from penstock.lake import AlteredObjectError
 from penstock.lake import Kind as LakeKind
 from penstock.lake_errors import MissingObjectError
 from penstock.progress import Progress
+from penstock.promotion_settings import GuardSettings
 from penstock.purposes import Purpose
 from penstock.retrieval import search
 from penstock.trained import Training
@@ -348,6 +349,23 @@ def test_a_set_that_would_teach_a_question_of_an_evaluation_is_refused_with_the_
     assert text not in examples(without)
     assert without.card["left_out"]["questions that models are judged by"] == 1
     assert without.card["guards"] == ["guard"]
+
+
+def test_the_guards_of_the_gate_are_not_learned_either(w: Workspace) -> None:
+    log(w)
+    text = sorted(one.query for one in embedder_set(w).examples if one.split is Split.TRAIN)[0]
+    folder = w.root / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q1", "text": text.upper()}) + "\n")
+    (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "title": "", "text": "far away"}) + "\n")
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\n")
+    gate = EASY.gate.model_copy(update={"guards": {"far": GuardSettings(path=folder)}})
+    w.change_index(training=EASY.model_copy(update={"gate": gate}))
+    with pytest.raises(RefusedError, match="models are judged by 1 of the questions to train on"):
+        embedder_set(w)
+    without = embedder_set(w, drop_leaks=True)
+    assert text not in examples(without)
+    assert without.card["left_out"]["questions that models are judged by"] == 1
 
 
 def test_a_document_that_not_all_of_the_audience_may_read_stays_out_and_so_does_what_quotes_it(w: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Questions that a model is judged by and must not be taught: the index's golden ones, and those of named folders."""
+"""Questions that a model is judged by and must not be taught: golden ones, the gate's guards, and named folders'."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.errors import RefusedError
-from penstock.evaluation import questions
+from penstock.evaluation import beir, questions
 from penstock.platform import Platform
 from penstock.training.leaks import Leak, leaks
 
@@ -24,15 +24,17 @@ class Guards:
 
 
 def read(platform: Platform, index: str, named: Sequence[Path]) -> Guards:
-    """The golden questions of the index, where it has any, and those of each file or folder that is named.
+    """The golden questions of the index, where it has any, its gate's guards, and each file or folder that is named.
 
-    Of a BEIR folder its test split. Raises ``UsageError`` naming what cannot be read.
+    Of a named BEIR folder its test split. Raises ``UsageError`` naming what cannot be read.
     """
-    golden = platform.settings.index(index).gates.golden
+    settings = platform.settings.index(index)
+    golden = settings.gates.golden
+    all_ = [questions.read(path) for path in ([Path(golden)] if golden else []) + list(named)]
+    all_ += [beir.read(guard.path, guard.split) for guard in settings.training.gate.guards.values()]
     texts: dict[str, str] = {}
     sets = []
-    for path in ([Path(golden)] if golden else []) + list(named):
-        found = questions.read(path)
+    for found in all_:
         sets.append(found.name)
         texts |= {f"{found.name}: {one.id}": one.text for one in found.questions}
     return Guards(texts, tuple(sets))
