@@ -55,11 +55,13 @@ def ground(platform: Platform, index: str, rebuild: bool = False) -> Ground:
         base = manifest.head(connection, index)
         if base == 0 or rebuild:
             return Ground(base, today, rebuilds=rebuild)
-        if champions.demoted(connection, index, base):
+        taken_out = champions.demoted(connection, index, base)
+        live, _ = manifest.pointer(connection, index)
+        if taken_out and (live is None or champions.demoted(connection, index, live)):
             return Ground(base, today, rebuilds=True)
-        row = manifest.release_row(connection, index, base)
+        row = manifest.release_row(connection, index, live if taken_out and live else base)
         kept = Recipe.model_validate(manifest.generation_row(connection, index, row.generation).recipe)
-    return Ground(base, kept.with_runtime_of(today), tuple(kept.differences(today)))
+    return Ground(base, kept.with_runtime_of(today), tuple(kept.differences(today)), rebuilds=taken_out)
 
 
 def sync(

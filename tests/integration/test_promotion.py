@@ -28,6 +28,7 @@ from penstock.promotion_settings import GuardSettings
 from penstock.purposes import Purpose
 from penstock.retrieval import search
 from penstock.service.warming import warm_waiting
+from penstock.sync import ground
 from penstock.training import dropping
 from penstock.training.splits import Split
 from support import tuned
@@ -192,6 +193,24 @@ def test_without_a_sync_a_resume_does_not_bring_back_what_was_demoted(lab: Lab) 
     with pytest.raises(RefusedError) as used:
         promote(w.platform, "main", better, WHO, "again")
     assert str(used.value).startswith("comparison 1 led to a promotion before, which was undone")
+
+
+def test_what_is_built_after_a_demotion_is_built_as_what_serves_and_not_as_was_configured_since(
+    lab: Lab, models: dict[str, Path]
+) -> None:
+    w, better = lab.w, lab.ids["better"]
+    compare(w.platform, "main", better)
+    promote(w.platform, "main", better, WHO, "it finds more")
+    configured = w.settings.indexes["main"].embedder
+    w.change_index(embedder=configured.model_copy(update={"model": str(models["worse"])}))
+    demote(w.platform, "main", WHO, "the ratings fell")
+    release.resume(w.platform, "main", WHO, "go on")
+    assert w.sync().release == 3
+    with w.platform.catalog.read() as connection:
+        built = [one.recipe["embedder"]["model"] for one in manifest.standing(connection, "main")]
+    assert built[-1] == built[0] == configured.model
+    (pending,) = ground(w.platform, "main").pending_changes
+    assert str(models["worse"]) in pending, "a reindex would build with that one"
 
 
 def test_the_first_decision_wins_and_a_comparison_is_with_todays_champion(lab: Lab) -> None:
